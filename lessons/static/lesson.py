@@ -5,9 +5,9 @@
 #     seconds: 30
 #     needs: [integers, dynamic]
 #     goals:
-#       - prepare, calibrate and convert a CNN, with stubs and fusion;
-#       - follow one number through an int8 layer by hand;
-#       - choose the images of a calibration, and notice when its ranges are wrong.
+#       - take a trained CNN to int8 in PyTorch, with stubs, fusion and calibration;
+#       - compute an int8 layer by hand, from integers to an integer;
+#       - choose the images of a calibration, and notice the wrong ones.
 #     terms: [batch norm, calibration, engine, "fold, fuse", observer, qconfig, requantize, static quantization, stub]
 #     values:
 #       float_right: f"{right['fp32']:.1f}"
@@ -39,11 +39,11 @@ legacy_int8.ignore_deprecations(remarks=True)
 torch.backends.quantized.engine = legacy_int8.best()
 
 # %% [markdown]
-# ## 1. A conversion that fails without an error
+# ## 1. Four lines from a recipe
 #
-# In [[dynamic]], each layer multiplied integers, but it handed floats on to the next layer. A CNN produces a lot of these floats: the first block of our SmallCNN turns 784 pixels into 31,360 numbers. We'd like to store each in one byte instead of four.
+# In [[dynamic]], each layer multiplied integers, but it handed floats on to the next layer. A CNN produces a lot of these floats: the first block of our SmallCNN turns an image of 784 pixels into 31,360 numbers. We'd like to store each of them in one byte instead of four.
 #
-# SmallCNN has three blocks of convolution, batch norm and ReLU. Then it averages each channel, and ends in a linear layer. PyTorch's recipe looks short: wrap the model, choose the settings, `prepare`, `convert`.
+# PyTorch's recipe has four lines.
 
 # %% tags=["legacy"]
 import copy
@@ -69,12 +69,18 @@ model.qconfig = qconfig = get_default_qconfig("x86")
 model = prepare(model)
 model = convert(model)
 
+# %% [markdown]
+# **Predict.** What happens: **A** it works, **B** an error stops it, **C** it runs, but the accuracy is gone?
+
 # %% uncalibrated_result tags=["legacy"]
-print(model.module.fc, model.quant, sep="\n")
+print(model.module.fc, model.quant, sep="\n")  # the last layer, and what rounds the pixels
 print(f"float: {accuracy(cnn):.1f} % right, int8: {accuracy(model):.1f} %")
 
+# %% [markdown] tags=["answer"]
+# **It runs, but the accuracy is gone (C).** The layers are int8 layers now, as the first printed line shows.
+
 # %% [markdown]
-# There's no error, and the layers are int8 layers now. Yet the network is hardly better than guessing. PyTorch has only given a warning, one of many that our first cell hides: *must run observer before calling calculate_qparams. Returning default scale and zero point.* What does that mean?
+# The network is hardly better than guessing, and PyTorch has only given a warning, which our first cell hides.
 #
 # In about [[minutes]] minutes you will be able to
 #
@@ -83,29 +89,29 @@ print(f"float: {accuracy(cnn):.1f} % right, int8: {accuracy(model):.1f} %")
 # [[builds_on]]
 
 # %% [markdown]
-# ### The clue: every scale is 1, and every zero point is 0
+# ### The clue: every scale is 1
 #
-# The output shows them for the last layer and for the pixels. The scale is the length of one step: a number is stored as round(number / scale). With the scale 1, a pixel of 0.4 becomes 0 and a pixel of 0.8 becomes 1, so an image keeps only two shades of grey. The zero point is the integer that stands for 0.0. Layers store their outputs as integers from 0 to 255, so with the zero point 0 there's none for a negative number: all negative results become 0.
+# Both printed modules, the last layer and the one that rounds the pixels, have the scale 1. A number is stored as round(number / scale), so a pixel of 0.4 becomes 0, and a pixel of 0.8 becomes 1. An image keeps only two shades of grey.
 #
-# These are the defaults that PyTorch takes when it has seen no data, and we never showed this network an image. So its layers don't know how large their numbers are.
+# PyTorch takes the scale 1 and the zero point 0 when it has seen no data. We never showed this network an image, so its layers don't know how large their numbers are.
 
 # %% [markdown]
 # ## 2. Calibration: example images fix the scales
 #
-# A dynamic layer waits until its whole input is there, and then searches it for the lowest and the highest number. Could a convolution do the same with its *output*? It would have to write all 31,360 results in four bytes each, search them, and read them again to round them. But four bytes per number is exactly what we want to avoid. So each result has to be rounded as soon as it's computed, when most of the others don't exist yet.
+# A dynamic layer searches its inputs for the lowest and the highest, and chooses a scale that fits. Could a convolution do the same with its *outputs*? It would have to store all 31,360 of them as floats first, which we want to avoid. So each output has to be rounded as soon as it's computed, when most of the others don't exist yet.
 #
 # **The scale must be known before the numbers exist.**
 #
-# **Static quantization** fixes all scales beforehand. You send typical images through the network while it still computes in float, and note the range of the numbers at each place. This is called **calibration**. It needs no labels and trains nothing.
+# **Static quantization** therefore fixes all scales beforehand. You send typical images through the network while it still computes in float, and note the range of the numbers at each place. This is called **calibration**. It needs no labels and trains nothing.
 #
-# Take the pixels. PyTorch divides their range, 0 to 1, into 127 steps, so the scale is 1 / 127 = 0.0079. Now a pixel of 0.8 is stored as 0.8 · 127 = 101.6, rounded to 102, and 102 stands for 0.803. A byte counts up to 255, so the integers above 127 are left over, as a reserve (*Deeper* says why PyTorch does that).
+# Take the pixels. Their range is 0 to 1, and PyTorch divides it into 127 steps, as in [[dynamic]]. So the scale is 1 / 127 = 0.0079. Now a pixel of 0.8 is stored as 0.8 · 127 = 101.6, rounded to 102, and 102 stands for 0.803.
 #
 # In PyTorch, you do four things.
 #
-# 1. *Mark where int8 begins and ends.* A **stub** in front of the model will turn floats into integers, and one behind it will turn integers into floats. `QuantWrapper` adds both. Without the first one, the first int8 layer would get floats, and stop with an error.
-# 2. *Watch.* An **observer** is a small module that watches the numbers that pass, and chooses a range. `prepare` puts observers in, of the kind that the **qconfig**, our settings, names.
-# 3. *Run the images.* This is your part.
-# 4. *Convert.* `convert` turns ranges into scales, and layers into int8 layers.
+# 1. *Wrap.* `QuantWrapper` adds two **stubs**. The one in front of the model will turn floats into integers, and the one behind it will turn them back.
+# 2. *Prepare.* `prepare` adds **observers**, small modules that watch the numbers that pass, and choose a range. The **qconfig**, our settings, names the kind of observer.
+# 3. *Calibrate.* You run the images. That's what we left out.
+# 4. *Convert.* `convert` turns each range into a scale, and each layer into an int8 layer.
 
 
 # %% calibrated tags=["legacy"]
@@ -123,15 +129,17 @@ int8 = calibrated(QuantWrapper(cnn), images.split(32))
 print(f"float: {accuracy(cnn):.1f} % right, int8: {accuracy(int8):.1f} %")
 
 # %% [markdown]
+# Nearly all of the accuracy is back.
+#
 # **Try it.** How many images does it take? Change `images` in the last cell to `images[:1]`, and run it. Then change it back, and run it again.
 #
 # <details><summary>What others found</summary>
 #
-# Here, one image brings nearly all of the accuracy back. But nobody knows beforehand which image is typical, so take a few dozen different ones.
+# Here, one image is nearly enough. But nobody knows beforehand which image is typical, so take a few dozen different ones.
 #
 # </details>
 #
-# The figure follows one image through the first block.
+# The figure follows one image through the first block, before and after `convert`.
 
 # %% before_and_after tags=["hide-input", "legacy"]
 # Draws the first block with observers that have seen the images, and converted.
@@ -141,88 +149,55 @@ show.first_block(
 )
 
 # %% [markdown]
-# After the batch norm, the range from −9.2 to 8.3 is 17.5 wide, so the scale is 17.5 / 127 = 0.14. And 125 kB have become 31.
+# The 31,360 numbers after the convolution took 125 kB as floats, but take only 31 kB as integers.
 #
-# Now every layer has a scale for its output. How does it compute with that?
+# Now every layer has a scale for its output. How does it compute?
 
 # %% [markdown]
-# ## 3. A layer by hand: integers in, an integer out
+# ## 3. An int8 layer by hand
 #
-# Take one channel of a layer with only two weights, 0.25 and −0.10, and the bias 0.03. It meets the pixels 0.80 and 0.20. In float the result is 0.25 · 0.80 − 0.10 · 0.20 + 0.03 = **0.21**.
+# Take a small layer, which computes 0.25p − 0.10q + 0.03 for two pixels p and q. Let p be 0.80 and q 0.20. In float, the output is 0.20 − 0.02 + 0.03 = **0.21**.
 #
-# We choose easy scales: 0.01 for the pixels, 0.005 for the weights, 0.05 for the output. Four stages lead to the result.
+# In int8, let the scale be 0.01 for the pixels, 0.005 for the weights, and 0.05 for the output.
 #
-# 1. *Round.* The pixels become 0.80 / 0.01 = 80 and 0.20 / 0.01 = 20. The weights become 50 and −20.
-# 2. *Bring the bias to the unit of the products.* One pixel step times one weight step is worth 0.01 · 0.005 = 0.00005. The bias is added to products, so we count it in this unit: 0.03 / 0.00005 = 600.
-# 3. *Multiply and add.* 50 · 80 + (−20) · 20 + 600 = 4,200. A real layer adds hundreds of products, and they don't fit into 16 bits, so it adds in 32.
-# 4. *Go back to 8 bits.* The next layer expects steps of 0.05. One unit of our sum is 0.00005 / 0.05 = 0.001 of such a step, so 4,200 · 0.001 = 4.2, rounded to **4**. It stands for 4 · 0.05 = 0.20. A result below 0 or above 255 would be clipped to the nearest integer that a byte has.
+# 1. *Round.* Divided by their scale, the pixels become 80 and 20. The weights become 50 and −20.
+# 2. *Multiply and add.* 80 · 50 + 20 · (−20) = 3,600. What is one unit of this number worth? A pixel counts in units of 0.01 and a weight in units of 0.005, so a product counts in units of 0.01 · 0.005 = 0.00005.
+# 3. *Add the bias in the same unit.* The bias is 0.03 / 0.00005 = 600 of these units, and 3,600 + 600 = 4,200. (A real layer adds hundreds of products, too much for 16 bits, so it adds in 32.)
+# 4. *Go back to 8 bits.* The next layer expects steps of 0.05. One of our units is 0.00005 / 0.05 = 0.001 of such a step, so 4,200 units are 4.2 steps, rounded to **4**. It stands for 4 · 0.05 = 0.20.
 #
 # Stage 4 is called **requantizing**, and its factor is
 #
-# $$M = \frac{\text{input scale} \cdot \text{weight scale}}{\text{output scale}} = 0.001$$
+# $$M = \frac{\text{pixel scale} \cdot \text{weight scale}}{\text{output scale}} = \frac{0.01 \cdot 0.005}{0.05} = 0.001$$
 #
-# The weights have their scale, and calibration has fixed the other two, so M is a constant.
+# The weights have fixed one of these scales and calibration the other two, so M is known before an image arrives.
 #
-# ### PyTorch's last layer does the same
-#
-# Let's send an image through `int8` up to the last layer, and do the four stages there ourselves. The layer has 80 inputs and 10 outputs, a zero point for the inputs and one for the outputs, and for the weights of each output a scale of their own ([[depthwise]] shows why). Where the zero point isn't 0, it's subtracted from the stored inputs, and that of the output is added at the end. `int_repr` gives the stored integers.
-
-# %% tags=["legacy"]
-layer, weight = int8.module.fc, int8.module.fc.weight()
-# What the layer gets: the average of each channel, in integers.
-x = int8.module.features(int8.quant(test_images[:1])).mean((2, 3))
-
-# %% last_layer tags=["legacy"]
-# 1. It's rounded already, so we only take the zero point off.
-inputs = x.int_repr().int() - x.q_zero_point()
-# 2. The bias, in the unit of the products. Each output has a unit of its own.
-unit = x.q_scale() * weight.q_per_channel_scales()
-bias = torch.round(layer.bias() / unit).int()
-# 3. Multiply and add.
-sums = inputs @ weight.int_repr().int().T + bias
-# 4. Go back to 8 bits.
-by_hand = (torch.round(sums * unit / layer.scale) + layer.zero_point).clamp(0, 255)
-
-print("by hand", by_hand.int().tolist()[0])
-print("PyTorch", layer(x).int_repr().tolist()[0])
+# (If numbers can be negative, the zero point isn't 0. Then the layer takes that of its inputs off before stage 2, as in [[dynamic]], and adds that of its output at the end.)
 
 # %% [markdown]
-# All ten agree. But SmallCNN's convolutions don't look like our channel yet. They have no bias, and after each come a batch norm and a ReLU.
-
-# %% [markdown]
-# ## 4. Fusion: convolution, batch norm and ReLU become one int8 layer
+# ## 4. Fusion: three modules become one
 #
-# In our figure, the first block writes its 31,360 numbers three times. Once would do.
+# In SmallCNN, a batch norm and a ReLU come after each convolution. So in our figure, the first block writes its 31,360 numbers three times. Once would do, if one layer did the work of all three.
 #
-# **Batch norm** first. In evaluation mode it uses averages that were collected in training and don't change any more. Then all it does is multiply and add, and a convolution can do that itself. Take a convolution without a bias, c = 0.50p − 0.20q for the pixels p and q. Its batch norm subtracts the mean 0.1, divides by the deviation 0.4, multiplies by the learned factor 0.2, and adds the learned shift 0.08:
+# **Batch norm** first. When training is over, its averages don't change any more. Then all it does is multiply and add, and a convolution can do that itself. Take a convolution without a bias, c = 0.50p − 0.20q. Its batch norm subtracts the mean, 0.1, divides by the standard deviation, 0.4, multiplies by a learned factor, 0.2, and adds a learned shift, 0.08:
 #
-# $$0.2 \cdot \frac{c - 0.1}{0.4} + 0.08 = 0.5\,c + 0.03 = 0.25\,p - 0.10\,q + 0.03$$
+# $$0.2 \cdot \frac{c - 0.1}{0.4} + 0.08 = 0.5\,c - 0.05 + 0.08 = 0.5\,c + 0.03$$
 #
-# That's the channel of section 3. Batch norm has been **folded** into the weights and the bias of the convolution.
+# Put in c, and you get 0.25p − 0.10q + 0.03, the layer of section 3. So this one layer does the work of both. Batch norm has been **folded** into the convolution.
 #
-# Now the ReLU. Let the next two pixels be 0 and 0.80. The sum is 50 · 0 + (−20) · 80 + 600 = −1,000, and multiplying by M gives −1. If the range of the output begins at 0, so do its integers. There is no −1, and the layer clips to 0. That's exactly what the ReLU would have done, so **the clipping is the ReLU**.
+# Now the **ReLU**, which sets negative outputs to 0. Let the next pixels be p = 0 and q = 0.80. The sum is 0 · 50 + 80 · (−20) + 600 = −1,000, and times M that's −1. But the layer stores its output as an integer from 0 to 255. There is no −1, so it clips to the nearest integer, 0. That's what the ReLU would have done: **the clipping is the ReLU**.
 #
-# For that, the observer has to come *after* the ReLU, where no number is negative. In the first figure it came before the ReLU. There the range was −9.2 to 8.3, so half of the 127 steps were spent on numbers that the ReLU sets to 0.
+# This works if the range of the output begins at 0. In our figure it doesn't: the observer sits before the ReLU, and half of the 127 steps go to numbers that the ReLU then sets to 0.
 #
-# Making one module of the three is called **fusing**. Fuse before `prepare`, so that the observer comes after the ReLU, and in evaluation mode (`.eval()`; our checkpoint comes in it), because in training the averages still change.
+# Making one module of the three is called **fusing**. Fuse before `prepare`, so that the observer comes after the ReLU, where no number is negative. And fuse in evaluation mode (`.eval()`), because in training the averages of batch norm still change.
 
 # %% fuse tags=["legacy"]
+# The names of the three modules of each block.
 names = [[f"module.features.{block}.{part}" for part in (0, 1, 2)] for block in (0, 1, 2)]
 fused = fuse_modules(QuantWrapper(cnn), names)
-print(f"largest difference in float: {(fused(test_images) - cnn(test_images)).abs().max():.6f}")
-
-# %% [markdown]
-# In float it's still the same network.
-
-# %% tags=["legacy"]
 int8_fused = calibrated(fused, images.split(32))
 
-# %% fused_block tags=["hide-input", "legacy"]
-# Draws the first block of both int8 networks.
-show.first_block({"Converted, not fused": int8, "Fused, then calibrated and converted": int8_fused}, images)
-
 # %% [markdown]
-# Now the block writes its numbers once. And since all 127 steps lie above 0, each step is less than half as long as before (the observer has also cut off the few largest numbers).
+# So the whole recipe is: wrap, **fuse**, prepare, **calibrate**, convert. What does it bring?
 
 # %% price_and_gain tags=["hide-input", "legacy"]
 # Measures the accuracy, the file and the speed of three networks.
@@ -233,58 +208,48 @@ speed = show.speed(three, test_images[:64])
 show.price_and_gain(right, kilobytes, speed)
 
 # %% [markdown]
-# The fused int8 network loses less than half a point. Its file is between three and four times smaller, because the weights shrink to a quarter, and the biases and scales don't. How much faster it is depends on the processor's instructions for int8. On those that we tried, the speed-up ranged from under 2 to 6 times, with or without fusing.
+# Fused int8 costs about half a point of accuracy at most. The file is between three and four times smaller, because the weights shrink to a quarter, and the biases and scales don't. On the processors that we tried, it's from under 2 to 6 times as fast, depending on their instructions for int8.
 
 # %% [markdown]
-# ## 5. Bad calibration images give bad scales
+# ## 5. One bad calibration image gives bad scales
 #
-# All scales rest on a few images. Let's spoil these images in two ways. First, somebody forgot to divide one of the 256 by 255. Then, all of them are a quarter as bright as the images at work.
+# All scales rest on a few images. What if one of them isn't like the others? Let somebody forget to divide one of the 256 by 255, so that its pixels go up to 255.
 
 # %% spoiled tags=["legacy"]
 one_bright = images.clone()
 one_bright[50] *= 255
-on_bright = calibrated(fused, one_bright.split(32))
-on_dark = calibrated(fused, (images / 4).split(32))
+spoiled = calibrated(fused, one_bright.split(32))
 
 # %% [markdown]
-# **Predict.** After the dark images, the 127 steps of the pixels cover only the range from 0 to 0.25. A pixel of 0.8 was stored as 102. What will it be stored as now: **A** 102, **B** 255, **C** 406?
+# **Predict.** The range of the pixels now ends near 255, and it still has 127 steps. With good images, a pixel of 0.8 was stored as 102. What is it stored as now: **A** 102, **B** 1, **C** 0?
 
 # %% as_stored tags=["hide-input", "legacy"]
-# Shows a test image as the first stub stores it after three calibrations.
-calibrations = {"good images": int8_fused, "one × 255": on_bright, "all / 4": on_dark}
+# Shows a test image as the first stub stores it after both calibrations.
+calibrations = {"256 good images": int8_fused, "one × 255": spoiled}
 show.as_stored(calibrations, test_images[1:2], {name: accuracy(net) for name, net in calibrations.items()})
 
 # %% [markdown] tags=["answer"]
-# **255 (B).** In the new, short steps, 0.8 would be 406, but a byte ends at 255. So the pixel is clipped, and 255 stands for only 0.50.
+# **0 (C), because a step is now about 2 long, and 0.8 is less than half a step.** Nearly all pixels become 0, and the network guesses.
 
 # %% [markdown]
-# On the right, the range is too narrow. Even with the reserve the integers end at 0.50, and every brighter pixel is clipped to that.
+# Here the range was too wide. If the calibration images are darker than those at work, the range is too narrow, and bright pixels are clipped.
 #
-# In the middle, one bright image made the range too wide. It ends at 244, so a step is 244 / 127 = 1.9 long. Our pixel of 0.8 is less than half a step, and becomes 0, as nearly all pixels do. The network guesses.
+# **So calibrate on images like those that the network will see at work.**
 #
-# **A range that is too wide makes long steps, and a range that is too narrow clips. So calibrate on images like those that the network will see at work.**
+# A bad calibration gives no warning at all, so you have to look.
 #
-# ### How to notice a bad calibration
-#
-# A missing calibration gives a warning. For a bad one there's nothing, so you have to look.
-#
-# 1. *Compare with float on the same images.* If int8 loses much more than a point, look at the scales. If float is bad as well, no calibration will help.
-# 2. *Print the scales.* With our settings, 127 · scale should be the width of the range that you expect.
-# 3. *Count the pixels in the reserve.* After a good calibration hardly any is stored above 127. If many are, the range is too narrow.
-
-# %% tags=["hide-input"]
-# Makes first_block: weight (40, 9) and bias (40) of the fused block, and patches of nine pixels of two sets of images.
-first_block = show.as_linear_layer(fused.module.features[0][0][0], images, test_images[:10])
+# 1. *Compare with float on the same images.* If int8 loses much more than a point, look at the scales.
+# 2. *Print the scales.* With our settings, 127 · scale is the width of the range. For pixels it should be 1, and here it's 127 · 1.92 = 244.
 
 # %% [markdown]
 # ## Exercise · A static int8 layer of your own
 # ★★ · 10 minutes
 #
-# Write `static_layer(weight, bias, examples, x)`, a linear layer with ReLU that stores inputs and outputs as integers from 0 to 127. No input is negative.
+# Write `static_layer(weight, bias, examples, x)`, a linear layer with ReLU, whose inputs are never negative. It stores inputs and outputs as integers from 0 to 127, and returns the outputs for `x` as integers, and their scale.
 #
-# Calibrate first. Each of the three scales maps one number to 127: the largest input in `examples`, the largest float output for them, the largest absolute weight. Then compute `x` in integers, clipping what you store. Return the output's integers and scale.
+# Each of the three scales maps one number to 127: the largest input in `examples`, the largest float output for `examples`, the largest absolute weight. What goes beyond is clipped.
 #
-# Then try `static_layer(*first_block)`: SmallCNN's first block, patch by patch.
+# Then make it SmallCNN's first block: `accuracy(show.with_layer(fused, static_layer, images[:32]))`
 #
 # <details><summary>Hint</summary>
 #
@@ -317,14 +282,12 @@ def static_layer_solution(weight, bias, examples, x):
 # %% [markdown]
 # ## Remember
 #
-# - To hand on integers, a layer must know the scale of its output beforehand. It comes from typical images: `prepare`, run them, `convert`.
+# - A layer that hands on integers must know the scale of its output beforehand, so it's calibrated on typical images.
 # - An int8 layer adds in 32 bits, multiplies by a constant, rounds and clips. Fuse first: batch norm goes into the weights, and the clipping is the ReLU.
-# - A missing calibration gives only a warning, and a bad one nothing: compare with float, and look at the scales.
+# - A bad calibration gives no warning: compare with float, and look at the scales.
 
 # %% [markdown]
 # ## Scorecard
-#
-# What your run measured, beside what was published.
 
 # %% tags=["scorecard"]
 claims.show("static")
@@ -334,13 +297,11 @@ claims.show("static")
 #
 # ### Why 127 steps and not 255
 #
-# PyTorch has several libraries that compute int8, called *engines*. On many x86 processors some of them use an instruction that adds two products in 16 bits first, and 16 bits end at 32,767. With inputs up to 127 and weights down to −128, a product is at most 127 · 128 = 16,256, and two of them fit. With inputs up to 255, two products of 255 · 128 would not. That's why the settings for x86 leave one bit as a reserve. Numbers in the reserve are stored correctly, but on such a processor two of their products may overflow. Those for the engines `onednn` and `qnnpack` use 255 steps.
+# PyTorch has several libraries that compute int8, called *engines*. On many x86 processors some of them use an instruction that adds two products in 16 bits first, and 16 bits end at 32,767. With inputs up to 127 and weights down to −128, a product is at most 127 · 128 = 16,256, and two of them fit. With inputs up to 255, two products of 255 · 128 would not. That's why the settings for x86 leave one bit free. Those for the engines `onednn` and `qnnpack` use 255 steps.
 #
 # ### Couldn't an observer cut off the bright image?
 #
-# It could, but at a price: what lies outside is clipped. PyTorch's default, the *histogram* observer, weighs the two. It looks for the range with the smallest sum of squared errors. A pixel of 255 that is cut to 1 is off by 254, and 254² = 64,516. With the wide range, an ordinary pixel is off by 1 at most. So one bright pixel weighs as much as 64,516 ordinary ones, and the range stays wide: here it ends at 244.
-#
-# *Min–max* keeps the highest number, so it fails as well: `QConfig(activation=MinMaxObserver.with_args(reduce_range=True), weight=qconfig.weight)`. For weights, the range may belong to a whole layer or to one output channel ([[depthwise]]).
+# It could, but at a price: what lies outside is clipped. PyTorch's default, the *histogram* observer, weighs the two. It looks for the range with the smallest sum of squared errors. A pixel of 255 that is cut to 1 is off by 254, and 254² = 64,516. With the wide range, an ordinary pixel is off by 1 at most. So one bright pixel weighs as much as 64,516 ordinary ones at their worst, and the range stays wide: here it ends at 244.
 #
 # ### Stubs in a model of your own
 #

@@ -1,6 +1,7 @@
 """The drawings and the table of the lesson static."""
 
 import copy
+import functools
 import io
 
 import torch
@@ -10,7 +11,7 @@ from course_utils.measure import timing
 from course_utils.show import diagrams, plots
 from course_utils.show.tables import Table, si
 
-NAMES = {"Conv": "conv", "BatchNorm": "batch\nnorm", "ReLU": "ReLU", "ConvReLU": "conv + batch norm + ReLU"}
+NAMES = {"Conv": "conv", "BatchNorm": "batch\nnorm", "ReLU": "ReLU"}
 MAX_NUMBERS = 40 * 28 * 28  # leave the first convolution for one image
 EDGE, GAP = 22, 92  # pixels beside the first and the last box; between two boxes
 
@@ -40,9 +41,8 @@ def first_block(models, images):
         kind, thick = "fp32", 3
         for name, numbers, bytes_each, above in [*places, ("last\nstub", 0, 0, "")]:
             canvas.wire(end, (left, y), meaning=kind, thick=thick, arrow=False)
-            wide = 3 * width + 2 * GAP if name == NAMES["ConvReLU"] else width
-            canvas.box(left, y - 50, name, width=wide, height=100, size=22)
-            left, end = left + wide + GAP, (left + wide, y)
+            canvas.box(left, y - 50, name, width=width, height=100, size=22)
+            left, end = left + width + GAP, (left + width, y)
             if numbers:
                 kind = "int8" if bytes_each == 1 else "fp32"
                 thick = diagrams.thickness(numbers * bytes_each, 4 * MAX_NUMBERS)
@@ -62,7 +62,7 @@ def first_block(models, images):
 @torch.no_grad()
 def _places(model, image):
     """(name, how many numbers leave it, bytes of each, range or scale): the first stub, the parts of block 1, the rest."""
-    parts = [m for m in model.module.features[0] if not isinstance(m, torch.nn.Identity)]
+    parts = model.module.features[0]
     kinds = [type(m).__name__.rstrip("d").rstrip("2") for m in parts]
     names = ["first\nstub", *(NAMES[kind] for kind in kinds), "blocks\n2 and 3,\nlinear"]
     left = {}  # module -> what left it
@@ -93,6 +93,20 @@ def as_linear_layer(convolution, *images):
     """A 3×3 convolution with padding 1 as a linear layer on patches: its weight (out, 9 in), its bias, rows for each images."""
     unfolded = [torch.nn.functional.unfold(x, 3, padding=1).transpose(1, 2).flatten(0, 1) for x in images]
     return convolution.weight.detach().flatten(1), convolution.bias.detach(), *unfolded
+
+
+def with_layer(model, static_layer, images):
+    """A copy of a fused SmallCNN, in float, whose first block is ``static_layer``, calibrated on the images."""
+    twin = copy.deepcopy(model)
+    block = twin.module.features[0]
+    block.forward = functools.partial(_called, static_layer, block[0][0], images)
+    return twin
+
+
+def _called(static_layer, convolution, images, x):
+    integers, scale = static_layer(*as_linear_layer(convolution, images, x))
+    maps = torch.as_tensor(integers * scale, dtype=x.dtype)  # (images · pixels, channels)
+    return maps.unflatten(0, (len(x), -1)).transpose(1, 2).unflatten(2, x.shape[2:])
 
 
 def kilobytes(model):
@@ -135,7 +149,6 @@ def as_stored(models, image, right):
         lines = [
             f"scale {model.quant.scale.item():.3g}",
             f"0.8 → {pixel.int_repr().item()} → {pixel.dequantize().item():.2f}",
-            f"pixels above 127: {(stored.int_repr() > 127).sum().item()}",
             f"{right[words]:.1f} % right",
         ]
         ax.imshow(stored.dequantize()[0, 0], cmap="gray", vmin=0, vmax=1)
@@ -146,7 +159,7 @@ def as_stored(models, image, right):
         told.append(f"{words}: {stored.int_repr().unique().numel()} different integers, {', '.join(lines)}")
     plots.show(
         fig,
-        alt=f"A pullover of the test images as it is stored after three calibrations. {'; '.join(told)}.",
+        alt=f"A pullover of the test images as it is stored after {len(models)} calibrations. {'; '.join(told)}.",
         caption="A test image as the network gets it, from 0 (black) to 1 and above (white). Below: the scale of the pixels; "
         "a pixel of 0.8, the integer it is stored as, and what this stands for.",
     )
