@@ -5,16 +5,15 @@ from torch import nn
 
 from course_utils import language
 from course_utils.show import diagrams, plots
-from course_utils.show.tables import Table
 
 
-def two_arrows():
-    """The errors of two weights of 0.4 as arrows, one behind the other: both to 0, and one to 0, one to 1."""
-    fig, axes = plots.figure(rows=2, size=(11, 4.2))
-    for ax, name, second in zip(axes, ("0 and 0", "0 and 1"), (-0.4, 0.6), strict=True):
+def two_weights():
+    """The errors of two weights of 0.4 as arrows, one behind the other, for three pairs of whole numbers."""
+    fig, axes = plots.figure(rows=3, size=(11, 5.8))
+    for ax, choice, first, second in zip(axes, "ABC", (-0.4, -0.4, 0.6), (-0.4, 0.6, 0.6), strict=True):
         for whose, start, step, height, colour in (
-            ("first", 0, -0.4, 1, "orange"),
-            ("second", -0.4, second, 0, "blue"),
+            ("first", 0, first, 1, "orange"),
+            ("second", first, second, 0, "blue"),
         ):
             style = {"arrowstyle": "-|>,head_width=0.4,head_length=0.8", "color": plots.COLOURS[colour], "linewidth": 5}
             ax.annotate("", (start + step, height), (start, height), arrowprops={**style, "shrinkA": 0, "shrinkB": 0})
@@ -23,17 +22,19 @@ def two_arrows():
             words = f"{whose}: {step:+.1f} x".replace("-", "−")
             where = {"ha": "right" if left else "left", "va": "center"}
             ax.text(beside, height, words, color=plots.COLOURS[colour], **where)
-        end = -0.4 + second
+        end = first + second
         ax.plot([0, 0], [-0.9, 1.6], color="black", linewidth=2)
         ax.plot([end, end], [-0.9, 0], color=plots.COLOURS["grey"], linestyle="--")
         ax.text(end, -1.5, f"off by {end:+.1f} x".replace("-", "−"), ha="center", va="center", fontweight="bold")
-        ax.set(xlim=(-1.75, 0.95), ylim=(-2, 1.8))
-        ax.text(-1.72, 0.5, name, va="center", fontweight="bold")
+        ax.set(xlim=(-1.95, 2), ylim=(-2, 1.8))
+        name = f"{choice}: {0.4 + first:.0f} and {0.4 + second:.0f}"
+        ax.text(-1.92, 1, name, va="center", fontweight="bold")
         ax.axis("off")
     plots.show(
         fig,
-        alt="Two rows of arrows from a black line at 0. Above, both weights become 0: an arrow of −0.4 x and another of "
-        "−0.4 x behind it end at −0.8 x. Below, 0 and 1: after −0.4 x an arrow of +0.6 x comes back, and ends at +0.2 x.",
+        alt="Three rows of arrows from a black line at 0. A, both weights become 0: an arrow of −0.4 x and another of "
+        "−0.4 x behind it end at −0.8 x. B, 0 and 1: after −0.4 x an arrow of +0.6 x comes back, and ends at +0.2 x. "
+        "C, both become 1: two arrows of +0.6 x end at +1.2 x.",
         caption="The errors of the two weights as arrows, starting from the right output (black).",
     )
 
@@ -64,6 +65,7 @@ def row_by_hand(w=(0.4, 0.4, 0.4), rho=0.75):
             canvas.box(265 + 130 * j, y, text, width=110, height=60, fill="int8" if j < k else "fp32")
         errors = ",  ".join(f"{e:+.1f}" for e in (row - original)[:k].tolist()).replace("-", "−")
         canvas.text(690, y + 30, errors or "none yet", align="left")
+    after, nearest = (f"{(e @ H @ e).item():.2f}" for e in (rows[-1] - original, original.round() - original))
     told = "; ".join(
         f"{k} rounded: {', '.join(f'{value:.0f}' if j < k else f'{value:.2f}' for j, value in enumerate(row.tolist()))}"
         for k, row in enumerate(rows)
@@ -73,7 +75,8 @@ def row_by_hand(w=(0.4, 0.4, 0.4), rho=0.75):
         canvas.figure(),
         alt="Four rows of three squares. From row to row one more square from the left is blue and a whole number, and "
         f"the orange ones to its right have moved. To the right stand the errors of the rounded ones. {told}.",
-        caption="Blue weights are rounded and final. Orange weights are still free, and show the values that best repair the errors so far.",
+        caption="Blue weights are rounded and final. Orange weights are still free, and show the values that best repair the "
+        f"errors so far. The output error is {after} in the end. Round-to-nearest has {nearest}.",
     )
 
 
@@ -96,10 +99,3 @@ def rises(net, unseen, ways):
         for layer, weight in zip(layers, trained, strict=True):
             layer.weight.copy_(weight)
     return found
-
-
-def table_of(found):
-    """The rise for each way."""
-    return Table(
-        ["all layers at 2 bits", "perplexity rises by, %"], [[way, f"{rise:.0f}"] for way, rise in found.items()]
-    )
