@@ -46,7 +46,7 @@ def _calls(draw):
 
 
 def _by_hand():
-    """The example of the hint."""
+    """The weight of section 2, alone in its filter."""
     weight = torch.zeros(1, 1, 3, 3)
     weight[..., 1, 1] = 0.518
     numbers = [torch.tensor([value]) for value in (0.55, 2.14, 2.93)]
