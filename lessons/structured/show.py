@@ -1,20 +1,13 @@
-"""The two drawings of the lesson structured, and a table of a record."""
-
-import json
-from statistics import mean
+"""The drawing of the lesson structured, and what it measures."""
 
 import torch
 from matplotlib.patches import Rectangle
 
-from course_utils.files import ROOT
+from course_utils import data, training
 from course_utils.measure import timing
 from course_utils.measure.sizes import size_report
 from course_utils.show import diagrams, plots
-from course_utils.show.tables import Table, mean_and_range
 
-RECORD = ROOT / "records" / "zero_worth" / "width_and_depth.json"
-CUT = "4 layers narrower", 120_000  # the arm and the budget of the table: 107 of 200 units stay in each layer
-ORIGINS = {"cut by norm": "norm", "cut by chance": "chance", "new weights": "fresh"}  # way -> its name in the record
 PLACES = {  # of SmallResNet's layers and sums in the drawing
     name: (left + 165 * at, top)
     for names, left, top in (
@@ -42,16 +35,6 @@ STEPS = (  # the order in which one finds them, with the question that leads the
 )
 
 
-def network():
-    """Draw the layers of SmallResNet."""
-    plots.show(
-        _network(set(), set(), set(), ""),
-        alt="SmallResNet as boxes and arrows in two lines: conv, bn, then block 1 with a shortcut past it to a sum, then block 2 "
-        "with a shortcut of a convolution and a batch norm to a second sum, and fc.",
-        caption="bn is a batch norm, fc the last linear layer.",
-    )
-
-
 def what_hangs_together(net, group):
     """Draw SmallResNet in a frame for each of STEPS, with a stripe where a layer loses a channel.
 
@@ -75,7 +58,8 @@ def what_hangs_together(net, group):
     plots.show(
         frames,
         alt=told,
-        caption="A stripe at the right: an output channel goes. At the left: an input channel goes. What is new is pink.",
+        caption="bn is a batch norm, fc the last linear layer. A stripe at the right of a layer: an output channel goes. "
+        "At the left: an input channel goes. What is new is pink.",
     )
 
 
@@ -100,31 +84,13 @@ def _network(stripes, known, found, question):
     return canvas.figure()
 
 
+def accuracy(net):
+    """Per cent of Fashion-MNIST's test images that a network gets right."""
+    return 100 * training.evaluate(net, *data.load("fashion_mnist", "test"))
+
+
 def bytes_and_time(dense, cut, images):
     """The bytes of both files, by name, and the comparison of the times for these images."""
     with torch.no_grad():
         speed = timing.compare({"dense": lambda: dense(images), "cut": lambda: cut(images)}, rounds=9, device="cpu")
     return {"dense": size_report(dense).file_bytes, "cut": size_report(cut).file_bytes}, speed
-
-
-def runs(way, steps):
-    """The per cent of test digits right of a way in the record, at its best rate on held-out digits, network by network."""
-    found = [
-        run
-        for run in json.loads(RECORD.read_text(encoding="utf-8"))["runs"]
-        if (run["arm"], run["budget"], run["origin"], run["steps"]) == (*CUT, ORIGINS[way], steps)
-    ]
-    best = max({run["rate"] for run in found}, key=lambda r: mean(run["held_out"] for run in found if run["rate"] == r))
-    return [run["test"] for run in found if run["rate"] == best]
-
-
-def lead(way, other, steps):
-    """By how many points a way is ahead of another after these steps; the mean over the networks of the record."""
-    return mean(runs(way, steps)) - mean(runs(other, steps))
-
-
-def when_a_cut_pays():
-    """A table of the record: right answers just cut and after two trainings, for each way to fill the small shape."""
-    columns = ["right, %", "just cut", "after 300 steps", "after 1,200 steps"]
-    rows = [[way, *(mean_and_range(runs(way, steps)) for steps in (0, 300, 1200))] for way in ORIGINS]
-    return Table(columns, rows, caption="Test digits right: mean of three networks (lowest to highest)")
