@@ -21,13 +21,19 @@ def make() -> nn.Module:
     return net
 
 
-def train(net: nn.Module, steps: int = 200) -> None:
-    """Trains in place, by Adam at the paper's rate, on batches of 60 images."""
-    adam = torch.optim.Adam(net.parameters(), lr=0.0012, fused=True)  # fused: the same steps, faster
-    for batch in torch.randint(len(images), (steps, 60)):
+def train(net: nn.Module, steps: int = 200, rate: float = 0.0012, seen: int = len(images)) -> None:
+    """Trains in place, by Adam, on batches of 60 images; ends with a forward pass, in which masked weights are computed.
+
+    Args:
+        rate: of learning; unless given, the paper's.
+        seen: batches are drawn from so many images, the first ones.
+    """
+    adam = torch.optim.Adam(net.parameters(), lr=rate, fused=True)  # fused: the same steps, faster
+    for batch in torch.randint(seen, (steps, 60)):
         adam.zero_grad()
         F.cross_entropy(net(images[batch]), labels[batch]).backward()
         adam.step()
+    net(images[:1])
 
 
 def put_on(net: nn.Module, masks: Iterable[torch.Tensor]) -> nn.Module:
