@@ -25,11 +25,11 @@ def _one_bit(weight):
 def one_bit(answer, weight, slopes):
     weight = weight.clone().requires_grad_()
     levels = answer(weight)
-    if not (isinstance(levels, torch.Tensor) and levels.shape == weight.shape and levels.requires_grad):
-        return {VALUES: levels, GRADIENT: effects.Said("none: the result hangs on no weight that learns")}
-    (gradient,) = torch.autograd.grad((levels * slopes).sum(), weight, allow_unused=True)
-    none = effects.Said("none: the result hangs on no weight that learns")
-    return {VALUES: levels.detach(), GRADIENT: none if gradient is None else gradient}
+    if not (isinstance(levels, torch.Tensor) and levels.shape == weight.shape):
+        return {VALUES: levels, GRADIENT: effects.Said("none: there is no rounded weight for each weight")}
+    # 0 * weight: a result that hangs on no weight has the gradient 0, and is no error.
+    (gradient,) = torch.autograd.grad((levels * slopes + 0 * weight).sum(), weight)
+    return {VALUES: levels.detach(), GRADIENT: gradient}
 
 
 def _certain(weight, _):
@@ -58,7 +58,7 @@ one_bit.tries(
 one_bit.looks({label: lambda seen, *_, label=label: seen[label] for label in (VALUES, GRADIENT)})
 one_bit.ideas(
     {
-        "return levels + 0 * weight": "The way back is missing: this rounding gives no weight a gradient. Add `inside`, and take it off again in "
+        "return levels": "The way back is missing: this rounding gives no weight a gradient. Add `inside`, and take it off again in "
         "a `.detach()`.",
         "inside = weight": "A weight beyond 2α is clipped: no gradient may reach it.",
         "inside = weight.clamp(-alpha, alpha)": "Clipping begins half the distance between the levels beyond α, so at 2α.",

@@ -194,7 +194,7 @@ print(f"2 bits, QAT with the scale σ: {with_qat:.0f} % right")
 # %% [markdown]
 # That's a headline! But QAT differs from the first line in two things: it trained with the rounding, and it has another scale.
 #
-# **Predict.** How much of the difference is due to the training: **A** nearly all of it, **B** about half, **C** less than a quarter?
+# **Predict.** Take the scale σ, and don't train at all. How much of the difference is already there: **A** next to nothing, **B** about half, **C** more than three quarters?
 
 # %% scale_alone tags=["hide-input"]
 # Rounds LeNet with the scale sigma and without training.
@@ -202,23 +202,23 @@ with_sigma = accuracy(with_rounding(lenet, two_bits))
 print(f"2 bits, rounded with the scale σ, no training: {with_sigma:.0f} % right")
 
 # %% [markdown] tags=["answer"]
-# **Less than a quarter (C), because the scale σ alone, without any training, wins most of the lost accuracy back.**
+# **More than three quarters (C), because with this shorter step far fewer weights are rounded to 0**, as in [[integers]].
 
 # %% [markdown]
-# So a comparison can flatter QAT. A **fair opponent** may do everything that QAT does, except train with the rounding:
+# So the choice of the opponent can flatter QAT. A **fair opponent** may do everything that QAT does, except train with the rounding:
 #
 # - it starts from the same network;
 # - it trains on in float, on the same images for as long, or it doesn't, if that's better for it;
 # - then it's rounded, with the scale that suits *it* best.
 #
-# We've run this race for six networks. The opponent could choose among four scales, from 0.75 σ to 2 σ, each with three learning rates or without training on. It chose by its accuracy on 5,000 images that no network was trained on, so that the test images only report. QAT got no choice: it had to take 1.5 σ and the learning rate 0.001, which had done best on the LeNet above in other trials.
+# We've run this race for six networks. Both sides choose in the same way among the same candidates: three scales, σ, 1.5 σ and 2 σ, each with three learning rates for the extra epoch or without it. Each side takes the candidate that is best on 5,000 images on which no network was trained. The test images then judge these winners alone.
 
 # %% six_races tags=["hide-input"]
-# Draws the record of six networks: in float, rounded after the training, and QAT.
+# Draws the record of six networks: in float, rounded after the training, and QAT, each at its best.
 races = show.races()
 
 # %% [markdown]
-# QAT wins each race, by about three to eight points, and in each it wins back more than half of what the rounding had cost the opponent's float network. So training with the rounding does help at 2 bits. The gain is just far smaller than the headline said.
+# QAT wins each race, by about three to nine points, and in each it covers more than half of the distance from its opponent to the network in float. So training with the rounding does help at 2 bits. The gain is just far smaller than the headline said.
 
 # %% [markdown]
 # ## 5. PyTorch's way to int8
@@ -254,7 +254,7 @@ for name, percent in eight.items():
     print(f"{name:12} {percent:.1f} % right")
 
 # %% [markdown]
-# At 8 bits, static quantization loses next to nothing against the float network from which it was made, so there's next to nothing that QAT could win back. (Whether QAT comes out a few tenths above or below is chance.) But QAT has its price: it needs labels and more training. So try static quantization first, and take QAT where *that* has lost more than you can bear. That's PyTorch's advice as well: dynamic quantization for LSTMs and Transformers, static for CNNs, and QAT for a CNN that loses too much ([[choosing]]).
+# At 8 bits, static quantization loses next to nothing against the float network from which it was made, so there's next to nothing that QAT could win back. (Whether QAT comes out a few tenths above or below is chance.) But QAT costs a second training, and in this form it needs labels. So try static quantization first, and take QAT where *that* has lost more than you can bear. That's PyTorch's advice as well: dynamic quantization for LSTMs and Transformers, static for CNNs, and QAT for a CNN that loses too much ([[choosing]]).
 
 # %% [markdown]
 # ## Exercise · One bit
@@ -300,7 +300,7 @@ def one_bit_solution(weight):
 #
 # - The gradient of rounding is 0, so QAT rounds forward and lets the gradient straight through backward, except where a weight is clipped.
 # - The float weights add up changes that are too small to reach the next level; the network computes with the rounded ones.
-# - A fair opponent may train on in float for as long, and is rounded with its own best scale. QAT wins where that still loses much, as at 2 bits, and there's nothing to win where it loses nothing.
+# - A fair opponent may train on in float for as long, and is rounded with its own best scale. QAT can win where that still loses much, as here at 2 bits, and there's nothing to win where it loses nothing.
 
 # %% [markdown]
 # ## Scorecard
@@ -322,18 +322,18 @@ claims.show("qat")
 #
 # ### Weights that oscillate
 #
-# In section 3 the output ended at 1, a little too large. So the gradient is now 2 · (1 − 0.75) = 0.5, and each training step takes 0.03 · 0.5 = 0.015 off. What happens if we go on?
+# In section 3 the output ended at 1. So the gradient is now 2 · (1 − 0.75) = 0.5, and each training step takes 0.03 · 0.5 = 0.015 off. What happens if we go on?
 
 # %% walk tags=["hide-input"]
 # Trains the small layer for 16 steps through `straight_through`, and draws its two float weights.
 show.walk(straight_through)
 
 # %% [markdown]
-# After three more training steps the second weight is rounded to 0 again, then it climbs again, and so on without end. It is rounded to 1 three times out of four, so *on average* the output is 0.75, but which output you get depends on the training step at which you stop. Weights of real networks oscillate between two levels as well ([Nagel et al., 2022](https://arxiv.org/abs/2203.11086)).
+# After three more training steps the second weight is rounded to 0 again, and the cycle repeats. It is rounded to 1 three times out of four, so *on average* the output is 0.75, but which output you get depends on the training step at which you stop. Weights of real networks oscillate between two levels as well ([Nagel et al., 2022](https://arxiv.org/abs/2203.11086)).
 #
 # ### What is in the file?
 #
-# The optimizer changed the float weights, so `qat.state_dict()` holds *them*, under names such as `fc1.parametrizations.weight.original`. Before you give the network away, put the rounded weights in their place: `parametrize.remove_parametrizations(layer, "weight")` keeps what `layer.weight` gave last. The file is still as large as before, because a rounded weight is a float. For a small file the integers have to be packed, four of 2 bits in a byte ([[weight_only]]). After PyTorch's `convert`, the state holds integers of 8 bits at once.
+# The optimizer changed the float weights, so `qat.state_dict()` holds *them*, under names such as `fc1.parametrizations.weight.original`. Before you give the network away, put the rounded weights in their place: `parametrize.remove_parametrizations(layer, "weight")` keeps what `layer.weight` gives. The file is still as large as before, because a rounded weight is a float. For a small file the integers have to be packed, four of 2 bits in a byte ([[weight_only]]).
 
 # %% [markdown]
 # **Sources.** [`torch.fake_quantize_per_tensor_affine`](https://docs.pytorch.org/docs/stable/generated/torch.fake_quantize_per_tensor_affine.html) is PyTorch's own function that rounds and lets the gradient straight through. The claim that QAT typically has the highest accuracy of the three methods comes from *Introduction to Quantization on PyTorch* ([2020](https://pytorch.org/blog/introduction-to-quantization-on-pytorch/)) by Raghuraman Krishnamoorthi, James Reed, Min Ni, Chris Gottbrath and Seth Weidman. `torch.ao.quantization` is deprecated; [[torchao]] has QAT for linear layers.
