@@ -1,0 +1,86 @@
+"""Prune by the schedule of Lightning's documentation, with its own rewind, a true one and none: `lightning_pruning`."""
+
+import sys
+
+import torch
+from lightning.pytorch import LightningModule
+from lightning.pytorch.callbacks import LambdaCallback, ModelPruning
+from torch import nn
+from tqdm import tqdm
+
+from course_utils import runtime
+from course_utils.files import ROOT
+from course_utils.lightning import ignore_advice
+from lessons.lightning_qat import task as garments
+from records import writing
+
+NETWORKS = 6
+RATES = (1e-3, 3e-3, 1e-2)  # of Adam
+EPOCHS = 100
+LOOKS = (49, 50, 75, 98, 99)  # the epochs after which the error is kept; after 50 and 98 there was a cut
+
+
+class Network(LightningModule):
+    """The network of the lesson, with first weights of its own."""
+
+    def __init__(self, seed, rate):
+        super().__init__()
+        torch.manual_seed(seed)
+        self.rate = rate
+        self.net = nn.Sequential(nn.Linear(16, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 1))
+
+    def forward(self, x):
+        return self.net(x)
+
+    def training_step(self, batch, index):
+        return nn.functional.mse_loss(self(batch[0]), batch[1])
+
+    def configure_optimizers(self):
+        return torch.optim.Adam(self.parameters(), lr=self.rate)
+
+
+class TrueRewind(ModelPruning):
+    """Copies values, where Lightning 2.6 makes the weight and the kept copy share their memory."""
+
+    @staticmethod
+    def _copy_param(new, old, name):
+        getattr(new, f"{name}_orig").data.copy_(getattr(old, name).data)
+
+
+def amount(epoch):
+    """The schedule of Lightning's documentation."""
+    return {10: 0.5, 50: 0.25}.get(epoch, 0.01 if 75 < epoch < 99 else None)
+
+
+ARMS = {
+    "ModelPruning": lambda: ModelPruning("l1_unstructured", amount=amount),
+    "true rewind": lambda: TrueRewind("l1_unstructured", amount=amount),
+    "no rewind": lambda: ModelPruning("l1_unstructured", amount=amount, use_lottery_ticket_hypothesis=False),
+}
+
+
+def main(arguments):
+    """Train all of them and write the record: some minutes on one thread."""
+    path = ROOT / "records" / "lightning_pruning" / "rewinds.json"
+    args = writing.options("lightning_pruning", __doc__, path).parse_args(arguments)
+    ignore_advice()
+    networks = range(1 if runtime.quick() else NETWORKS)
+    with runtime.threads(1):
+        runs = [run for seed in tqdm(networks, desc="networks", file=sys.stdout) for run in runs_of(seed)]
+        writing.write_runs(args.to, "python3 course.py bench lightning_pruning", runs)
+
+
+def runs_of(seed):
+    """All fits that begin with one network; errors in per cent, of 2,000 images that are in no batch."""
+    batches = garments.batches(*garments.load("train", 1024))
+    held_x, held_y = (values[-2000:] for values in garments.load("train", 60_000))
+    for rate in RATES[:1] if runtime.quick() else RATES:
+        for arm, pruning in ARMS.items():
+            errors = []
+            look = LambdaCallback(
+                on_train_epoch_end=lambda _, model, errors=errors: errors.append(
+                    round(garments.mape(model(held_x), held_y), 2)
+                )
+            )
+            garments.fit(Network(seed, rate), batches, pruning(), look, epochs=EPOCHS)
+            yield {"arm": arm, "network": seed, "rate": rate, "errors": {epoch: errors[epoch] for epoch in LOOKS}}
