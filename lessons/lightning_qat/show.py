@@ -1,5 +1,6 @@
 """What the lesson lightning_qat draws and times."""
 
+import json
 import statistics
 import tempfile
 import time
@@ -7,71 +8,87 @@ from pathlib import Path
 
 import torch
 from lightning.pytorch import LightningModule
-from lightning.pytorch.callbacks import Callback
 from torch import nn
 from torch.ao import quantization as tq
 
+from course_utils.files import ROOT
 from course_utils.lightning import QuantizationAwareTraining
 from course_utils.runtime import quick
 from course_utils.show import plots
 from course_utils.show.tables import Table, si
 
-
-def moving(constant):
-    """The qconfig of a moving average with this averaging constant."""
-    how = dict(observer=tq.MovingAverageMinMaxObserver, averaging_constant=constant, quant_min=0, quant_max=127)
-    return tq.QConfig(tq.FakeQuantize.with_args(**how), tq.default_weight_fake_quant)
-
-
-class RangeOfOutput(Callback):
-    """Writes down after each batch how far up the range of the last layer's output reaches."""
-
-    def __init__(self):
-        self.ends = []
-
-    def on_train_batch_end(self, trainer, pl_module, *_):
-        self.ends.append(pl_module.layer_end.activation_post_process.activation_post_process.max_val.item())
+RECORD = ROOT / "records" / "lightning_qat" / "ranges.json"
+ARMS = {
+    "float": "float",
+    "slow": "int8, constant 0.01",
+    "fast in the last layer": "int8, 0.3 in the last layer",
+    "fast": "int8, constant 0.3",
+    "float, then slow": "one epoch in float,\nthen int8, 0.01",
+}
 
 
-def ranges(watched, errors, largest):
-    """Draw where the range of the output ends, batch by batch.
+def ceiling(model, pixels, share):
+    """Draw what the last layer of a network with rounding computes, and what is left behind the cut.
 
     Args:
-        watched: averaging constant -> `RangeOfOutput` of a fit.
-        errors: averaging constant -> error of the int8 network, in %.
-        largest: what the output should be able to reach.
+        model: trained by `watched.TwoHooks(..., convert=False)`; its observers are off from now on.
+        pixels, share: (N, 16) and (N, 1).
+    Returns:
+        The end of the range of its last layer.
     """
-    fig, ax = plots.figure(size=(12, 5))
-    told = []
-    for (constant, watch), colour, below in zip(watched.items(), ("orange", "blue"), (70, 30), strict=True):
-        ax.plot(range(1, len(watch.ends) + 1), watch.ends, color=plots.COLOURS[colour], linewidth=3)
-        ax.annotate(
-            f"constant {constant}: off by {errors[constant]:.0f} %",
-            (len(watch.ends), watch.ends[-1]),
-            (0, -below),
-            textcoords="offset points",
-            ha="right",
-            va="top",
-            fontsize=18,
-            color=plots.COLOURS[colour],
-        )
-        told.append(
-            f"with the constant {constant} it ends at {watch.ends[0]:.2f} after the first batch and at {watch.ends[-1]:.2f} "
-            f"after {len(watch.ends)}"
-        )
-    ax.axhline(largest, color=plots.COLOURS["black"], linestyle=":")
-    last = max(len(watch.ends) for watch in watched.values())
-    ax.text(last, largest + 0.02, "the largest true share", fontsize=18, ha="right", va="bottom")
-    others = ", ".join(
-        f"{error:.0f} % with {constant}" for constant, error in errors.items() if constant not in watched
-    )
-    ax.set(xlabel="batches", ylabel="the range ends at", ylim=(-0.1, 1.1))
+    last, seen = model.apply(tq.disable_observer).net.module[-1].activation_post_process, []
+    handle = last.register_forward_hook(lambda _, given, cut: seen.extend((given[0], cut)))
+    with torch.no_grad():
+        model(pixels)
+    handle.remove()
+    end = last.activation_post_process.max_val.item()
+    beyond = (seen[0] > end).flatten()
+    fig, axes = plots.figure(columns=2, size=(12, 5.4))
+    for ax, answers, title in zip(
+        axes, seen, ("what the last layer computes", "what the loss gets to see"), strict=True
+    ):
+        ax.plot([0, 1], [0, 1], ":", color=plots.COLOURS["black"])
+        for dots, colour in ((~beyond, "blue"), (beyond, "orange")):
+            ax.plot(share[dots], answers[dots], ".", color=plots.COLOURS[colour], markersize=9)
+        ax.set(title=title, xlabel="true share", ylabel="answer", xlim=(0, 1), ylim=(0, 1.2))
     plots.show(
         fig,
-        alt=f"The end of the output's range over the batches, and a dotted line at the largest share, {largest:.2f}: "
-        f"{'; '.join(told)}.",
-        caption=f"Where the range of the output ends, for two averaging constants. Two others: off by {others}.",
+        alt=f"True share and answer of {len(share):,} garments, twice, with a dotted line where both are equal. Left: the "
+        f"dots lie around the line for small shares, and far from it, mostly above, for larger ones. Right: all dots above "
+        f"{end:.2f} have fallen onto a horizontal line at this height.",
+        caption=f"The range of the last layer ends at {end:.2f}. Orange: the {beyond.float().mean():.0%} of the answers that "
+        "are beyond it.",
     )
+    return end
+
+
+def six_trainings():
+    """Draw the record: for each arm the errors on test garments at the rate that is best on held-out ones.
+
+    Returns:
+        Arm -> six errors, in %.
+    """
+    runs, found = json.loads(RECORD.read_text(encoding="utf-8"))["runs"], {}
+    for arm in ARMS:
+        by_rate = {}
+        for run in runs:
+            if run["arm"] == arm:
+                by_rate.setdefault(run["rate"], []).append(run)
+        best = min(by_rate.values(), key=lambda several: statistics.mean(run["held_out"] for run in several))
+        found[arm] = [run["test"] for run in best]
+    fig, ax = plots.figure(size=(11, 4.6))
+    for row, (arm, errors) in enumerate(found.items()):
+        colour = plots.COLOURS["grey" if arm == "float" else "orange" if arm == "slow" else "blue"]
+        ax.plot(errors, [row] * len(errors), "o", color=colour, markersize=11, alpha=0.7)
+    ax.set_yticks(range(len(ARMS)), ARMS.values())
+    ax.set(xlabel="off by, %", xlim=(0, None), ylim=(len(ARMS) - 0.5, -0.5))
+    told = "; ".join(f"{' '.join(ARMS[arm].split())}: " + ", ".join(f"{e:.0f}" for e in found[arm]) for arm in found)
+    plots.show(
+        fig,
+        alt=f"Errors on test garments of networks from six sets of first weights, in per cent: {told}.",
+        caption="A record: six sets of first weights, two epochs in all, each row at its best of five learning rates.",
+    )
+    return found
 
 
 class _Wide(LightningModule):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import tempfile
 
+import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 from torch import Tensor, nn
@@ -24,6 +25,28 @@ QUIET = dict(
     accelerator="cpu",
     devices=1,
 )  # a Trainer with these prints and writes nothing
+
+
+class RegressionModel(LightningModule):
+    """The network in the documentation of Lightning 1.9, which the calls of its callback were written for."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.layer_0, self.layer_0a = nn.Linear(16, 64), nn.ReLU()
+        self.layer_1, self.layer_1a = nn.Linear(64, 64), nn.ReLU()
+        self.layer_end = nn.Linear(64, 1)
+
+    def forward(self, x):
+        return self.layer_end(self.layer_1a(self.layer_1(self.layer_0a(self.layer_0(x)))))
+
+    def training_step(self, batch, index):
+        return nn.functional.mse_loss(self(batch[0]), batch[1])
+
+    validation_step = training_step
+
+    def configure_optimizers(self):
+        return torch.optim.Adam(self.parameters(), lr=3e-3)
 
 
 def load(split: str, n: int) -> tuple[Tensor, Tensor]:
