@@ -28,6 +28,7 @@ TOLD_WHOLE = {
     "structured",
     "ticket",
     "lightning_pruning",
+    "lightning_qat",
 }
 WHAT = {
     "words": "words before Deeper",
