@@ -128,8 +128,6 @@ print(f"zero: {sparsity_report(model).total.sparsity:.1%}")
 # | 76 to 98 | 0.01, 23 times | 0.375 · 0.99²³ = 0.298 |
 #
 # About 30 % are left, so 70 % are gone.
-#
-# What if you know what should be gone, and look for the amounts? Let it be half after the first cut, and 60 % after the second. The first amount is 0.5. The second cut takes 10 % of all weights, but its amount counts from the half that is left: 0.1 / 0.5 = 0.2. Multiply to check: 0.5 · 0.8 = 0.4 is left.
 
 # %% [markdown]
 # ### What, when and how
@@ -142,9 +140,7 @@ print(f"zero: {sparsity_report(model).total.sparsity:.1%}")
 #
 # At the end of the fit the masks are removed, and the zeros stay.
 #
-# The documentation's shortest example, `Trainer(callbacks=[ModelPruning("l1_unstructured", amount=0.5)])`, looks as if it removed a half.
-#
-# **Try it.** In section 1, change `amount=compute_amount` to `amount=0.5`, and run that cell and the next one again. Then change it back, and run both once more.
+# **Try it.** The documentation's shortest example is `Trainer(callbacks=[ModelPruning("l1_unstructured", amount=0.5)])`. Does it remove a half? In section 1, change `amount=compute_amount` to `amount=0.5`, and run that cell and the next one again. Then change it back, and run both once more.
 #
 # <details><summary>What others found</summary>
 #
@@ -204,9 +200,7 @@ print(away)
 show.one_memory()
 
 # %% [markdown]
-# But now weight and copy are two names for one memory. The second epoch trains the weight to 0.31, so the "copy" is 0.31 as well, and the second rewind replaces 0.31 by 0.31.
-#
-# The distances look small. But Adam moves a weight by about the learning rate a step, 0.001, and an epoch has eight steps. So the distance grows by about as much as an epoch can do, and nothing was taken back.
+# But now weight and copy are two names for one memory. The second epoch trains the weight to 0.31, so the "copy" is 0.31 as well, and the second rewind replaces 0.31 by 0.31. Each distance in the output is about 0.009 larger than the one before. That's as far as an epoch can move a weight, since Adam takes eight steps of about the learning rate, 0.001. So nothing was taken back.
 #
 # Is it really this line? We change nothing else: `copy_` writes the copy's numbers into the weight's own memory.
 
@@ -221,7 +215,7 @@ away_mended = distances(Mended("l1_unstructured", amount=0.3))
 print(away_mended)
 
 # %% [markdown]
-# All four are 0, so it was this line. It does harm where weight and copy are on one device, as on a CPU. If your first list is all zeros, too, your Lightning is newer than ours, and somebody has mended it.
+# All four are 0, so it was this line. It does harm where weight and copy are on one device, as on a CPU. If your first list is all zeros, too, somebody has mended your Lightning.
 
 # %% [markdown]
 # ## 4. Why the error didn't show it
@@ -246,7 +240,7 @@ show.errors_over_epochs(curves)
 # **Several times as large (C), because the last cut comes after epoch 98, and only one epoch of training follows its rewind.**
 
 # %% [markdown]
-# Follow the orange line. (The blue one lies under it up to epoch 49, because the first rewind is right in both.) Each true rewind makes it leap, since the network has its first weights again. After the cut of epoch 50 it has 25 epochs to recover. But from epoch 76 on it's set back after every epoch, and behind the last cut there's a single one. **A rewind needs training behind the last cut**, and this schedule leaves no time for it.
+# Follow the orange line. (Up to epoch 49 the blue one lies under it, because the first rewind is right in both.) Each rewind makes it leap, since the network has its first weights again. After the cut of epoch 50 it has 25 epochs to recover. But from epoch 76 on it's set back after every epoch, and behind the last cut there's a single one. **A rewind needs training behind the last cut**, and this schedule leaves no time for it.
 #
 # The blue line ends about as low as the green one, because from the second cut on a rewind that takes nothing back *is* no rewind. (The humps near epoch 85 aren't rewinds. There a cut took the only bias of the last layer, which `parameter_names` would have spared.) So the fault saved the network from a schedule that doesn't suit it. Whoever judges by the error is pleased, and reports a lottery ticket that never was one.
 #
@@ -259,7 +253,7 @@ show.errors_over_epochs(curves)
 #
 # For daily work the course has a callback without these traps: `PruningSchedule` takes the amounts by epoch, leaves biases alone, and rewinds only if you ask for it. A second one, `QuantizationAwareTraining`, trains with the rounding of int8, and turns the layers into int8 when the fit ends ([[lightning_qat]]). Both can stand in one list.
 #
-# Do the zeros survive the rounding? A weight's integer is the weight divided by the scale, and rounded ([[integers]]). Zero divided by any scale is 0, so they should. We take the two cuts of section 2, which leave 40 %:
+# Do the zeros survive the rounding? A weight's integer is the weight divided by the scale, and rounded ([[integers]]). Zero divided by any scale is 0, so they should. We cut half of the weights after epoch 20, and a fifth of the rest after epoch 30, which leaves $0.5 \cdot 0.8 = 0.4$:
 
 # %% both tags=["legacy"]
 from course_utils.lightning import PruningSchedule, QuantizationAwareTraining
@@ -281,7 +275,7 @@ show.side_by_side(models)
 # %% [markdown]
 # The zeros have survived. Pruning alone raised the error a little, and saved no byte, because in fp32 a zero takes four bytes like any other number. Int8 divided the bytes by four, and hardly changed the error.
 #
-# If this ends your day with the course, look back. In the morning you found that fetching a weight costs over a hundred times as much as multiplying by it ([[energy]]). Everything since then was about fewer bits and fewer weights: training in 16 bits ([[amp]]), networks in 8 ([[static]], [[qat]]), weights at zero ([[prune_module]]), channels that are really gone ([[structured]]). Now a library does two of these in one fit. You don't have to believe it. You can count.
+# If this ends your day with the course, look back. In the morning you found that fetching a weight costs over a hundred times as much as multiplying by it ([[energy]]). Since then everything was about fewer bits and fewer weights: 16 bits ([[amp]]), 8 bits ([[static]], [[qat]]), weights at zero ([[prune_module]]), channels that are really gone ([[structured]]). Now a library does two of these in one fit, and you don't have to believe it. You can count.
 
 # %% [markdown]
 # ## Exercise · Ninety percent in five prunings
@@ -289,9 +283,7 @@ show.side_by_side(models)
 #
 # Write `even_pruning(epochs, sparsity)`. It returns a callback for a `Trainer`. After each of the `epochs`, a list, it prunes the smallest weights of all layers together, each time the same share of what is left. In the end the share `sparsity` is gone. Biases stay, nothing is rewound, and the fit leaves no masks.
 #
-# On paper first: which amount, for 75 % in two prunings?
-#
-# Then try it: `sparsity_report(garments.fit(Garments(), batches, even_pruning([10, 20, 30, 40, 50], 0.9), epochs=60))`.
+# On paper first: which amount, for 75 % in two prunings? Then try it: `sparsity_report(garments.fit(Garments(), batches, even_pruning([10, 20, 30, 40, 50], 0.9), epochs=60))`.
 #
 # <details><summary>Hint</summary>
 #
@@ -326,7 +318,7 @@ def even_pruning_solution(epochs, sparsity):
 # ## Remember
 #
 # - An amount counts from what is left, so multiply the shares that stay, and do it before you train.
-# - `ModelPruning` prunes weights and biases, after every epoch if the amount is a number, and rewinds by default; on a CPU its rewind hands back trained weights, because weight and copy share one memory.
+# - `ModelPruning` prunes biases too, cuts after every epoch if the amount is a number, and rewinds by default. On a CPU it rewinds to trained weights, because weight and copy share one memory.
 # - A low error doesn't prove that a setting works: count the zeros, and compare the weights with what they should be.
 
 # %% [markdown]
