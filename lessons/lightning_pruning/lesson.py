@@ -240,11 +240,11 @@ show.errors_over_epochs(curves)
 # **Several times as large (C), because the last cut comes after epoch 98, and only one epoch of training follows its rewind.**
 
 # %% [markdown]
-# Follow the orange line. (Up to epoch 49 the blue one lies under it, because the first rewind is right in both.) Each rewind makes it leap, since the network has its first weights again. After the cut of epoch 50 it has 25 epochs to recover. But from epoch 76 on it's set back after every epoch, and behind the last cut there's a single one. **A rewind needs training behind the last cut**, and this schedule leaves no time for it.
+# Follow the orange line. Each rewind makes it leap, since the network has its first weights again. (Up to epoch 49 the blue line lies under it, because the first rewind is right in both.) After the cut of epoch 50 it has 25 epochs to recover, but from epoch 76 on it's set back after every epoch. **A rewind needs training behind the last cut**, and here there's a single epoch.
 #
-# The blue line ends about as low as the green one, because from the second cut on a rewind that takes nothing back *is* no rewind. (The humps near epoch 85 aren't rewinds. There a cut took the only bias of the last layer, which `parameter_names` would have spared.) So the fault saved the network from a schedule that doesn't suit it. Whoever judges by the error is pleased, and reports a lottery ticket that never was one.
+# The blue line ends about as low as the green one, because from the second cut on a rewind that takes nothing back *is* none. (The humps near epoch 85 aren't rewinds. There a cut took the only bias of the last layer.) So the fault saved the network from a schedule that doesn't suit it. Whoever judges by the error is pleased, and reports a lottery ticket that never was one.
 #
-# Does the true rewind lack nothing but time? Look at its best moment, epoch 75. Its error is still clearly above the other two, which have kept what they learned. With a ten times larger learning rate, 25 epochs close more than half of this gap. But in none of six networks, at none of three learning rates, was the true rewind ahead there. So with this schedule switch the rewind off: `use_lottery_ticket_hypothesis=False`. When a rewind is worth its price is the question of [[ticket_full]].
+# Does the true rewind lack nothing but time? At its best moment, epoch 75, its error is still clearly above the other two, which have kept what they learned. A ten times larger learning rate closes more than half of this gap, but in none of six networks was the true rewind ahead there. So with this schedule switch it off: `use_lottery_ticket_hypothesis=False`. When a rewind is worth its price is the question of [[ticket_full]].
 #
 # **A setting proves nothing. The weights do.**
 
