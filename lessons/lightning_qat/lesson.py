@@ -274,15 +274,9 @@ print(f"int8: off by {mape(shipped(test_pixels), test_share):.0f} %")
 # ## Exercise · Freeze the ranges
 # ★★ · 10 minutes
 #
-# Towards the end of a training one often freezes the ranges, so that the weights can settle. A colleague has section 4's two hooks, and adds a third:
+# Towards the end of a training one often freezes the ranges, so that the weights can settle. A colleague has section 4's two hooks, and a third, `on_train_epoch_start`, which switches the observers off if `trainer.current_epoch >= epochs`. (Epochs count from 0.) Yet when validation interrupts an epoch, frozen ranges move again.
 #
-# ```python
-# def on_train_epoch_start(self, trainer, model):
-#     if trainer.current_epoch >= epochs:  # epochs count from 0
-#         model.apply(tq.disable_observer)
-# ```
-#
-# Yet when validation interrupts an epoch, frozen ranges move again. Repair it: `freeze_after(epochs)` returns a callback that stands behind `TwoHooks`, and lets only training batches of the first `epochs` epochs move the ranges.
+# Repair it: `freeze_after(epochs)` returns one callback, which stands behind `TwoHooks`, and lets only training batches of the first `epochs` epochs move the ranges.
 #
 # <details><summary>Hint</summary>
 #
