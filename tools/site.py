@@ -1,10 +1,12 @@
-"""Make the site: every lesson as a page, with search and glossary."""
+"""Make the site: every lesson as a page, with search and glossary; and the same pages as an EPUB."""
 
 import argparse
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 from course import command
 from tools import slides
@@ -19,6 +21,7 @@ ASSETS = {  # of others, and what they are called on the site
     "website/assets/minisearch/index.js": "minisearch.js",
     "website/assets/minisearch/LICENSE.txt": "minisearch.LICENSE.txt",
 }
+BOOK = "resource_efficient_deep_learning.epub"
 TEMPLATE = _lessons.ROOT / "tools" / "website" / "site_template"
 
 
@@ -49,7 +52,7 @@ def make(lessons, source, folder):
         if old.exists():
             shutil.rmtree(old)
     write_source(lessons, source)
-    if status := build(source, folder):
+    if status := build(source, folder) or make_book(source, folder):
         return status
     (folder / "notebooks").mkdir()
     for lesson in lessons:
@@ -70,7 +73,22 @@ def write_source(lessons, folder):
 
 
 def build(source, site):
+    """Make the pages. Returns Sphinx's exit status."""
+    return sphinx("-b", "html", source, site)
+
+
+def make_book(source, folder):
+    """Put the same pages as an EPUB beside those of the site. Returns Sphinx's exit status."""
+    with tempfile.TemporaryDirectory() as temporary:
+        pages, trees = Path(temporary, "book"), Path(temporary, "trees")
+        if status := sphinx("-b", "epub", "-D", "html_math_renderer=mathml", "-d", trees, source, pages):
+            return status
+        shutil.copyfile(pages / BOOK, folder / BOOK)
+    return 0
+
+
+def sphinx(*words):
     """Run Sphinx in a process of its own, which keeps nothing here; a warning is an error. Returns its exit status."""
-    words = ["-b", "html", "-W", "--keep-going", "-q", str(source), str(site)]
     environment = {**os.environ, "COURSE_SITE_ROOT": str(_lessons.ROOT)}  # for conf.py
-    return subprocess.run([sys.executable, "-m", "sphinx", *words], env=environment).returncode
+    command_line = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", *map(str, words)]
+    return subprocess.run(command_line, env=environment).returncode

@@ -1,8 +1,12 @@
 """The site: its pages come from the published notebooks, lead to each other, and can be used by everybody, offline."""
 
 import json
+import posixpath
 import re
 import shutil
+import zipfile
+from urllib.parse import unquote
+from xml.etree import ElementTree
 
 import nbformat
 import pytest
@@ -78,6 +82,23 @@ def built(tmp_path_factory):
         patch.setattr(site.slides, "write_beside", lambda deck, path: write_whole(path, deck))
         assert site.make(LESSONS, folder / "source", folder / "site") == 0
     return folder / "site"
+
+
+@pytest.mark.slow
+def test_the_book_is_xml_throughout_and_has_its_figures_formulas_and_no_way_out(built):
+    with zipfile.ZipFile(built / site.BOOK) as book:
+        pages = {name: book.read(name).decode("utf-8") for name in book.namelist() if name.endswith(".xhtml")}
+        files = set(book.namelist())
+    for name, text in pages.items():
+        ElementTree.fromstring(text)  # raises where it is not well-formed
+        assert "<script" not in text, name
+        for link in re.findall(r'(?:href|src)="(?!https?:|data:|mailto:|#)([^"#]+)', text):
+            assert posixpath.normpath(posixpath.join(posixpath.dirname(name), unquote(link))) in files, (name, link)
+    for lesson in LESSONS:
+        text = pages[f"lessons/{lesson.name}.xhtml"]
+        assert "<svg" in text or "<img" in text
+        assert all('alt="' in picture for picture in re.findall(r"<img[^>]*>", text))
+    assert "<math" in pages["lessons/energy.xhtml"] + pages["lessons/integers.xhtml"]
 
 
 @pytest.mark.slow

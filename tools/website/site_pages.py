@@ -21,7 +21,11 @@ DOORS = """\
 - [You see this: errors, and what to do](symptoms.md)
 - [What older tutorials get wrong](errata.md)
 - [Famous claims, and what was measured here](claims.md)
-- [For instructors](instructors.md)"""
+- [For instructors](instructors.md)
+
+{book}"""
+BOOK = """\
+<p class="course-ways"><a href="resource_efficient_deep_learning.epub">The course as an EPUB</a>, for e-readers</p>"""
 CAPTION = """\
 *One network in four files: as it was trained; without nine tenths of its weights; with 16 values for those that
 are left; and with short codes for frequent values. [You write these files
@@ -54,7 +58,7 @@ def front(lessons):
     text = "\n\n".join(
         [
             pages.introduction(ways),
-            DOORS.format(title=day.lessons[0].title, name=day.lessons[0].name),
+            DOORS.format(title=day.lessons[0].title, name=day.lessons[0].name, book=BOOK),
             _picture("smaller"),
             CAPTION,
             f"## {day.title}",
