@@ -89,6 +89,8 @@ def xhtml(body):
     for element in soup.select("math :not(mstyle)"):  # here docutils writes what the standard has at `mstyle` alone
         for name in ("displaystyle", "scriptlevel"):
             element.attrs.pop(name, None)
+    for hide in soup.select("summary p + p"):  # a browser shows one of the two, as the fold is closed or open
+        hide.decompose()
     for paragraph in soup.select("summary p"):
         paragraph.name = "span"
     text = soup.decode(formatter="minimal")
