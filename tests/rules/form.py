@@ -10,7 +10,7 @@ from tools.decks import deck_text
 from tools.publishing import boxes, course
 
 MAX = {"words": 2000, "minutes": 50, "lines": 45, "predictions": 3, "shown": 5, "deeper": 500, "seconds": 60}
-MAX_BEFORE = MAX | {"lines": 76, "predictions": 4, "shown": 6, "deeper": 700}
+MAX_BEFORE = MAX | {"minutes": 52, "lines": 76, "predictions": 4, "shown": 6, "deeper": 700}
 # Lessons that are not in this set are still held to MAX_BEFORE.
 TOLD_WHOLE = {
     "measuring",

@@ -13,7 +13,7 @@ from course_utils.files import ROOT
 IN_COURSE_TOML = ("title", "name", "number", "part")
 # The clock: fitted to what eight readers needed for thirty-nine lessons.
 WORDS_A_MINUTE, LINES_A_MINUTE, OUTPUTS_A_MINUTE = 95, 6, 2
-PREDICTION_MINUTES, SLOWER_THAN_THE_CARD = 1.25, 1.1
+PREDICTION_MINUTES, SLOWER_THAN_THE_CARD = 1.25, 1.3
 ANNOUNCED = 5  # a page says its minutes rounded to so many
 CELL = re.compile(r"^# %%(.*)\n((?:(?!# %%).*\n?)*)", re.M)
 FOLDED = re.compile(
