@@ -1,7 +1,6 @@
 """The drawings and the table of the lesson static."""
 
 import copy
-import functools
 import io
 
 import torch
@@ -27,17 +26,18 @@ def watched(model, images, qconfig):
 
 
 def first_block(models, images):
-    """Draw the way of one image through the first block, a row for each model, by the words above its row.
+    """Draw the path of one image through the first block, a row for each model, by the words above its row.
 
     Args:
         models: words -> SmallCNN in a `QuantWrapper`: with observers that have seen images, or converted.
         images: float (n, 1, 28, 28), of which the first goes through.
     """
-    canvas, told, rows = diagrams.Canvas(height=500), [], [_places(model, images[:1]) for model in models.values()]
+    canvas, told, rows = diagrams.Canvas(height=540), [], [_places(model, images[:1]) for model in models.values()]
     width = (canvas.width - 2 * EDGE - 5 * GAP) / 6  # of each of six boxes
     for row, (words, places) in enumerate(zip(models, rows, strict=True)):
-        y, left, end = 130 + 250 * row, EDGE, (8, 130 + 250 * row)
-        canvas.text(10, y - 107, words, size=24, bold=True, align="left")
+        y = 130 + 290 * row
+        left, end = EDGE, (8, y)
+        canvas.text(10, y - 107 - 24 * row, words, size=24, bold=True, align="left")
         kind, thick = "fp32", 3
         for name, numbers, bytes_each, above in [*places, ("last\nstub", 0, 0, "")]:
             canvas.wire(end, (left, y), meaning=kind, thick=thick, arrow=False)
@@ -46,22 +46,22 @@ def first_block(models, images):
             if numbers:
                 kind = "int8" if bytes_each == 1 else "fp32"
                 thick = diagrams.thickness(numbers * bytes_each, 4 * MAX_NUMBERS)
-                canvas.text(left - GAP / 2, y - 52, above, size=22)
+                canvas.text(left - GAP / 2, y - 52 - 12 * above.count("zero"), above, size=22)
                 canvas.text(left - GAP / 2, y + 58, si(numbers * bytes_each, "B"), size=22)
         canvas.wire(end, (canvas.width - 8, y), meaning="fp32", arrow=False)
         flat = [f"{name}, {si(n * each, 'B')} {above}" for name, n, each, above in places]
         told.append(" ".join(f"{words}: {'; '.join(flat)}.".split()))
     plots.show(
         canvas.figure(),
-        alt=f"The way of one image, in {len(models)} rows of boxes with wires: what leaves each box. {' '.join(told)}",
-        caption="Orange: float. Blue: int8. Above a wire: the range that an observer found, or the scale. Below: the bytes "
-        "of one image.",
+        alt=f"One image's path through the network, with the output of each box, in {len(models)} rows. {' '.join(told)}",
+        caption="Orange: float. Blue: int8. Above a wire: the range that an observer found, or the scale and the zero point. "
+        "Below: the bytes of one image. The ReLU has no observer, because it keeps the scale and the zero point of its input.",
     )
 
 
 @torch.no_grad()
 def _places(model, image):
-    """(name, how many numbers leave it, bytes of each, range or scale): the first stub, the parts of block 1, the rest."""
+    """(name, how many numbers leave it, bytes of each, words above its wire): the first stub, the parts of block 1, the rest."""
     parts = model.module.features[0]
     kinds = [type(m).__name__.rstrip("d").rstrip("2") for m in parts]
     names = ["first\nstub", *(NAMES[kind] for kind in kinds), "blocks\n2 and 3,\nlinear"]
@@ -78,12 +78,12 @@ def _places(model, image):
 
 
 def _above(module, out):
-    """What is written above a wire: the range that an observer has found, or the scale of the integers."""
+    """What is written above a wire: the range that an observer has found, or the scale and zero point of the integers."""
     if out.is_quantized:
-        return f"scale\n{out.q_scale():.2g}"
+        return f"scale\n{out.q_scale():.2g}\nzero {out.q_zero_point()}"
     watch = getattr(module, "activation_post_process", None)
     if watch is None:
-        return ""
+        return "no\nrange"
     scale, zero = (x.item() for x in watch.calculate_qparams())
     low, high = ((end - zero) * scale for end in (watch.quant_min, watch.quant_max))
     return f"{low:.1f}\nto {high:.1f}".replace("-", "−")
@@ -93,20 +93,6 @@ def as_linear_layer(convolution, *images):
     """A 3×3 convolution with padding 1 as a linear layer on patches: its weight (out, 9 in), its bias, rows for each images."""
     unfolded = [torch.nn.functional.unfold(x, 3, padding=1).transpose(1, 2).flatten(0, 1) for x in images]
     return convolution.weight.detach().flatten(1), convolution.bias.detach(), *unfolded
-
-
-def with_layer(model, static_layer, images):
-    """A copy of a fused SmallCNN, in float, whose first block is ``static_layer``, calibrated on the images."""
-    twin = copy.deepcopy(model)
-    block = twin.module.features[0]
-    block.forward = functools.partial(_called, static_layer, block[0][0], images)
-    return twin
-
-
-def _called(static_layer, convolution, images, x):
-    integers, scale = static_layer(*as_linear_layer(convolution, images, x))
-    maps = torch.as_tensor(integers * scale, dtype=x.dtype)  # (images · pixels, channels)
-    return maps.unflatten(0, (len(x), -1)).transpose(1, 2).unflatten(2, x.shape[2:])
 
 
 def kilobytes(model):
