@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   course:
-#     promise: You will train a network through its own rounding, take it through PyTorch's `prepare_qat` to int8, and compare it with a fair opponent.
+#     promise: You will train a network through its own rounding, and compare it with a fair opponent.
 #     seconds: 30
 #     needs: [integers, static]
 #     goals:

@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   course:
-#     promise: You will turn a trained CNN into one that computes in int8 from end to end, and notice when its calibration was wrong.
+#     promise: You will turn a trained CNN into one that computes in int8 from end to end.
 #     seconds: 30
 #     needs: [integers, dynamic]
 #     goals:
