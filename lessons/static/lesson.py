@@ -43,7 +43,7 @@ torch.backends.quantized.engine = legacy_int8.best()
 #
 # In [[dynamic]], each layer multiplied integers, but it handed floats on to the next layer. A CNN produces a lot of these floats: the first block of our SmallCNN turns an image of 784 pixels into 31,360 numbers. We'd like to store each of them in one byte instead of four.
 #
-# PyTorch's recipe has four lines.
+# Here's a recipe of four lines.
 
 # %% tags=["legacy"]
 import copy
@@ -77,7 +77,7 @@ print(model.module.fc, model.quant, sep="\n")  # the last layer, and what rounds
 print(f"float: {accuracy(cnn):.1f} % right, int8: {accuracy(model):.1f} %")
 
 # %% [markdown] tags=["answer"]
-# **It runs, but the accuracy is gone (C).** The last layer is a `QuantizedLinear` now, which multiplies integers, and the pixels become integers from 0 to 255 (`quint8`).
+# **It runs, but the accuracy is gone (C).** The last layer is a `QuantizedLinear` now, which multiplies integers, and the pixels become 8-bit integers, too (`quint8`).
 
 # %% [markdown]
 # The network is hardly better than guessing, and PyTorch gave only a warning, which our first cell hides.
@@ -93,7 +93,7 @@ print(f"float: {accuracy(cnn):.1f} % right, int8: {accuracy(model):.1f} %")
 #
 # Both printed modules have the scale 1. A number is stored as round(number / scale), so a pixel of 0.4 becomes 0, and a pixel of 0.8 becomes 1. An image keeps only two shades of grey.
 #
-# PyTorch takes the scale 1 when it has seen no data. We never showed this network an image, so its layers don't know how large their numbers are.
+# Without data, PyTorch falls back on the scale 1. We never showed this network an image, so its layers don't know how large their numbers are.
 
 # %% [markdown]
 # ## 2. Calibration: example images fix the scales
@@ -104,13 +104,13 @@ print(f"float: {accuracy(cnn):.1f} % right, int8: {accuracy(model):.1f} %")
 #
 # **Static quantization** therefore fixes all scales beforehand. You send typical images through the network while it still computes in float, and note the range of the numbers at each place. This is called **calibration**. It needs no labels and trains nothing.
 #
-# Take the pixels. Their range is 0 to 1, and PyTorch divides it into 127 steps, as in [[dynamic]]. So the scale is 1 / 127 = 0.0079. Now a pixel of 0.8 is stored as 0.8 · 127 = 101.6, rounded to 102, and 102 stands for 0.803. The integers go on to 255, so there's a reserve: pixels up to 2 can be stored as well.
+# Take the pixels. Their range is 0 to 1, and PyTorch divides it into 127 steps, as in [[dynamic]]. So the scale is 1 / 127 = 0.0079. Now a pixel of 0.8 is stored as 0.8 · 127 = 101.6, rounded to 102, and 102 stands for 0.803. The integers go up to 255, which leaves a reserve: pixels up to 2 can be stored as well.
 #
-# In PyTorch, you do four things.
+# In PyTorch this takes four steps, and our recipe left one of them out.
 #
 # 1. *Wrap.* `QuantWrapper` adds two **stubs**. The one in front of the model will turn floats into integers, and the one behind it will turn them back.
 # 2. *Prepare.* `prepare` adds **observers**, small modules that watch the numbers that pass, and choose a range. The **qconfig**, our settings, names the kind of observer.
-# 3. *Calibrate.* You run the images. That's what we left out.
+# 3. *Calibrate.* You run the images. This is the step that was missing.
 # 4. *Convert.* `convert` turns each range into a scale and a zero point, and each layer into an int8 layer.
 
 
@@ -160,7 +160,7 @@ show.first_block(
 #
 # 1. *Round.* Divided by their scale, the pixels become 80 and 20. The weights become 50 and −20.
 # 2. *Multiply and add.* 80 · 50 + 20 · (−20) = 3,600. What is one unit of this number worth? A pixel counts in units of 0.01 and a weight in units of 0.005, so a product counts in units of 0.01 · 0.005 = 0.00005.
-# 3. *Add the bias in the same unit.* The bias is 0.03 / 0.00005 = 600 of these units, and 3,600 + 600 = 4,200. (A real layer adds hundreds of products, too many for 16 bits, so it adds in 32.)
+# 3. *Add the bias in the same unit.* The bias is 0.03 / 0.00005 = 600 of these units, and 3,600 + 600 = 4,200. (One product can reach 127 · 128 = 16,256, so the sum of a few doesn't fit into 16 bits. The layer adds in 32.)
 # 4. *Go back to 8 bits.* The next layer expects steps of 0.05. One of our units is 0.00005 / 0.05 = 0.001 of such a step, so 4,200 units are 4.2 steps, rounded to **4**. It stands for 4 · 0.05 = 0.20.
 #
 # Stage 4 is called **requantizing**, and its factor is
@@ -178,16 +178,16 @@ show.first_block(
 #
 # In SmallCNN, a batch norm and a ReLU come after each convolution. So in our figure, the first block writes its 31,360 numbers three times. Once would do, if one layer did the work of all three.
 #
-# **Batch norm** first. After training, its mean and its standard deviation are fixed, so all it does is multiply by one number and add another. Say a convolution computes c = 0.50p − 0.20q, and its batch norm 0.5c + 0.03. Put c in, and you get one layer, 0.25p − 0.10q + 0.03. It's the layer of section 3. Batch norm has been **folded** into the convolution.
+# **Batch norm** first. After training, its mean and its standard deviation are fixed, so in each channel it multiplies by one number and adds another. Say a convolution computes c = 0.50p − 0.20q, and its batch norm 0.5c + 0.03. Put c in, and you get one layer, 0.25p − 0.10q + 0.03. It's the layer of section 3. Batch norm has been **folded** into the convolution.
 #
 # Now the **ReLU**, which sets negative outputs to 0. Let the next pixels be p = 0 and q = 0.80. The sum is 0 · 50 + 80 · (−20) + 600 = −1,000, and times M that's −1. If the observer stands *after* the ReLU, it sees no negative number, so the zero point is 0. Then there's no integer for −1, and the layer stores the nearest one, 0. That's what the ReLU would have done: **the clipping is the ReLU**.
 #
-# In our figure, the observer stands *before* the ReLU. So half of the 127 steps go to numbers that the ReLU sets to 0.
+# In our figure, the observer stands *before* the ReLU. Its zero point lies in the middle, so about half of the 127 steps go to negative numbers, which the ReLU sets to 0.
 #
 # Making one module of the three is called **fusing**. Fuse before `prepare`, so that the observer comes after the ReLU. And fuse in evaluation mode (`.eval()`), because in training batch norm's numbers still change.
 
 # %% fuse tags=["legacy"]
-# `print(cnn)` shows these names: features.0.1 is block 0, module 1, its batch norm.
+# `print(cnn)` shows these names: features.0.1 is the second module of the first block, its batch norm.
 names = [[f"module.features.{block}.{part}" for part in (0, 1, 2)] for block in (0, 1, 2)]
 fused = fuse_modules(QuantWrapper(cnn), names)
 int8_fused = calibrated(fused, images.split(32))
@@ -197,7 +197,7 @@ int8_fused = calibrated(fused, images.split(32))
 #
 # (The `+` of a skip connection has to become a module with an observer of its own: see Deeper.)
 #
-# What does int8 bring, compared with a fused float network?
+# What do we gain over a fused float network?
 
 # %% price_and_gain tags=["hide-input", "legacy"]
 # Measures the accuracy, the file and the speed of three networks.
@@ -229,10 +229,10 @@ calibrations = {"256 good images": int8_fused, "one × 255": spoiled}
 show.as_stored(calibrations, test_images[1:2], {name: accuracy(net) for name, net in calibrations.items()})
 
 # %% [markdown] tags=["answer"]
-# **0 (C), because a step is now about 2 long, and 0.8 is less than half a step.** Only the brightest pixels become 1, and the network guesses.
+# **0 (C), because each step is now almost 2 wide, and 0.8 is less than half a step.** Only the brightest pixels become 1, and the network guesses.
 
 # %% [markdown]
-# Observers take extreme numbers seriously (Deeper says why), and this image passed them all. So the steps of the later layers are far too long, too.
+# Observers stretch their range for extreme numbers (Deeper says why), and this image went through all of them. So the steps of the later layers are far too long, too.
 #
 # Calibration images less than half as bright as those at work do harm, too: even the reserve up to 255 is too small then, and bright pixels are clipped.
 #
@@ -240,7 +240,7 @@ show.as_stored(calibrations, test_images[1:2], {name: accuracy(net) for name, ne
 #
 # A bad calibration gives no warning, so you have to look.
 #
-# 1. *Compare with float on the same images.* If int8 loses much more than a point, look at the scales.
+# 1. *Compare with float on the same images.* How many answers are the same? That needs no labels. If more than a few in a hundred differ, look at the scales.
 # 2. *Print the scales.* For pixels, 127 · scale should be 1, and here it's 127 · 1.92 = 244. For the other layers, compare with the scales that other good images give.
 
 # %% [markdown]
@@ -261,7 +261,8 @@ show.as_stored(calibrations, test_images[1:2], {name: accuracy(net) for name, ne
 # %% tags=["exercise"]
 def static_layer(weight, bias, examples, x):
     """The output of a linear layer with ReLU for x: integers from 0 to 127, and their scale."""
-    # The layer of section 3, with the examples [[1.27, 0.0], [0.0, 1.27]], gives 77 for its pixels [[0.80, 0.20]].
+    # The layer of section 3, with the examples [[1.27, 0.0], [0.0, 1.27]], gives 77 for its pixels
+    # [[0.80, 0.20]]: these examples give the output a finer scale than 0.05.
     raise NotImplementedError
 
 
