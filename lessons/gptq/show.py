@@ -65,7 +65,6 @@ def row_by_hand(w=(0.4, 0.4, 0.4), rho=0.75):
             canvas.box(265 + 130 * j, y, text, width=110, height=60, fill="int8" if j < k else "fp32")
         errors = ",  ".join(f"{e:+.1f}" for e in (row - original)[:k].tolist()).replace("-", "−")
         canvas.text(690, y + 30, errors or "none yet", align="left")
-    after, nearest = (f"{(e @ H @ e).item():.2f}" for e in (rows[-1] - original, original.round() - original))
     told = "; ".join(
         f"{k} rounded: {', '.join(f'{value:.0f}' if j < k else f'{value:.2f}' for j, value in enumerate(row.tolist()))}"
         for k, row in enumerate(rows)
@@ -76,13 +75,13 @@ def row_by_hand(w=(0.4, 0.4, 0.4), rho=0.75):
         alt="Four rows of three squares. From row to row one more square from the left is blue and a whole number, and "
         f"the orange ones to its right have moved. To the right stand the errors of the rounded ones. {told}.",
         caption="Blue weights are rounded and final. Orange weights are still free, and show the values that best repair the "
-        f"errors so far. The output error is {after} in the end. Round-to-nearest has {nearest}.",
+        "errors so far.",
     )
 
 
 @torch.no_grad()
-def rises(net, unseen, ways):
-    """Way -> by how many per cent the perplexity rises when all linear layers of the blocks are replaced; then undone.
+def perplexities(net, unseen, ways):
+    """(the network's perplexity, way -> that with all linear layers of the blocks replaced); then all is undone.
 
     Args:
         net: a `language.CharTransformer`.
@@ -90,12 +89,11 @@ def rises(net, unseen, ways):
         ways: name -> function that gives a layer's new weight. Each one sees the trained network.
     """
     layers = [layer for layer in net.blocks.modules() if isinstance(layer, nn.Linear)]
-    trained, whole = [layer.weight.clone() for layer in layers], language.perplexity(net, unseen)
-    found = {}
+    trained, whole, found = [layer.weight.clone() for layer in layers], language.perplexity(net, unseen), {}
     for name, way in ways.items():
         for layer, new in zip(layers, [way(layer) for layer in layers], strict=True):
             layer.weight.copy_(new)
-        found[name] = 100 * (language.perplexity(net, unseen) / whole - 1)
+        found[name] = language.perplexity(net, unseen)
         for layer, weight in zip(layers, trained, strict=True):
             layer.weight.copy_(weight)
-    return found
+    return whole, found
