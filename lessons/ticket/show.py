@@ -67,13 +67,9 @@ def what_is_kept():
     return right
 
 
-def five_steps(before, after, stays):
-    """Draws the loop of the five steps, with twenty weights of a layer as they stand after each.
-
-    Args:
-        before, after: weights, first and trained.
-        stays: their mask.
-    """
+def five_steps(before, after):
+    """Draws the first round of the search, with twenty weights of a layer, first and trained, after each step."""
+    stays = after.abs() > after.abs().quantile(0.6)
     before, after, stays = (tensor.detach()[ROWS, COLUMNS] for tensor in (before, after, stays))
 
     def way_round(active, words, values, mask):
@@ -94,7 +90,7 @@ def five_steps(before, after, stays):
         [
             way_round(None, "as they were drawn", before, None),
             way_round(0, "after the training", after, None),
-            way_round(1, f"a fifth stays; here {int(stays.sum())} of 20", after, stays),
+            way_round(1, f"two fifths stay; here {int(stays.sum())} of 20", after, stays),
             way_round(2, "back to their first values", before, stays),
         ],
         alt=[
@@ -106,17 +102,18 @@ def five_steps(before, after, stays):
                 "rewind is marked, and the cells that are left show the random numbers of the first picture.",
             )
         ],
-        caption="Twenty weights of the second layer of section 1's network. Crossed out: zero.",
+        caption="The first round: twenty weights of the second layer of section 1's network. Crossed out: zero.",
     )
 
 
 def six_networks(search, rewind, controls):
     """Draws what six networks get right after a training, whole and in parts; returns arm -> these numbers."""
-    everything = {}
+    everything, untrained = {}, {}
     for seed in SEEDS:
         first, ticket = search(rewind, seed)
         nets = {"all weights": copy.deepcopy(first), "ticket": ticket}
         for arm, net in (nets | controls(first, [layer.weight_mask for layer in ticket.children()])).items():
+            untrained.setdefault(arm, []).append(_right(net))
             train(net)
             everything.setdefault(arm, []).append(_right(net))
     fig, ax = plots.figure(size=(7.6, 3.6))
@@ -124,13 +121,15 @@ def six_networks(search, rewind, controls):
         values = everything[arm]
         ax.plot(values, [place] * len(values), "o", markersize=13, alpha=0.6, color=plots.COLOURS[colour])
         ax.plot([mean(values)] * 2, [place - 0.35, place + 0.35], "-", linewidth=3, color=plots.COLOURS[colour])
+        began = f"began at {mean(untrained[arm]):.0f} %"
+        ax.text(1.03, place, began, transform=ax.get_yaxis_transform(), va="center", fontsize=15)
     ax.set_yticks(range(4), [arm if arm == "all weights" else f"{arm}, 16 %" for arm in everything])
     ax.set(xlabel="test digits right, %", ylim=(3.5, -0.5))
-    told = ", ".join(f"{arm} {mean(values):.1f}" for arm, values in everything.items())
+    told = ", ".join(f"{arm} {mean(values):.1f} from {mean(untrained[arm]):.0f}" for arm, values in everything.items())
     plots.show(
         fig,
-        alt=f"Percent of the test digits right after 200 steps, mean of six networks: {told}.",
-        caption="After 200 steps. A dot is a network, a line the mean of the six.",
+        alt=f"Percent of the test digits right after 200 steps, and before the first one, mean of six networks: {told}.",
+        caption="After 200 steps. A dot is a network, a line the mean of the six. On the right: the mean before the first step.",
     )
     return everything
 
