@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   course:
-#     promise: You will find a lottery ticket in a new network with five steps, and test it against new values and other positions.
+#     promise: You will find a lottery ticket in a new network, and test it with controls.
 #     seconds: 40
 #     needs: [prune_model]
 #     values:
