@@ -21,9 +21,14 @@ def own_scales(x, weight, weight_scale, bias):
     return sums * scale * weight_scale + bias
 
 
-def _one_range(x, weight, weight_scale, bias):
-    scale = ((x.max().clamp(min=0) - x.min().clamp(max=0)) / 127).clamp(min=1e-12)
-    return (torch.round(x / scale) @ weight.float().T) * scale * weight_scale + bias
+def _with_range(width):
+    """The layer with another width of its range: a function of x."""
+
+    def layer(x, weight, weight_scale, bias):
+        scale = (width(x) / 127).clamp(min=1e-12)
+        return (torch.round(x / scale) @ weight.float().T) * scale * weight_scale + bias
+
+    return layer
 
 
 def _certain(x, *_):
@@ -74,15 +79,19 @@ own_scales.tries(
 own_scales.ideas(
     {
         (
-            _one_range,
+            _with_range(lambda x: x.max().clamp(min=0) - x.min().clamp(max=0)),
             "low = x.min().clamp(max=0)",
             "low = x.amin(dim=0).clamp(max=0)",
         ): "Each row needs its own range: search along the row, `dim=1`, and keep a column, `keepdim=True`.",
         (
             "low = x.amin(dim=1, keepdim=True)",
             "high = x.amax(dim=1, keepdim=True)",
+            _with_range(lambda x: x.amax(dim=1, keepdim=True) - x.amin(dim=1, keepdim=True)),
         ): "A range holds 0, also where all numbers of a row lie on one side of it.",
-        "low = -x.abs().amax(dim=1, keepdim=True)": "This range is symmetric. Let it go from the lowest to the highest number.",
+        (
+            "low = -x.abs().amax(dim=1, keepdim=True)",
+            _with_range(lambda x: x.abs().amax(dim=1, keepdim=True)),
+        ): "This range is symmetric. Let it go from the lowest to the highest number.",
         "return x @ (weight.float() * weight_scale).T + bias": "Nothing was rounded: these are the products of the floats.",
         "scale = (high - low) / 127": "A row of zeros has a range of 0, and 0 / 0 is not a number. Such a row gives the bias.",
     }

@@ -76,7 +76,7 @@ lenet_race = race(lenet, lenet_int8, images[:1])
 print(f"LeNet: {lenet_race.ratio('int8'):.1f} times as fast as in fp32")
 
 # %% [markdown]
-# On one thread, the same line of code makes the Transformer faster, and LeNet slower. Why? In about [[minutes]] minutes you will be able to
+# On one thread of an Intel or AMD processor, the same line of code makes the Transformer faster, and LeNet slower. Why? In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
@@ -94,9 +94,6 @@ print(f"LeNet: {lenet_race.ratio('int8'):.1f} times as fast as in fp32")
 show.way_of_a_call()
 
 # %% [markdown]
-# Floats come in and floats go out, so nothing around the layer has to change.
-
-# %% [markdown]
 # ### Three numbers by hand
 #
 # A layer has one output. Its weights 0.4, −0.2 and 0.5 are stored as the integers 4, −2 and 5, with the scale 0.1. Now the inputs −1, 0.3 and 2 arrive. To keep the numbers small, let them become integers from 0 to 3.
@@ -111,7 +108,7 @@ show.way_of_a_call()
 # %% [markdown]
 # ### PyTorch's layer takes the same four steps
 #
-# PyTorch's integers go up to 127, so it comes much closer. Let's take the four steps ourselves, with LeNet's first linear layer and five rows of random inputs. Like PyTorch, we widen a range until it holds 0.
+# PyTorch's integers for the inputs go up to 127 (with `qnnpack`, the int8 library for Apple's chips, up to 255: change it in the code), so it comes much closer. Let's take the four steps ourselves, with LeNet's first linear layer and five rows of random inputs. Like PyTorch, we widen a range until it holds 0.
 
 # %% by_hand tags=["legacy"]
 layer, x = lenet_int8.fc1, torch.randn(5, 400)
@@ -128,11 +125,11 @@ print(f"largest difference from PyTorch: {(by_hand - layer(x)).abs().max():.7f}"
 # %% [markdown]
 # Only the last digits of a float differ. So the four steps, and the bias, which stays a float, are all that an int8 layer does.
 #
-# **Try it.** A byte could count to 255. Change 127 to 255, and run the cell again.
+# **Try it.** A byte could count to 255. Change 127 to 255 (or 255 to 127), and run the cell again.
 #
 # <details><summary>What others found</summary>
 #
-# On x86 processors the difference is now about 0.1. There, PyTorch leaves one of the eight bits free, because some processors add two products in 16 bits, which could overflow. On ARM, 255 fits.
+# The difference is now about 0.1. On Intel and AMD, PyTorch leaves one of the eight bits free, because some of these processors add two products in 16 bits, which could overflow. `qnnpack` uses all eight.
 #
 # </details>
 
@@ -141,7 +138,7 @@ print(f"largest difference from PyTorch: {(by_hand - layer(x)).abs().max():.7f}"
 #
 # What do the four steps gain, and what do they cost?
 #
-# **The gain is in step 3.** An int8 weight takes a quarter of the bytes, so it arrives from memory sooner. And an instruction that multiplies 8 floats has room for 32 numbers of 8 bits. PyTorch's documentation calls such arithmetic "typically 2 to 4 times faster" ([version 1.13](https://docs.pytorch.org/docs/1.13/quantization.html)).
+# **The gain is in step 3.** An int8 weight takes a quarter of the bytes, so it arrives from memory sooner. And an instruction that multiplies 8 floats has room for 32 numbers of 8 bits.
 #
 # **The price is all the rest.** The way of an int8 layer from Python into its compiled routine is longer than that of an fp32 layer. Besides, the int8 layer searches its inputs and rounds them. You pay most of this on every call, however few weights the layer has.
 #
@@ -160,12 +157,12 @@ races = {width: race_layer(nn.Linear(width, width), rows=1) for width in (8, 32,
 show.price_curves(races)
 
 # %% [markdown]
-# From width 8 to 128 the number of weights grows 256-fold, and yet the int8 call takes hardly any longer: nearly all of its time is the price. The fp32 call begins far lower, and then climbs. Where the curves cross, the gain has paid for the price. LeNet's largest linear layer has as many weights as a square one of width 219, left of the crossing. So it loses. The Transformer's layers are wider than the crossing, so they gain.
+# From width 8 to 128 the number of weights grows 256-fold, and yet the int8 call takes hardly any longer: nearly all of its time is the price. The fp32 call begins far lower, and then climbs. Where the curves cross, the gain has paid for the price. LeNet's largest linear layer has as many weights as a square one of width 219, left of the crossing. So it loses. The Transformer's layers are at least 768 wide, and each call brings them 128 rows, one for each token. So they gain.
 
 # %% [markdown]
 # ### Measure your layers, with your rows
 #
-# Where the curves cross depends on your processor, and on the number of rows. So measure the linear layers of *your* model, with as many rows as they will get.
+# Where the curves cross depends on the number of rows, and on your processor (we haven't measured Apple's). So measure the linear layers of *your* model, with as many rows as they will get.
 #
 # **Predict.** With one picture, all three layers of LeNet lose. Now we give them 256 at once. Compared with fp32, does int8 then do **A** worse on the largest layer, because it rounds 256 times as many inputs, **B** just as badly, or **C** better?
 
@@ -207,9 +204,6 @@ print(f"fp32 {sizes[0]:.0f} MB, int8 {sizes[1]:.0f} MB")
 # **2.4 times (C), because the embeddings stay in fp32.** In fp32 the file has 4 · 85 + 4 · 24 = 436 MB, and in int8 85 + 4 · 24 = 181 MB.
 
 # %% [markdown]
-# The embeddings are now more than half of the file.
-
-# %% [markdown]
 # ## 5. Does it still give the same answers?
 #
 # Without labels you can't measure the accuracy. But you can run both models on the same inputs, and count how often they give the same answer. If 3 answers in 1,000 differ, the accuracy on these inputs can't have fallen by more than 0.3 points, because all the others are as right or as wrong as before.
@@ -241,7 +235,7 @@ print(f"fp32, × 255: {(answers(lenet, 255) == before).float().mean():6.1%} the 
 # %% [markdown]
 # How coarsely? Let one number of a call be 100, and all the others between −1 and 1. The range is 101 wide, so the scale is 101 / 127 = 0.8. Then 0.3 becomes 0, and 0.9 becomes 0.8.
 #
-# The first row answers our question: a few answers in a thousand have changed. The second is a warning. With one range for the whole call, an int8 answer can depend on the rest of its batch. In fp32, LeNet's answers never do. So check the inputs first, and test with batches like those that you'll serve.
+# The first row answers our question: a few answers in a thousand have changed. The second is a warning. With one range for the whole call, an int8 answer can depend on the rest of its batch. In fp32, LeNet's don't, as the third row shows. So check the inputs first, and test with batches like those that you'll serve.
 
 # %% [markdown]
 # ## Exercise · A scale for each picture
@@ -259,7 +253,7 @@ print(f"fp32, × 255: {(answers(lenet, 255) == before).float().mean():6.1%} the 
 #
 # <details><summary>What others found on LeNet</summary>
 #
-# All but two or three answers in a thousand are the same. PyTorch's newer library ([[torchao]]) gives each row its own scale.
+# All but two or three answers in a thousand are the same.
 #
 # </details>
 
