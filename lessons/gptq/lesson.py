@@ -61,9 +61,9 @@ show.two_weights()
 #
 # ## 2. How far should the second weight move?
 #
-# Inputs that are always equal are a lucky case. In a real layer, two inputs are only more or less alike.
+# Inputs that are always equal are a lucky case. In a real layer, two inputs are usually similar, but not equal.
 #
-# The **error** of a weight is its new value minus its original one. The first weight goes from 0.4 to 0, so its error is $e_1 = -0.4$, and that's final. The second weight isn't rounded yet, so we may give it any error $e_2$ we like. The output then differs from the right one by $e_1 x_1 + e_2 x_2$. That's another number for every input, so we square it and take the mean. This is the **mean squared error** of the output, its **MSE**:
+# The **error** of a weight is its new value minus its original one. The first weight goes from 0.4 to 0, so its error is $e_1 = -0.4$, and that's final. The second weight isn't rounded yet, so we may give it any error $e_2$ we like. The output then differs from the right one by $e_1 x_1 + e_2 x_2$. That's another number for each pair of inputs $(x_1, x_2)$, so we square it and take the mean over all pairs that come in. This is the **mean squared error** of the output, its **MSE**:
 #
 # $$\text{MSE} = e_1^2\,\text{mean}(x_1^2) + e_2^2\,\text{mean}(x_2^2) + 2\,e_1 e_2\,\text{mean}(x_1 x_2)$$
 #
@@ -107,19 +107,19 @@ show.row_by_hand()
 # %% [markdown]
 # ### Any number of weights
 #
-# To find the general rule, we go back to where one weight was rounded, and move the terms with the free errors to the left-hand side:
+# To find the general rule, we go back to where one weight was rounded. The first equation is $e_2 + 0.75\,e_3 = -0.75\,e_1$ once both free errors stand on the left, and the second one goes the same way. Together:
 #
 # $$\underbrace{\begin{pmatrix} 1 & 0.75 \\ 0.75 & 1 \end{pmatrix}}_{\text{free with free}} \begin{pmatrix} e_2 \\ e_3 \end{pmatrix} = - \underbrace{\begin{pmatrix} 0.75 \\ 0.75 \end{pmatrix}}_{\text{free with rounded}} e_1$$
 #
-# Once two weights are rounded, the block on the right has two columns, one for each of their errors: $e_3 = -(0.75\,e_1 + 0.75\,e_2)$.
+# Once two weights are rounded, the right-hand side has two errors, $e_1$ and $e_2$, and its block has a column for each: $e_3 = -(0.75\,e_1 + 0.75\,e_2)$.
 #
 # Each number in the blocks is the mean product of two inputs, and each 1 is that of an input with itself. So we collect the mean products of all pairs of inputs in a matrix $H$, with $H_{ik} = \text{mean}(x_i\,x_k)$. However many weights are rounded and free, the best errors of the free ones solve
 #
 # $$H_{\text{free, free}}\;e_{\text{free}} = -H_{\text{free, rounded}}\;e_{\text{rounded}}$$
 #
-# **GPTQ** ([Frantar et al., 2022](https://arxiv.org/abs/2210.17323)) goes through the layer's columns, one for each input. It rounds a column, and that column never moves again. Then all columns that are still free make up for all errors so far. As with our third weight, their new values are counted from the originals. We go from left to right. Libraries can begin with the largest inputs (`actorder`), where errors cost most, while many columns are free to repair them.
+# **GPTQ** ([Frantar et al., 2022](https://arxiv.org/abs/2210.17323)) goes through the layer's columns, one for each input. It rounds a column, and that column never moves again. Then all columns that are still free make up for all errors so far. As with our third weight, their new values are counted from the originals. (Libraries can begin with the columns of the largest inputs, because errors cost most there: `actorder`.)
 #
-# All rows have the same inputs. So they share one $H$, and one call of `torch.linalg.solve` finds $e_{\text{free}}$ for all of them. It wants the errors of each row as a column, hence the two transposes (`.T`).
+# All rows have the same inputs. So they share one $H$, and one call of `torch.linalg.solve` finds $e_{\text{free}}$ for all of them. It expects each row's errors in a column, so we transpose twice (`.T`).
 
 
 # %% nearest
@@ -163,7 +163,7 @@ print(gptq(torch.tensor([[0.4, 0.4, 0.4]]), H, low=torch.zeros(1, 3), step=torch
 #
 # Let's take a layer from the middle of the small Transformer of [[decoding]], with 512 rows of 128 weights.
 #
-# First we need its $H$. We let the model read 4,096 characters of the Python code that it was trained on, and a forward hook records what enters the layer. This is **calibration**, and it needs no labels. If the $n$ recorded inputs are the rows of a matrix $X$, all mean products are in $X^\top X / n$. We add 1 % of its mean to the diagonal. This is **damping**: an input that is always 0 leaves a row of zeros in $H$, and without damping `solve` fails.
+# First we need its $H$. We let the model read 4,096 characters of the Python code that it was trained on, and a forward hook records what enters the layer. This is **calibration**, and it needs no labels. If the $n$ recorded inputs are the rows of a matrix $X$, all mean products are in $X^\top X / n$. To the diagonal we add 1 % of the diagonal's mean. This is **damping**: an input that is always 0 leaves a row of zeros in $H$, and without damping `solve` fails.
 
 # %% calibration
 from course_utils import language
@@ -185,7 +185,7 @@ H = calibrate(layer, learned)
 low, step = grid(layer.weight, bits=2, group=32)  # 32 neighbours in a row share their levels
 
 # %% [markdown]
-# Now we round the layer to 2 bits both ways. How far off are the weights and the outputs? We divide the norm of the errors by the norm of the right values. Outputs that are half as far off have a quarter of the MSE. We judge by code that the model has never seen, because a repair may look better on the text that it was made for.
+# Now we round the layer to 2 bits both ways. How far off are the weights and the outputs? We divide the norm of the errors by the norm of the right values. Outputs that are half as far off have a quarter of the MSE. We test on code that the model has never seen, because a repair can look too good on the text that it was fitted to.
 #
 # **Predict.** How far off will the outputs be with GPTQ, compared with round-to-nearest: **A** about a tenth as far, **B** about half as far, **C** nearly as far?
 
@@ -211,7 +211,7 @@ report("GPTQ", gptq(layer.weight, H, low, step))
 #
 # Worse weights made a better layer. But do we know why? Perhaps it simply helps to move the free weights about a little, whatever $H$ says.
 #
-# A **control** can settle this: we run GPTQ twice, and change only the one thing that should make it work. That's $H$. So we calibrate once on code, and once on random digits. This time we round all 20 layers in the model's blocks to 2 bits, and measure how much the perplexity on unseen code goes up.
+# A **control** can settle this: we run GPTQ twice, and change only the one thing that should make it work. That's $H$. So we calibrate once on code, and once on as many characters of random digits. This time we round all 20 layers in the model's blocks to 2 bits, and measure how much the perplexity on unseen code goes up.
 #
 # **Predict.** Calibrated on digits, how much will it go up: **A** about as little as when calibrated on code, **B** about as much as with round-to-nearest, **C** more?
 
@@ -238,7 +238,7 @@ for way, rise in rises.items():
 # **C, more.** Calibrated on code, GPTQ avoids about half of the damage. Calibrated on digits, it moves weights as well, and does more damage than round-to-nearest.
 
 # %% [markdown]
-# So it isn't the moving that helps. A repair for inputs that aren't really alike cancels nothing. It's just a second error.
+# So it isn't the moving that helps. A repair fitted to inputs that aren't those of the code cancels too little of the error, and it's a second error itself.
 #
 # **Calibrate on text of the kind that the model will meet.**
 

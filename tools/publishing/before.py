@@ -9,7 +9,7 @@ from course_utils import syllabus
 from course_utils.learner import review
 from tools.publishing import course
 
-SUMMARY = "Three from before: answer from memory, then open"
+SUMMARY = "Three questions from earlier lessons: answer from memory before you look"
 FOLD = '<details class="course-before">\n<summary>{summary}</summary>\n\n{text}\n\n</details>'
 ANSWER = "<details>\n<summary>Answer</summary>\n\n{answer} ({where})\n\n</details>"
 
