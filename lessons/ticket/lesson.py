@@ -67,7 +67,7 @@ put_on(untrained, [layer.weight_mask for layer in trained.children()])
 print(f"untrained, with zeros: {training.evaluate(untrained, *test_set):.0%} right")
 
 # %% [markdown] tags=["answer"]
-# **More than 70 % (C), because a training chose where the zeros go.**
+# **More than 70 % (C), because training chose where the zeros go.**
 
 # %% [markdown]
 # So inside a network of random weights there's already a small one that reads digits. Can this small network *learn*, too, and as well as the whole? In about [[minutes]] minutes you will be able to
@@ -77,7 +77,7 @@ print(f"untrained, with zeros: {training.evaluate(untrained, *test_set):.0%} rig
 # [[builds_on]]
 
 # %% [markdown]
-# **Try it.** Is the mask of a much shorter training any good? Run the last cell with `steps=20`, then once more with 200.
+# **Try it.** Is the mask of a much shorter training any good? Run the last cell with `steps=20`. Then put the 200 back and run it again, because the next section goes on with this network.
 #
 # <details><summary>What others found</summary>
 #
@@ -115,9 +115,9 @@ print(f"untrained, with zeros: {training.evaluate(untrained, *test_set):.0%} rig
 untrained_right = show.what_is_kept()
 
 # %% [markdown]
-# Zeros at random positions don't help: such a network only guesses. To keep what moved most hardly helps either. But if we keep what grew most, the untrained network reads most of the digits. So a large part of the secret is the direction in which training pushed each weight.
+# Zeros at random positions don't help: such a network only guesses. Keeping the weights that moved most hardly helps either. But if we keep what grew most, the untrained network reads most of the digits. So a large part of the secret is the direction in which training pushed each weight.
 #
-# Our own mask also keeps what grew: about 70 % of its weights did. And it prefers weights that were large from the start. These count more in the untrained network, which is probably why it does best.
+# Our own mask also keeps what grew: about 70 % of its weights did, and fewer than half of all weights.
 
 # %% [markdown]
 # ## 3. How to find a ticket
@@ -128,9 +128,9 @@ untrained_right = show.what_is_kept()
 #
 # *In isolation* means without the other weights: they're zero, and stay zero. A **ticket** is a mask *together with* the first random values under it. If it learns as well as the whole network, it's a **winning ticket**.
 #
-# Why a lottery? A large network contains very many small ones. With so many tickets, one has probably drawn lucky numbers.
+# Why a lottery? A large network contains very many small ones. With that many tickets, one of them is likely to win.
 #
-# The authors find it in five steps: (1) keep a copy of the first values; (2) train; (3) prune the weights that end smallest; (4) give those that stay their first values again; (5) repeat from step 2.
+# The authors find it in five steps: (1) keep a copy of the first values; (2) train; (3) prune the weights that end up smallest; (4) give those that stay their first values again; (5) repeat from step 2.
 #
 # We do two rounds. Each removes 60 % of what's left, but, as in the paper, only half as much of the small last layer. So $0.4 \cdot 0.4 = 0.16$ of the weights remain, about a sixth.
 
@@ -230,20 +230,20 @@ def controls(first, masks):
 
 
 # %% [markdown]
-# One network can be lucky. So we search for tickets in six new networks, and train four of each for 200 steps: with all weights, the ticket, and both controls.
+# One network can be lucky. So we search for tickets in six new networks, and from each we train four versions for 200 steps: the whole network, the ticket, and both controls.
 
 # %% six_networks tags=["hide-input"]
 # Searches for tickets in six networks, trains the four of each, and draws them.
 all_right = show.six_networks(search, rewind, controls)
 
 # %% [markdown]
-# Compare the ticket with all weights first. With a sixth of them it does as well. So it's a winning ticket, and the answer to our question is yes. But it had a head start: before its first step it was already a supermask, while the others began by guessing.
+# Compare the ticket with all weights first. With a sixth of them it does as well. So it's a winning ticket after 200 steps, and the answer to our question is yes. But it had a head start: before its first step it was already a supermask, while the others began by guessing.
 #
-# Now the explanations. *Random* stays behind, so it isn't true that any sixth of the network will do. *Reinit* has the mask of the ticket, and yet it does hardly better than *random*. So here the positions alone are worth little. They need the first values for which they were found: **mask and values belong together.**
+# Now the explanations. *Random* stays behind, so not every sixth of the network learns as well. *Reinit* has the mask of the ticket, and yet it does hardly better than *random*. So here the positions alone are worth little. They need the first values for which they were found: **mask and values belong together.**
 #
-# Is this only so at our learning rate, the paper's 0.0012, and after so few steps? We've also run all four at five rates. With each at its best, the ticket's lead over the controls shrinks from three points to one, but both stay behind. After the paper's 50,000 steps, tickets with a fifth of the weights lead both by half a point (*Deeper*). But much larger networks have to be rewound to the values after a short piece of training ([Frankle et al., 2019](https://arxiv.org/abs/1903.01611)).
+# Is this only so at our learning rate, the paper's 0.0012, and after so few steps? We've also run all four at five rates. With each at its best rate, chosen on other images, the ticket is still ahead of the whole network, and both controls are still behind the ticket, though by one point and not by three. After the paper's 50,000 steps, tickets with a fifth of the weights lead both by half a point (*Deeper*). But much larger networks have to be rewound to the values after a short piece of training ([Frankle et al., 2019](https://arxiv.org/abs/1903.01611)).
 #
-# And what did it cost? Two trainings before the ticket's own, the first of them with all the weights. So a ticket doesn't save a training. It tells us that a small network *could* have learned the task alone.
+# And what did it cost? Two trainings before the ticket's own, the first of them with all the weights. So a ticket doesn't spare you the training. It tells us that a small network *could* have learned the task alone.
 
 # %% [markdown]
 # ## Exercise · Find a ticket
@@ -288,7 +288,7 @@ def find_ticket_solution(make, train, rounds):
 #
 # - A mask chosen by training turns an untrained network into a classifier, because it mostly keeps weights that training pushed away from zero.
 # - A ticket is a mask *with* the first values under it: keep a copy, train, prune, rewind, repeat. Test the rewind, because the accuracy doesn't show a mistake.
-# - Compare the ticket with new values under its mask to test the values, and these with a random mask to test the positions. Here the values decide, and the ticket learns as well as the whole.
+# - Compare the ticket with new values under its mask to test the values, and these with a random mask to test the positions. Here neither is worth much alone: the mask and its own first values belong together.
 
 # %% [markdown]
 # ## Scorecard
@@ -317,7 +317,7 @@ claims.show("ticket")
 # | 7 % | 98.23 | 97.58 | 96.85 |
 # | 3.6 % | 97.93 | 96.99 | 95.94 |
 #
-# The whole network gets 98.09 % of the test digits right. With 21 % of the weights the ticket is *above* the whole network, and with 7 % still as good. Both controls stay behind the ticket, as after 200 steps, but the gaps are smaller: half a point at 21 %. At 7 % the positions begin to count, because *reinit* is ahead of *random* there. `python course.py lottery --paper` makes the experiment again, in a few hours.
+# The whole network gets 98.09 % of the test digits right. With 21 % of the weights the ticket is *above* the whole network, and with 7 % still as good. Both controls stay behind the ticket, but the gaps are smaller than after 200 steps: almost nothing at 51 %, and half a point at 21 %. At 7 % the positions begin to count, because *reinit* is ahead of *random* there. `python course.py lottery --paper` makes the experiment again, in a few hours.
 
 # %% [markdown]
 # **Sources.** J. Frankle and M. Carbin, *The Lottery Ticket Hypothesis: Finding Sparse, Trainable Neural Networks*, ICLR 2019, [arXiv:1803.03635](https://arxiv.org/abs/1803.03635); H. Zhou et al., *Deconstructing Lottery Tickets*, 2019, [arXiv:1905.01067](https://arxiv.org/abs/1905.01067).
