@@ -1,13 +1,13 @@
 # ---
 # jupyter:
 #   course:
-#     promise: You will let a Trainer train a network for int8, find out why a callback without an error gives a wrong network, and ship what comes out.
+#     promise: You will let a Trainer train a network for int8, and find out why a callback without an error gives a wrong network.
 #     seconds: 25
 #     needs: [static, qat]
 #     goals:
 #       - put `prepare_qat` and `convert` into two hooks of a callback;
-#       - let only training move the ranges, and test whether that is so;
-#       - use a ready-made callback daily, and ship what comes out.
+#       - find a range that comes too late, and mend it;
+#       - let only training move the ranges, and test whether that is so.
 #     terms: [averaging constant, checkpoint, MAPE, Trainer]
 #     values:
 #       float: "f'{float_error:.0f}'"
@@ -44,7 +44,7 @@ torch.backends.quantized.engine = legacy_int8.best()
 # %% [markdown]
 # ## 1. The same network, twice
 #
-# A camera looks at garments on a conveyor belt, with only 16 pixels. From these a small network has to estimate which share of the whole picture, of 784 pixels, isn't black. The camera's chip computes in int8, so the network has to as well.
+# A camera looks at garments on a conveyor belt, with only 16 pixels. From these a small network has to estimate the true share: what fraction of the full 784-pixel picture isn't black. The camera's chip computes in int8, so the network has to as well.
 #
 # With the library Lightning, you don't write the training loop. You describe the network in a `LightningModule`, which is an `nn.Module` with a few more methods:
 
@@ -89,9 +89,9 @@ def fit(model, *callbacks, epochs=2, validate=None):
 
 
 # %% [markdown]
-# The first line of `fit` makes a Trainer, with the number of epochs, and a list of callbacks, which section 2 explains. The second line runs the loops: for each batch the Trainer calls `training_step`, then `backward`, and lets the optimizer take a step.
+# The first line of `fit` makes a Trainer, with the number of epochs, and a list of callbacks, which section 2 explains. The second line runs the loops.
 #
-# Let's train the network twice, with the same first weights, batches and learning rate: first in float, without a callback, and then with a callback that takes it to int8. We measure the **MAPE**, the mean absolute percentage error: a network that says 0.55 where the truth is 0.50 is off by 10 %.
+# Let's train the network twice, with the same first weights, batches and learning rate: first in float, and then with a callback that takes it to int8. We measure the **MAPE**, the mean absolute percentage error: a network that says 0.55 where the truth is 0.50 is off by 10 %.
 
 # %% in_int8 tags=["hide-input", "legacy"]
 # Trains the network in float and for int8, counts the int8 layers, and prints both errors.
@@ -104,7 +104,7 @@ int8_error = mape(net(test_pixels), test_share)
 print(f"int8, {n_int8} of {len(linear)} layers: off by {int8_error:.0f} %")
 
 # %% [markdown]
-# Every layer is int8, and nothing failed. Yet the network is off by about twice as much, though 8 bits usually cost next to nothing ([[static]]). Many people would now report that this task needs floats. In about [[minutes]] minutes you will know better, and be able to
+# Every layer is int8, and nothing failed. Yet the network is off by about twice as much, though 8 bits usually cost next to nothing ([[static]]). In about [[minutes]] minutes you will know better, and be able to
 #
 # [[abilities]]
 #
@@ -129,7 +129,7 @@ print(f"int8, {n_int8} of {len(linear)} layers: off by {int8_error:.0f} %")
 # on_train_end
 # ```
 #
-# So `prepare_qat` goes into `on_fit_start`, before any data pass through the network, and `convert` into `on_train_end`.
+# So `prepare_qat` goes into `on_fit_start`, before any data pass, and `convert` into `on_train_end`.
 
 # %% tags=["legacy"]
 from torch.ao import quantization as tq
@@ -153,8 +153,8 @@ class TwoHooks(pl.Callback):
 
 # %% [markdown]
 # - `QuantWrapper` puts the two stubs of [[static]] around the network, where floats become integers, and integers floats again.
-# - The qconfig, here `default`, says how to round the weights and outputs of each layer. PyTorch has a default for each engine, the library that computes in int8.
-# - `inplace=True` changes the model itself. The Trainer has already made its optimizer, from the parameters of *this* model, so a copy would never be trained.
+# - The qconfig, here `default`, says how to round the weights and outputs of each layer. PyTorch has a default for each engine, the library that computes in int8. (It has deprecated this package, `torch.ao.quantization`; [[pt2e]] has the successor.)
+# - `inplace=True` changes the model itself. `prepare_qat` exchanges its layers for layers that round, and these take over the same parameters, which the Trainer's optimizer already holds. A copy would have parameters of its own, which nobody trains.
 
 # %% default_error tags=["legacy"]
 net = fit(Net(), TwoHooks(default))
@@ -172,23 +172,25 @@ print(f"int8: off by {mape(net(test_pixels), test_share):.0f} %")
 # %% [markdown]
 # ## 3. A range that comes too late
 #
-# We have a wrong network, and no error message. So let's look at its answers. In training, each layer's outputs are rounded to levels between the two ends of a range, and whatever lies beyond an end is cut off there. The figure shows our network before `convert`, with a dot for each of 120 test garments: on the left what the last layer computes, on the right what the cut leaves of it, which is all that the loss sees. A perfect network would have its dots on the dotted line.
+# Nothing failed, so let's look at the answers. In training, each layer's outputs are rounded to levels between the two ends of a range, and whatever lies beyond an end is cut off there. The figure shows what our network's last layer computes before `convert`, with a dot for each of 120 test garments. In a perfect network, all dots lie on the dotted line.
 
 # %% ceiling tags=["hide-input", "legacy"]
-# Trains the network without `convert`, and draws what its last layer computes, and what is left behind the cut.
+# Trains the network without `convert`, and draws what its last layer computes, and where the range ends.
 end = show.ceiling(fit(Net(), watched.TwoHooks(default, convert=False)), test_pixels[:120], test_share[:120])
 
 # %% [markdown]
-# There's a ceiling a little below 0.5, where the range ends. More than half of the answers are above it, and are cut off. That ruins the training, because the gradient goes straight through the rounding, but stops where something is cut off ([[qat]]). If an answer above the ceiling is far too high, nothing pulls it down. On the left you see what became of these answers, and `convert` can't make them better.
+# The solid line is a ceiling: the range ends there, a little below 0.5. More than half of the answers are above it, so they're cut off, and the loss sees them *at* the ceiling. That ruins the training, because the gradient goes straight through the rounding, but stops where something is cut off ([[qat]]). If an answer above the ceiling is far too high, nothing pulls it down.
+#
+# `convert` can't help any more. On x86 it takes the ceiling away, because training uses only 128 of the 256 levels there, and int8 answers like these dots. On ARM the ceiling stays.
 
 # %% [markdown]
 # ### Why does the range end there?
 #
 # The range follows the largest and the smallest output by a *moving average* ([[static]]). After each batch, each end moves a part of the way to what this batch reached. This part is the **averaging constant**, and PyTorch's is 0.01.
 #
-# Say a range ends at 0.10, and the next batch reaches 0.60. With the constant 0.01 the new end is 0.99 · 0.10 + 0.01 · 0.60 = 0.105. With 0.3 it's 0.7 · 0.10 + 0.3 · 0.60 = 0.25.
+# Say a range ends at 0.10, and the next batch reaches 0.60. With the constant 0.01 the new end is 0.99 · 0.10 + 0.01 · 0.60 = 0.105.
 #
-# With a small constant, a single odd batch does little harm. But of an old end, 0.99 is left after one batch, 0.99 · 0.99 after two, and so on.
+# So a single odd batch does little harm. But an old end fades slowly: 99 % of it remains after one batch, 0.99 · 0.99 after two, and so on.
 #
 # **Predict.** Our two epochs are 94 batches. How much of the last end still comes from the *first* batch: **A** nothing, **B** 6 %, **C** 39 %?
 
@@ -196,7 +198,9 @@ end = show.ceiling(fit(Net(), watched.TwoHooks(default, convert=False)), test_pi
 # **39 % (C), because each of the 93 later batches leaves 0.99 of it, and $0.99^{93} = 0.39$.**
 
 # %% [markdown]
-# The first batch meets an untrained network, whose outputs lie near 0. The later batches count for the other 0.61, and their largest outputs, before the cut, are about 0.77 on average. So the range must end near 0.39 · 0 + 0.61 · 0.77 = 0.47, and there is our ceiling. With the constant 0.3 nothing is left of the first batch, because $0.7^{93}$ is practically 0. In the qconfig that's one argument:
+# The first batch meets an untrained network, whose outputs lie near 0. The later batches count for the other 0.61. In each of them the largest output, before the cut, is about 0.77 on average. So the range must end near 0.39 · 0 + 0.61 · 0.77 = 0.47, and there is our ceiling.
+#
+# With the constant 0.3 a batch leaves 0.7 of the old end, and 93 batches leave practically nothing. In the qconfig that's one argument:
 
 # %% faster tags=["legacy"]
 fast = default._replace(activation=default.activation.with_args(averaging_constant=0.3))
@@ -207,25 +211,25 @@ fast_error = mape(fit(Net(), TwoHooks(fast))(test_pixels), test_share)
 print(f"int8: off by {fast_error:.0f} %")
 
 # %% [markdown]
-# It's as good as float. But that's one training, and perhaps 0.01 only needs another learning rate. So we've trained from six sets of first weights, at five learning rates. Each row of the figure has its best one, chosen on garments that no network trained on.
+# It's as good as float. But that's one training, and perhaps 0.01 only needs another learning rate. So we've trained in five ways, each at five learning rates from six sets of first weights. Each row of the figure is one way, at the rate with the smallest mean error on held-out garments. The dots are its six errors on *other* garments, the test. (Float, too, is better at its best rate.)
 
 # %% six_trainings tags=["hide-input"]
 # Draws the record of trainings from six sets of first weights.
 found = show.six_trainings()
 
 # %% [markdown]
-# The second row is bad even at its best rate. The third row changes the constant in the last layer alone, and nearly all is won back, so it *was* this range. **The averaging constant has ruined the network, and not the integers.**
+# The second row is bad even at its best rate. The third row changes the constant in the last layer alone, and nearly all is won back, so it *was* this range. **It was the averaging constant that ruined the network, not the integers.**
 #
-# The last row shows another remedy. It keeps PyTorch's constant, but its first epoch is in float. When the rounding starts, the outputs are large already, so the range starts in the right place.
+# The last row is what you tried: PyTorch's constant, but a first epoch in float. When the rounding starts, the outputs are large already, so the range starts in the right place.
 
 # %% [markdown]
 # ## 4. Who may move the ranges?
 #
-# An observer, the part that follows a range, looks at whatever passes through the model. In the Trainer's order of work, data pass in three places, and only one of them is training. For validation the Trainer calls `model.eval()`, but that doesn't stop an observer. So validation moves the ranges, and changes the very model that it should judge.
+# An observer, the part that follows a range, looks at whatever passes through the model, in training, in the sanity check and in validation. For validation the Trainer calls `model.eval()`, but this tells only layers like dropout and batch norm that training pauses. Observers have a switch of their own, which stays on. So validation moves the ranges, and changes the very model that it should judge.
 #
-# How would you notice? Ordinary validation data reach as far as the training data, so the ranges end where they'd have ended anyway, and a test can't fail. We need data with which the mistake *shows*: pixels that are a hundred times too large.
+# The error won't tell you, because ordinary validation data reach about as far as the training data. So let's validate with data that make the mistake *show*: pixels a hundred times too large.
 #
-# Let's watch the range of the *input*, by which the first stub rounds the pixels. After the last training batch, it ends at about 1. Then two validation batches pass, which reach about 100. The constant is 0.3.
+# We watch the range of the *input*, by which the first stub rounds the pixels. The constant is 0.3, so the 47 batches of the last epoch leave nothing of what came before, and the range ends at about 1. Then comes the last validation, with two batches that reach about 100.
 #
 # **Predict.** Where does this range end now: **A** at 1, **B** near 30, **C** near 50?
 
@@ -233,50 +237,59 @@ found = show.six_trainings()
 too_large = batches(100 * test_pixels[:256], test_share[:256])  # two batches
 net = fit(Net(), TwoHooks(fast), validate=too_large)
 
+
 # %% absurd_result tags=["hide-input"]
 # Prints where the range of the input ends: its scale times 127 or 255 levels, depending on the engine; and the error.
-end_of_input = default.activation().quant_max * net.net.quant.scale.item()
-print(f"range to {end_of_input:.0f}, off by {mape(net(test_pixels), test_share):.0f} %")
+def told(net):
+    """The end of the range of the input, and the error."""
+    end = default.activation().quant_max * net.net.quant.scale.item()
+    error = mape(net(test_pixels), test_share)
+    print(f"range to {end:.1f}, off by {error:.0f} %")
+    return end, error
+
+
+end_of_input, _ = told(net)
 
 # %% [markdown] tags=["answer"]
-# **Near 50 (C), because the first batch moves the end to 0.7 · 1 + 0.3 · 100 = 30.7, and the second to 0.7 · 30.7 + 0.3 · 100 = 51.5.**
+# **Near 50 (C), because the first batch moves the end to 0.7 · 1 + 0.3 · 100 = 30.7, and the second to 0.7 · 30.7 + 0.3 · 100 = 51.5.** A little less is printed, because no pixel quite reaches 1.
 
 # %% [markdown]
-# Levels that reach up to 50 are far apart, and only a handful of them lie between 0 and 1, where all true pixels are. The network has become worse through data that it never trained on. **A test of a promise needs a case in which a broken promise would show.**
+# Levels up to 50 are far apart, and only a handful of them lie between 0 and 1, where all true pixels are. The ranges of the three layers have grown, too. So the network has become worse through data that it never trained on.
 #
-# So switch the observers off. After `model.apply(tq.disable_observer)` the rounding goes on with the ranges found so far, and `model.apply(tq.enable_observer)` lets the observers look again. The first belongs in `on_validation_start`, the second in `on_validation_end`. Both hooks are called around the sanity check, too.
+# A second callback switches the observers off before validation, and on again after it:
+
+
+# %% only_training
+class OnlyTraining(pl.Callback):
+    def on_validation_start(self, trainer, model):
+        model.apply(tq.disable_observer)
+
+    def on_validation_end(self, trainer, model):
+        model.apply(tq.enable_observer)
+
 
 # %% [markdown]
-# ### For daily use, and into a file
-#
-# Lightning had a callback for all this, which was *beta*, and which version 2.0 removed. `course_utils` has one with the same arguments (`docs/lightning.md` lists them). It adds the stubs, has both hooks and the constant 0.3, and lets only training move the ranges. We give it our test, too.
-#
-# To ship the network we save its state, which holds integers and scales. A new `Net()` has float layers, so the file doesn't fit. `rebuild` gives it the int8 layers, and then the file fills them. Load each file before you ship it, and compare the outputs.
+# `apply` reaches all observers. While they're off, the rounding goes on with the ranges found so far. The sanity check lies between the same two hooks. No range has been found by then, so its answers mean nothing, and nobody uses them.
 
-# %% ship tags=["legacy"]
-from course_utils.lightning import QuantizationAwareTraining
+# %% kept tags=["legacy"]
+net = fit(Net(), TwoHooks(fast), OnlyTraining(), validate=too_large)
 
-qat = QuantizationAwareTraining()
-qmodel = fit(Net(), qat, validate=too_large)
-torch.save(qmodel.state_dict(), "int8.pt")
-shipped = qat.rebuild(Net())
-shipped.load_state_dict(torch.load("int8.pt"))
-print("equal:", torch.equal(shipped(test_pixels), qmodel(test_pixels)))
-
-# %% shipped_error tags=["hide-input"]
-# Prints the error of the network that was loaded.
-print(f"int8: off by {mape(shipped(test_pixels), test_share):.0f} %")
+# %% kept_result tags=["hide-input"]
+# Prints where the range of the input ends now, and the error.
+kept_end, kept_error = told(net)
 
 # %% [markdown]
-# The callback passes: the error is that of float again.
+# The range ends where training left it, and the error is that of float. **A test is worth something only if it fails when the code is wrong.** Ours does: without `OnlyTraining` you saw it fail. Ordinary data can test the ranges themselves: in a network that isn't converted yet, each observer's `min_val` and `max_val` must be equal before and after `trainer.validate`.
+#
+# For daily use, a ready-made callback has it all (*Deeper*).
 
 # %% [markdown]
 # ## Exercise · Freeze the ranges
 # ★★ · 10 minutes
 #
-# Towards the end of a training one often freezes the ranges, so that the weights can settle. A colleague has section 4's two hooks, and a third, `on_train_epoch_start`, which switches the observers off if `trainer.current_epoch >= epochs`. (Epochs count from 0.) Yet when validation interrupts an epoch, frozen ranges move again.
+# Towards the end of a training one often freezes the ranges, so that the weights can settle. To section 4's two hooks (observers off in `on_validation_start`, on in `on_validation_end`) a colleague adds `on_train_epoch_start`: off if `trainer.current_epoch >= epochs`, counted from 0. But with `Trainer(val_check_interval=0.5)` validation also interrupts each epoch, and frozen ranges move again.
 #
-# Repair it: `freeze_after(epochs)` returns one callback, which stands behind `TwoHooks`, and lets only training batches of the first `epochs` epochs move the ranges.
+# Repair it: `freeze_after(epochs)` returns one callback, listed after `TwoHooks`, that lets only training batches of the first `epochs` epochs move the ranges.
 #
 # <details><summary>Hint</summary>
 #
@@ -312,8 +325,8 @@ def freeze_after_solution(epochs):
 # ## Remember
 #
 # - Two hooks take a Trainer's network to int8: `prepare_qat` in `on_fit_start`, before any data pass, and `convert` in `on_train_end`, because integers can't be trained.
-# - A moving range needs time. With PyTorch's constant of 0.01, a short training from random weights ends before its ranges arrive, and int8 gets the blame. Train in float first, or take a larger constant.
-# - Only training may move the ranges, and only data with which a mistake would show can test that.
+# - A moving range needs time. With PyTorch's constant of 0.01, a short training from random weights ends before its ranges arrive. Train in float first, or take a larger constant.
+# - Only training may move the ranges: switch the observers off around validation, because `model.eval()` doesn't. Test that with data with which a mistake would show.
 
 # %% [markdown]
 # ## Scorecard
@@ -324,9 +337,26 @@ claims.show("lightning_qat")
 # %% [markdown]
 # ## Deeper
 #
-# ### The arguments of the callback
+# ### A ready-made callback
 #
-# The network of Lightning's own documentation has two pairs of a linear layer and its ReLU, `layer_0` and `layer_0a`, `layer_1` and `layer_1a`. These are the calls from there:
+# Lightning had a callback for all this, which was *beta*, and which version 2.0 removed. `course_utils` has one with the same arguments. It adds the stubs, has the hooks and the constant 0.3, and lets only training move the ranges.
+#
+# To ship the network, save its state, which holds integers and scales. A new `Net()` has float layers, so the file doesn't fit. `rebuild` puts int8 layers in their place, as `prepare_qat` and `convert` without a training between them would, and then the file fills them. Compare the outputs before you ship.
+#
+# With wide layers the file has about a quarter of the bytes, and is read faster. But the engines for x86 also have to *pack* the weights when they're loaded, which can take longer than was saved. So a service for speech, with a network for each language, does better to keep four in the memory of one.
+
+# %% ship tags=["legacy"]
+from course_utils.lightning import QuantizationAwareTraining
+
+qat = QuantizationAwareTraining()
+qmodel = fit(Net(), qat, validate=too_large)
+torch.save(qmodel.state_dict(), "int8.pt")
+shipped = qat.rebuild(Net())
+shipped.load_state_dict(torch.load("int8.pt"))
+print("equal:", torch.equal(shipped(test_pixels), qmodel(test_pixels)))
+
+# %% [markdown]
+# The network of Lightning's own documentation has two pairs of a linear layer and its ReLU. These are the calls from there:
 
 # %% tags=["legacy"]
 from lessons.lightning_qat.task import RegressionModel
@@ -340,44 +370,33 @@ qmodel = fit(RegressionModel(), with_arguments, validate=too_large)
 print(f"int8: off by {mape(qmodel(qmodel.quant(test_pixels)), test_share):.0f} %")
 
 # %% [markdown]
-# `"histogram"` is the observer of [[static]]. It's slower than the moving average, the default. `modules_to_fuse` joins each layer with its ReLU, so that no level is spent on numbers that the ReLU throws away. With `input_compatible=False` the network takes integers, `qmodel(qmodel.quant(x))`, for a program that has 8-bit integers anyway. By default you call it as before, `qmodel(x)`.
+# `docs/lightning.md` says what each argument does, and what else the callback takes.
 #
-# To train on later, you need another file, a **checkpoint**, which the Trainer can write while it trains, with the float weights, the ranges and the optimizer's state.
+# ### To train on
+#
+# For this you need another file, a **checkpoint**, which the Trainer can write while it trains, with the float weights, the ranges and the optimizer's state. But `TwoHooks` can't train on from one. The Trainer fills the network *before* `on_fit_start`, when it has its float layers still, and stops with an error, because the names in the file are those of the prepared network. The ready-made callback prepares the network in `setup`, an earlier hook. With this callback in the list, `trainer.fit(Net(), train, ckpt_path="last.ckpt")` goes on.
 #
 # ### TorchScript, and what follows it
 #
 # For a long time one exported such a network with TorchScript, to run it without its Python code. PyTorch has deprecated TorchScript, and the successor is `torch.export`.
 
 # %% tags=["legacy"]
-qmodel = fit(Net(), qat)
-scripted = qmodel.to_torchscript()
-print("TorchScript, equal:", torch.equal(scripted(test_pixels), qmodel(test_pixels)))
+scripted = shipped.to_torchscript()
+print("TorchScript, equal:", torch.equal(scripted(test_pixels), shipped(test_pixels)))
 torch.export.export(Net(), (test_pixels,))
 print("torch.export, float: done")
 try:
-    torch.export.export(qmodel, (test_pixels,))
+    torch.export.export(shipped, (test_pixels,))
 except Exception as error:
     print("torch.export, int8: refused by", type(error).__name__)
 
 # %% [markdown]
-# TorchScript still works, but don't build on it. `torch.export` takes the float network, and refuses the int8 one. So today the order is turned round: export the *float* network, and quantize what was exported, as [[pt2e]] does.
-#
-# ### Does a small file load faster?
-#
-# A service for speech has a network for each of many languages, and memory for few of them. So it loads one when somebody speaks. Here are four layers of 2,048 × 2,048, in a file that has just been written, so no disk has to be waited for.
-
-# %% tags=["hide-input"]
-# Writes how long it takes to read the file and to load it into a model, in float and in int8.
-switching = show.Switching()
-switching.table()
+# TorchScript still works, but don't build on it. `torch.export` takes the float network, and refuses the int8 one. So today you work in the opposite order: export the *float* network, and quantize what was exported, as [[pt2e]] does.
 
 # %% [markdown]
-# *Reading* is faster in int8, because there's a quarter of the bytes. But with the engines for x86, *loading* is slower: `load_state_dict` has to **pack** the weights, which puts them into the order in which the int8 functions read them. The caption says how long that takes alone. Often there's a better use for the quarter: keep up to four networks in memory in place of one, and load none.
-
-# %% [markdown]
-# **Sources.** B. Jacob et al., *Quantization and training of neural networks for efficient integer-arithmetic-only inference*, 2018, [arXiv:1712.05877](https://arxiv.org/abs/1712.05877). [torchvision's script for quantization-aware training](https://github.com/pytorch/vision/blob/main/references/classification/train_quantization.py) freezes the ranges after some epochs, as in the exercise.
+# **Sources.** B. Jacob et al., *Quantization and training of neural networks for efficient integer-arithmetic-only inference*, 2018, [arXiv:1712.05877](https://arxiv.org/abs/1712.05877). [torchvision's script for quantization-aware training](https://github.com/pytorch/vision/blob/main/references/classification/train_quantization.py) freezes the ranges after some epochs, as in the exercise, those of the weights among them, though the weights go on changing.
 #
-# **Going further.** Lightning on [callbacks](https://lightning.ai/docs/pytorch/stable/extensions/callbacks.html) and on the [Trainer](https://lightning.ai/docs/pytorch/stable/common/trainer.html); its [post on version 1.2](https://medium.com/pytorch/pytorch-lightning-v1-2-0-43a032ade82b), which brought the callback. A project: give the callback `collect_quantization`, a function that lets the observers look in the last epoch only, and compare.
+# **Going further.** Lightning on [callbacks](https://lightning.ai/docs/pytorch/stable/extensions/callbacks.html) and on the [Trainer](https://lightning.ai/docs/pytorch/stable/common/trainer.html).
 #
 # **Credits.** The network with names and the calls of the callback follow the documentation of Lightning 1.9, whose team wrote the first version; the callback here was written anew from the behaviour described there. The idea of this course in one lecture is Tal Daniel's (Technion, EE 046211, tutorial 10). Text CC BY 4.0, code MIT.
 #

@@ -1,21 +1,13 @@
-"""What the lesson lightning_qat draws and times."""
+"""What the lesson lightning_qat draws."""
 
 import json
 import statistics
-import tempfile
-import time
-from pathlib import Path
 
 import torch
-from lightning.pytorch import LightningModule
-from torch import nn
 from torch.ao import quantization as tq
 
 from course_utils.files import ROOT
-from course_utils.lightning import QuantizationAwareTraining
-from course_utils.runtime import quick
 from course_utils.show import plots
-from course_utils.show.tables import Table, si
 
 RECORD = ROOT / "records" / "lightning_qat" / "ranges.json"
 ARMS = {
@@ -28,7 +20,7 @@ ARMS = {
 
 
 def ceiling(model, pixels, share):
-    """Draw what the last layer of a network with rounding computes, and what is left behind the cut.
+    """Draw what the last layer of a network with rounding computes, and where its range ends.
 
     Args:
         model: trained by `watched.TwoHooks(..., convert=False)`; its observers are off from now on.
@@ -37,25 +29,25 @@ def ceiling(model, pixels, share):
         The end of the range of its last layer.
     """
     last, seen = model.apply(tq.disable_observer).net.module[-1].activation_post_process, []
-    handle = last.register_forward_hook(lambda _, given, cut: seen.extend((given[0], cut)))
+    handle = last.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
     with torch.no_grad():
         model(pixels)
     handle.remove()
     end = last.activation_post_process.max_val.item()
-    beyond = (seen[0] > end).flatten()
-    fig, axes = plots.figure(columns=2, size=(12, 5.4))
-    for ax, answers, title in zip(
-        axes, seen, ("what the last layer computes", "what the loss gets to see"), strict=True
-    ):
-        ax.plot([0, 1], [0, 1], ":", color=plots.COLOURS["black"])
-        for dots, colour in ((~beyond, "blue"), (beyond, "orange")):
-            ax.plot(share[dots], answers[dots], ".", color=plots.COLOURS[colour], markersize=9)
-        ax.set(title=title, xlabel="true share", ylabel="answer", xlim=(0, 1), ylim=(0, 1.2))
+    [answers] = seen
+    beyond = (answers > end).flatten()
+    fig, ax = plots.figure(size=(9, 5.4))
+    ax.plot([0, 1], [0, 1], ":", color=plots.COLOURS["black"])
+    ax.axhline(end, color=plots.COLOURS["orange"])
+    ax.text(0.99, end + 0.02, "the range ends", ha="right", color=plots.COLOURS["orange"])
+    for dots, colour in ((~beyond, "blue"), (beyond, "orange")):
+        ax.plot(share[dots], answers[dots], ".", color=plots.COLOURS[colour], markersize=9)
+    ax.set(xlabel="true share", ylabel="answer of the last layer", xlim=(0, 1), ylim=(0, 1.2))
     plots.show(
         fig,
-        alt=f"True share and answer of {len(share):,} garments, twice, with a dotted line where both are equal. Left: the "
-        f"dots lie around the line for small shares, and far from it, mostly above, for larger ones. Right: all dots above "
-        f"{end:.2f} have fallen onto a horizontal line at this height.",
+        alt=f"True share and answer of {len(share):,} garments, with a dotted line where both are equal. The dots lie around "
+        f"the line for small shares, and far from it, mostly above, for larger ones. A horizontal line at {end:.2f} is the "
+        f"end of the range; {beyond.float().mean():.0%} of the dots are above it.",
         caption=f"The range of the last layer ends at {end:.2f}. Orange: the {beyond.float().mean():.0%} of the answers that "
         "are beyond it.",
     )
@@ -89,54 +81,3 @@ def six_trainings():
         caption="A record: six sets of first weights, two epochs in all, each row at its best of five learning rates.",
     )
     return found
-
-
-class _Wide(LightningModule):
-    """Four wide linear layers."""
-
-    def __init__(self):
-        super().__init__()
-        self.net = nn.Sequential(*(nn.Linear(2048, 2048) for _ in range(4)))
-
-    def forward(self, x):
-        return self.net(x)
-
-
-def _times(model, fresh):
-    """Bytes of the model's file; median seconds to read it, and to load its contents into another model."""
-    with tempfile.TemporaryDirectory() as folder:
-        path, seconds = Path(folder) / "model.pt", []
-        torch.save(model.state_dict(), path)
-        for _ in range(1 if quick() else 5):
-            start = time.perf_counter()
-            state = torch.load(path)
-            read = time.perf_counter()
-            fresh.load_state_dict(state)
-            seconds.append((read - start, time.perf_counter() - read))
-        return path.stat().st_size, *(statistics.median(part) for part in zip(*seconds, strict=True))
-
-
-class Switching:
-    """Times how the file of four wide layers is read and loaded into a model, in float and in int8."""
-
-    def __init__(self):
-        int8 = [QuantizationAwareTraining().rebuild(_Wide()) for _ in range(2)]
-        self.times = {"float": _times(_Wide(), _Wide()), "int8": _times(*int8)}
-        layers, took = [(layer.weight(), layer.bias()) for layer in int8[0].net], []
-        for _ in range(5):
-            start = time.perf_counter()
-            for weight, bias in layers:
-                torch.ops.quantized.linear_prepack(weight, bias)
-            took.append(time.perf_counter() - start)
-        self.packing = statistics.median(took)
-
-    def table(self):
-        """The times, and how long the packing alone takes."""
-        return Table(
-            ["", "file", "read, ms", "load, ms"],
-            [
-                [name, si(size, "B"), f"{1e3 * read:.0f}", f"{1e3 * load:.0f}"]
-                for name, (size, read, load) in self.times.items()
-            ],
-            caption=f"Four layers of 2,048 × 2,048. Packing the int8 weights, and nothing else: {1e3 * self.packing:.0f} ms.",
-        )
