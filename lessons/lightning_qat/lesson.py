@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   course:
-#     promise: You will let a Trainer train a network for int8, and find out why a callback without an error gives a wrong network.
+#     promise: You will let a Trainer train a network for int8, and ship what comes out.
 #     seconds: 25
 #     needs: [static, qat]
 #     goals:
