@@ -1,13 +1,21 @@
 """The drawing of the lesson structured, and what it measures."""
 
+import copy
+import itertools
+import json
+
 import torch
+import torch_pruning as tp
 from matplotlib.patches import Rectangle
+from torch import nn
 
 from course_utils import data, training
+from course_utils.files import ROOT
 from course_utils.measure import timing
 from course_utils.measure.sizes import size_report
 from course_utils.show import diagrams, plots
 
+RECORD = ROOT / "records" / "structured" / "new_weights.json"
 PLACES = {  # of SmallResNet's layers and sums in the drawing
     name: (left + 165 * at, top)
     for names, left, top in (
@@ -29,8 +37,8 @@ WAYS = (  # from layer to layer, as the channels go
 BEND = [(1095, 159), (1145, 159), (1145, 230), (30, 230), (30, 435)]  # from the first sum to the second line
 STEPS = (  # the order in which one finds them, with the question that leads there
     ("conv loses a channel,\nand so does its bn.", {"conv", "bn"}),
-    ("Who reads this channel?\nWhat is added to it?", {"block1.conv1", "+1"}),
-    ("Who makes\nwhat is added?", {"block1.bn2", "block1.conv2"}),
+    ("Who reads this channel?", {"block1.conv1"}),
+    ("What is added to it,\nand who makes that?", {"+1", "block1.bn2", "block1.conv2"}),
     ("Who reads the sum?", {"block2.conv1", "block2.shortcut.0"}),
 )
 
@@ -94,3 +102,33 @@ def bytes_and_time(dense, cut, images):
     with torch.no_grad():
         speed = timing.compare({"dense": lambda: dense(images), "cut": lambda: cut(images)}, rounds=9, device="cpu")
     return {"dense": size_report(dense).file_bytes, "cut": size_report(cut).file_bytes}, speed
+
+
+def any_three(net, surgery):
+    """The mean accuracy of LeNet over all ways to keep three channels, on some of the test images: they take a while."""
+    images, labels = data.load("fashion_mnist", "test", n=2_000)
+    nets = [surgery(net, list(three)) for three in itertools.combinations(range(6), 3)]
+    return 100 * sum(training.evaluate(small, images, labels) for small in nets) / len(nets)
+
+
+def masked_twin(net, image, importance):
+    """A copy of SmallResNet in which the batch norms give 0 in the channels that the lesson's cut takes out."""
+    twin, small = copy.deepcopy(net), copy.deepcopy(net)
+    names = {module: name for name, module in small.named_modules()}
+    pruner = tp.pruner.BasePruner(small, image, importance, pruning_ratio=0.5, ignored_layers=[small.fc])
+    for group in pruner.step(interactive=True):
+        for step, channels in group:
+            if isinstance(step.target.module, nn.BatchNorm2d):
+                norm = twin.get_submodule(names[step.target.module])
+                norm.weight.data[channels] = norm.bias.data[channels] = 0
+        group.prune()
+    return twin
+
+
+def duel():
+    """Steps -> arm -> per cent of test images in each repetition of the record, at the rate that held-out images chose."""
+    found = {}
+    for run in json.loads(RECORD.read_text(encoding="utf-8"))["runs"]:
+        if "test" in run:
+            found.setdefault(run["steps"], {}).setdefault(run["arm"], []).append(run["test"])
+    return found
