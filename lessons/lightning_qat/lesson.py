@@ -44,7 +44,7 @@ torch.backends.quantized.engine = legacy_int8.best()
 # %% [markdown]
 # ## 1. The same network, twice
 #
-# A camera looks at garments on a conveyor belt, with only 16 pixels. From these a small network has to estimate the true share: what fraction of the full 784-pixel picture isn't black. The camera's chip computes in int8, so the network has to as well.
+# A camera with only 16 pixels watches garments pass on a conveyor belt. From these pixels a small network has to estimate the true share: what fraction of the full 784-pixel picture isn't black. The camera's chip computes in int8, so the network has to as well.
 #
 # With the library Lightning, you don't write the training loop. You describe the network in a `LightningModule`, which is an `nn.Module` with a few more methods:
 
@@ -104,7 +104,7 @@ int8_error = mape(net(test_pixels), test_share)
 print(f"int8, {n_int8} of {len(linear)} layers: off by {int8_error:.0f} %")
 
 # %% [markdown]
-# Every layer is int8, and nothing failed. Yet the network is off by about twice as much, though 8 bits usually cost next to nothing ([[static]]). In about [[minutes]] minutes you will know better, and be able to
+# Every layer is int8, and nothing failed. Yet the network is off by about twice as much, though 8 bits usually cost next to nothing ([[static]]). In about [[minutes]] minutes you'll know why, and be able to
 #
 # [[abilities]]
 #
@@ -154,7 +154,7 @@ class TwoHooks(pl.Callback):
 # %% [markdown]
 # - `QuantWrapper` puts the two stubs of [[static]] around the network, where floats become integers, and integers floats again.
 # - The qconfig, here `default`, says how to round the weights and outputs of each layer. PyTorch has a default for each engine, the library that computes in int8. (It has deprecated this package, `torch.ao.quantization`; [[pt2e]] has the successor.)
-# - `inplace=True` changes the model itself. `prepare_qat` exchanges its layers for layers that round, and these take over the same parameters, which the Trainer's optimizer already holds. A copy would have parameters of its own, which nobody trains.
+# - `inplace=True` changes the model itself. `prepare_qat` replaces its layers with ones that round and keep the same parameters, which the Trainer's optimizer already holds. A copy would have parameters of its own, which nobody trains.
 
 # %% default_error tags=["legacy"]
 net = fit(Net(), TwoHooks(default))
@@ -172,7 +172,7 @@ print(f"int8: off by {mape(net(test_pixels), test_share):.0f} %")
 # %% [markdown]
 # ## 3. A range that comes too late
 #
-# Nothing failed, so let's look at the answers. In training, each layer's outputs are rounded to levels between the two ends of a range, and whatever lies beyond an end is cut off there. The figure shows what our network's last layer computes before `convert`, with a dot for each of 120 test garments. In a perfect network, all dots lie on the dotted line.
+# Nothing failed, so let's look at the answers. In training, each layer's outputs are rounded to levels between the two ends of a range, and whatever lies beyond an end is cut off there. The figure shows what our network's last layer computes in training, before anything is cut off, with a dot for each of 120 test garments. In a perfect network, all dots lie on the dotted line.
 
 # %% ceiling tags=["hide-input", "legacy"]
 # Trains the network without `convert`, and draws what its last layer computes, and where the range ends.
@@ -181,7 +181,7 @@ end = show.ceiling(fit(Net(), watched.TwoHooks(default, convert=False)), test_pi
 # %% [markdown]
 # The solid line is a ceiling: the range ends there, a little below 0.5. More than half of the answers are above it, so they're cut off, and the loss sees them *at* the ceiling. That ruins the training, because the gradient goes straight through the rounding, but stops where something is cut off ([[qat]]). If an answer above the ceiling is far too high, nothing pulls it down.
 #
-# `convert` can't help any more. On x86 it takes the ceiling away, because training uses only 128 of the 256 levels there, and int8 answers like these dots. On ARM the ceiling stays.
+# `convert` can't help any more. (On x86 it raises the ceiling to about twice as high, because training uses only 128 of the 256 levels there. On ARM the ceiling stays. The ruined weights stay on both.)
 
 # %% [markdown]
 # ### Why does the range end there?
@@ -198,7 +198,7 @@ end = show.ceiling(fit(Net(), watched.TwoHooks(default, convert=False)), test_pi
 # **39 % (C), because each of the 93 later batches leaves 0.99 of it, and $0.99^{93} = 0.39$.**
 
 # %% [markdown]
-# The first batch meets an untrained network, whose outputs lie near 0. The later batches count for the other 0.61. In each of them the largest output, before the cut, is about 0.77 on average. So the range must end near 0.39 · 0 + 0.61 · 0.77 = 0.47, and there is our ceiling.
+# The first batch meets an untrained network, whose outputs lie near 0. The later batches count for the other 0.61. Their largest output, before the cut, is about 0.77 on average. So we expect the range to end near 0.39 · 0 + 0.61 · 0.77 = 0.47, and there is our ceiling.
 #
 # With the constant 0.3 a batch leaves 0.7 of the old end, and 93 batches leave practically nothing. In the qconfig that's one argument:
 
@@ -211,14 +211,14 @@ fast_error = mape(fit(Net(), TwoHooks(fast))(test_pixels), test_share)
 print(f"int8: off by {fast_error:.0f} %")
 
 # %% [markdown]
-# It's as good as float. But that's one training, and perhaps 0.01 only needs another learning rate. So we've trained in five ways, each at five learning rates from six sets of first weights. Each row of the figure is one way, at the rate with the smallest mean error on held-out garments. The dots are its six errors on *other* garments, the test. (Float, too, is better at its best rate.)
+# It's as good as float. But that's one training, and perhaps 0.01 only needs another learning rate. So we've trained in five ways, each at five learning rates from six sets of first weights. Each row of the figure is one way, at the rate with the smallest mean error on held-out garments. The dots are its six errors on *other* garments, the test.
 
 # %% six_trainings tags=["hide-input"]
 # Draws the record of trainings from six sets of first weights.
 found = show.six_trainings()
 
 # %% [markdown]
-# The second row is bad even at its best rate. The third row changes the constant in the last layer alone, and nearly all is won back, so it *was* this range. **It was the averaging constant that ruined the network, not the integers.**
+# The second row is bad even at its best rate. The third row changes the constant in the last layer alone, and nearly all is won back, so it *was* this range. **It was the slow range that ruined the network, not the integers.**
 #
 # The last row is what you tried: PyTorch's constant, but a first epoch in float. When the rounding starts, the outputs are large already, so the range starts in the right place.
 
@@ -326,7 +326,7 @@ def freeze_after_solution(epochs):
 #
 # - Two hooks take a Trainer's network to int8: `prepare_qat` in `on_fit_start`, before any data pass, and `convert` in `on_train_end`, because integers can't be trained.
 # - A moving range needs time. With PyTorch's constant of 0.01, a short training from random weights ends before its ranges arrive. Train in float first, or take a larger constant.
-# - Only training may move the ranges: switch the observers off around validation, because `model.eval()` doesn't. Test that with data with which a mistake would show.
+# - Only training may move the ranges: switch the observers off around validation, because `model.eval()` doesn't. Test it with data that would expose a mistake.
 
 # %% [markdown]
 # ## Scorecard
@@ -343,7 +343,7 @@ claims.show("lightning_qat")
 #
 # To ship the network, save its state, which holds integers and scales. A new `Net()` has float layers, so the file doesn't fit. `rebuild` puts int8 layers in their place, as `prepare_qat` and `convert` without a training between them would, and then the file fills them. Compare the outputs before you ship.
 #
-# With wide layers the file has about a quarter of the bytes, and is read faster. But the engines for x86 also have to *pack* the weights when they're loaded, which can take longer than was saved. So a service for speech, with a network for each language, does better to keep four in the memory of one.
+# With wide layers the file has about a quarter of the bytes, and is read faster. But the engines for x86 also have to *pack* the weights when they're loaded, which can take longer than was saved.
 
 # %% ship tags=["legacy"]
 from course_utils.lightning import QuantizationAwareTraining
