@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   course:
-#     promise: You will prune by a schedule inside of a Trainer, know beforehand what it leaves, and find a fault of a well-known callback by looking at weights.
+#     promise: You will prune by a schedule inside a Trainer, and find a fault of a well-known callback.
 #     seconds: 30
 #     needs: [prune_module, ticket, lightning_qat]
 #     goals:
