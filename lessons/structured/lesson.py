@@ -136,12 +136,11 @@ print(f"any three channels, on average: {show.any_three(lenet, surgery):.0f} % r
 # **Predict.** So far the twin's mask covers the three filters, but not their biases: section 2 counted no zeros in `bias`. Are the outputs equal, up to rounding? **A** Yes. **B** Only if the biases of these channels are masked, too. **C** Not even then.
 
 
-# %%
+# %% a_test_the_masked_twin
 def difference(a, b):
     return (a(images[:64]) - b(images[:64])).abs().max().item()
 
 
-# %% a_test_the_masked_twin
 print(f"weights masked: {difference(cut_lenet, masked):.6f}")
 prune.custom_from_mask(masked.conv1, "bias", masked.conv1.weight_mask[:, 0, 0, 0])
 print(f"biases, too:    {difference(cut_lenet, masked):.6f}")
