@@ -120,7 +120,7 @@ print(rounded(weights, largest_weight(weights, 3), 3))
 #
 # </details>
 #
-# What changes with 8 bits? The largest integer is now 127, so the scale is only 0.6 / 127 = 0.00472. The smallest of our weights, 0.07, which 3 bits turned into 0, is 14.8 of these steps. It becomes the integer 15, and comes back as 15 · 0.00472 = 0.0708. It's similar in LeNet: in its largest layer the average weight is about ten steps away from 0, so rounding changes it little.
+# What changes with 8 bits? The largest integer is now 127, so the scale is only 0.6 / 127 = 0.00472. The smallest of our weights, 0.07, which 3 bits turned into 0, is 14.8 of these steps. It becomes the integer 15, and comes back as 15 · 0.6 / 127 = 0.0709. It's similar in LeNet: in its largest layer the average weight is about ten steps away from 0, so rounding changes it little.
 
 # %% [markdown]
 # ## 3. The zero point, and what happens outside of the range
@@ -132,7 +132,7 @@ print(rounded(weights, largest_weight(weights, 3), 3))
 # 1. *Scale.* From the integer 0 to the integer 7 there are seven steps. They cover a range that's 4 wide, so the scale is 4 / 7 = 0.571.
 # 2. *Zero point.* Which integer stands for the number 0? The range begins at −1, and from there to 0 it's 1 / 0.571 = 1.75 steps. Rounded, that's the integer 2, the **zero point**.
 # 3. *To an integer:* divide by the scale, round, and add the zero point. The number 2.2 is 3.85 steps, which is rounded to 4, and 4 + 2 = 6.
-# 4. *Back:* subtract the zero point, and multiply by the scale. The integer 6 stands for (6 − 2) · 0.571 = 2.28.
+# 4. *Back:* subtract the zero point, and multiply by the scale. The integer 6 stands for (6 − 2) · 4 / 7 = 2.29.
 #
 # Scaling and shifting is called an **affine map**. With as many levels below 0 as above, as in section 2, it is **symmetric**. This one is **asymmetric**.
 #
@@ -167,9 +167,9 @@ left = (rounded(fc1, largest_weight(fc1, 2), 2) != 0).sum().item()
 print(f"{left:,} of the {fc1.numel():,} weights of fc1 don't become 0")
 
 # %% [markdown]
-# So `fc1` is like our layer: fewer than one weight in a hundred is left. Are three levels too few, or do they merely lie in the wrong places?
+# So it is with `fc1`: fewer than one weight in a hundred is left. But here it isn't the doing of a single weight, because the second largest would set a scale nearly as long. Are three levels too few, or do they merely lie in the wrong places?
 #
-# To find out, we keep three levels and change the scale alone. We choose one that suits the many weights and not the largest: in each layer the standard deviation σ of its weights, which says how far from 0 a weight typically lies.
+# To find out, we keep three levels and change the scale alone. We choose one that suits the many weights and not the largest: in each layer the standard deviation σ of its weights, which says how far a weight typically lies from their mean, here about 0.
 #
 # The levels are now −σ, 0 and σ, and larger weights are clipped. In our layer of a hundred weights, σ is 0.117. Then ninety-nine weights come back as ±0.117, close to their ±0.1, but the 0.6 also becomes 0.117. And perhaps LeNet needs just these large weights.
 #
@@ -192,17 +192,17 @@ right_sigma = accuracy(rounded_lenet(2, scale_of=lambda weight, bits: weight.std
 show.two_combs(fc1, {"the largest weight": largest_weight(fc1, 2), "σ": fc1.std()}, [right[2], right_sigma], right[32])
 
 # %% [markdown] tags=["answer"]
-# **Most of it (C), because about half of the weights of `fc1` are now rounded to −σ or σ and not to 0.** Clipping the large ones does less harm.
+# **Most of it (C), because in each layer about half of the weights, or more, are now rounded to −σ or σ and not to 0.** Clipping the large ones does less harm.
 
 # %% [markdown]
 # In the upper row, two of the three levels (blue) lie where there is hardly a weight. In the lower row, all three lie among the weights (grey). Nothing else differs. So what broke LeNet wasn't the 2 bits alone, but 2 bits *and* a scale that the largest weight had set. In six other trainings of LeNet, σ won back over 70 % of the lost accuracy five times, and 44 % once.
 #
-# Every scale is a compromise: a short step rounds the many small weights finely and clips the few large ones, and a long step clips nothing but rounds coarsely. With 8 bits there are enough levels for everyone, but with 2 bits you have to choose. Some points are still lost. To win them back, [[qat]] trains with the rounding.
+# Every scale is a compromise: a short step rounds the many small weights finely and clips the large ones, and a long step clips nothing but rounds coarsely. With 8 bits LeNet has enough levels for both, but with 2 bits you have to choose. Some points are still lost. To win them back, [[qat]] trains with the rounding.
 
 # %% [markdown]
 # ## 5. A file of integers
 #
-# So far the weights have stayed floats. Now we store integers, with 8 bits, since these cost LeNet nothing. [PyTorch's introduction](https://pytorch.org/blog/introduction-to-quantization-on-pytorch/) promises that it makes a model 4 times smaller, and inference 2 to 4 times faster. Which of the two do we get?
+# So far the weights have stayed floats. Now we store integers, with 8 bits, since these cost LeNet nothing. [PyTorch's introduction](https://pytorch.org/blog/introduction-to-quantization-on-pytorch/) promises that quantization makes a model 4 times smaller, and inference 2 to 4 times faster. Which of the two do we get?
 #
 # `torch.int8` stores an integer in one byte. To turn it back into a number one needs the scale and the zero point, so each tensor is saved with both. Our map is symmetric, so the zero point is 0.
 
@@ -237,7 +237,7 @@ print(f"{times:.1f} times smaller, {accuracy(loaded):.1f} % right")
 print("weights in memory:", loaded.fc1.weight.dtype)
 
 # %% [markdown]
-# The file isn't quite 4 times smaller, because it also holds names, shapes and scales, which don't shrink. (With floats of 16 bits, the file would be half as large as with 32.) But nothing is missing: a network with random weights has loaded it, and answers as well as the old one.
+# The file isn't quite 4 times smaller, because it also holds names, shapes and scales, which don't shrink. But nothing is missing: a network with random weights has loaded it, and answers as well as the old one.
 #
 # Is it faster, too? `load_int8` has turned the integers back into floats, as the last line of the output says. So the network multiplies floats, as before. **The file is smaller, but the network isn't faster.**
 
@@ -283,8 +283,8 @@ def save_int8_solution(model, file):
 # ## Remember
 #
 # - To quantize a number, divide it by the scale, round, and add the zero point. Inside the range it's off by at most half a step, and outside it's clipped.
-# - If the largest weight sets the scale, every other weight is rounded with its long step. With 2 bits nearly all of them become 0, and a shorter step wins most of the accuracy back.
-# - A file of 8-bit integers is nearly four times smaller, but the network isn't faster if they become floats again.
+# - If the largest weight sets the scale, every other weight is rounded with its long step. In LeNet with 2 bits nearly all of them become 0, and a shorter step usually wins most of the accuracy back.
+# - A file of 8-bit integers is nearly four times smaller, but the network isn't faster if loading turns them into floats again.
 
 # %% [markdown]
 # ## Scorecard
@@ -297,7 +297,7 @@ claims.show("integers")
 #
 # ### How do tools choose the range?
 #
-# PyTorch's modules that choose a range are called *observers*. `MinMaxObserver` takes the lowest and the highest number, so it never clips. `HistogramObserver` looks for the range with the smallest squared error, and accepts some clipping for it. We can do the same for each layer's weights:
+# PyTorch's modules that choose a range are called *observers*. `MinMaxObserver` takes the lowest and the highest number, so it clips none of the numbers that it has seen. `HistogramObserver` looks for the range with the smallest squared error, and accepts some clipping for it. We can do the same for each layer's weights:
 
 
 # %%
@@ -356,4 +356,4 @@ print(q.int_repr().tolist(), q.dequantize())
 #
 # **Credits.** Part of the course's idea is Tal Daniel's (Technion, EE 046211, tutorial 10). Text CC BY 4.0, code MIT.
 #
-# **What's still open.** To be faster, a network has to multiply the integers themselves. PyTorch can do that, with a single line of code. Why does that line make a large Transformer faster, and our LeNet slower ([[dynamic]])?
+# **What's still open.** A network can be faster if it multiplies the integers themselves. PyTorch can do that, with a single line of code. Why does that line make a large Transformer faster, and our LeNet slower ([[dynamic]])?
