@@ -59,7 +59,7 @@ class Garments(garments.RegressionModel):  # three linear layers, always with th
 
 
 # %% [markdown]
-# The training loop belongs to the **Trainer**, so you prune by handing it a **callback**. Lightning's own is `ModelPruning`: at the end of each epoch it asks a function of yours how much to prune, and prunes. Epochs count from 0. This function is from [Lightning's documentation](https://lightning.ai/docs/pytorch/stable/advanced/pruning_quantization.html), comment included:
+# The training loop belongs to the **Trainer**, so you prune by handing it a **callback**. Lightning's own is `ModelPruning`: at the end of each epoch it prunes, and here a function of yours says how much. Epochs count from 0. This function is from [Lightning's documentation](https://lightning.ai/docs/pytorch/stable/advanced/pruning_quantization.html), comment included:
 
 
 # %% the_schedule
@@ -78,7 +78,7 @@ def compute_amount(epoch):
 #
 # `"l1_unstructured"` is the magnitude pruning of [[prune_module]], and `garments.QUIET` makes the Trainer work on the CPU, and print and save nothing.
 #
-# **Predict.** Which share of the network is zero after the 100 epochs: **A** 98 %, **B** 90 %, or **C** 70 %?
+# **Predict.** What fraction of the network is zero after the 100 epochs: **A** 98 %, **B** 90 %, or **C** 70 %?
 
 # %%
 model = Garments()
@@ -136,11 +136,11 @@ print(f"zero: {sparsity_report(model).total.sparsity:.1%}")
 # %% [markdown]
 # ## 3. How to test a setting by the weights
 #
-# The other setting, `use_lottery_ticket_hypothesis=True`, is on by default. After each cut it should set everything that is pruned back to its first values: the *rewind* of [[ticket]], after which only the mask remembers the training.
+# The other setting, `use_lottery_ticket_hypothesis=True`, is on by default. After each cut it should reset each tensor that it prunes, and so the weights that survive in it, to the first values: the *rewind* of [[ticket]], after which only the mask remembers the training.
 #
 # We can test it without any accuracy. After a true rewind each number *is* its first value, so the largest distance between the two must be 0, after every cut.
 #
-# A `LambdaCallback` is a callback made of one function, here `look`. It stands behind `ModelPruning` in the list, so it's called after cut and rewind. `first` holds the first values by name. Under a mask, `weight` is called `weight_orig`, so we take this ending off. `garments.fit` makes a quiet `Trainer`, and calls its `fit`.
+# A `LambdaCallback` is a callback made of one function, here `look`. It comes after `ModelPruning` in the list, so it runs after the cut and the rewind. `first` holds the first values by name. Under a mask, `weight` is called `weight_orig`, so we take this ending off. `garments.fit` makes a quiet `Trainer`, and calls its `fit`.
 
 
 # %% look
@@ -202,7 +202,7 @@ away_mended = distances(Mended("l1_unstructured", amount=0.3))
 print(away_mended)
 
 # %% [markdown]
-# All four are 0, so it was this line. It does harm where weight and copy are on one device, as on a CPU. (The callback rewinds only what it prunes. With `parameter_names=["weight"]` the biases keep their trained values, and Adam's own state is never reset.) If your first list is all zeros, too, somebody has mended your Lightning.
+# All four are 0, so it was this line. It does harm where weight and copy are on one device, as on a CPU. (The callback rewinds only the tensors that it prunes. With `parameter_names=["weight"]` the biases keep their trained values, and Adam's own state is never reset.) If your first list is all zeros, too, somebody has mended your Lightning.
 
 # %% [markdown]
 # ## 4. Why the error didn't show it
@@ -239,7 +239,7 @@ show.errors_over_epochs(curves)
 # ## Exercise · Ninety percent in five prunings
 # ★★ · 10 minutes
 #
-# Write `even_pruning(epochs, sparsity)`. It returns a callback. After each of the `epochs`, a list, it prunes the smallest weights of all layers together, each time the same share of what is left. In the end the share `sparsity` of the weights is gone. Biases stay uncut and uncounted, nothing is rewound, and no masks are left.
+# Write `even_pruning(epochs, sparsity)`. It returns a callback. After each of the `epochs`, a list, it prunes the smallest weights of all layers together, each time the same share of what is left. By the end, a fraction `sparsity` of the weights has been pruned. Biases stay uncut and uncounted, nothing is rewound, and no masks are left.
 #
 # First on paper: 75 % in two. Then test: `weights` should say 90 %. `sparsity_report(garments.fit(Garments(), batches, even_pruning([10, 20, 30, 40, 50], 0.9), epochs=60))`.
 #
@@ -276,7 +276,7 @@ def even_pruning_solution(epochs, sparsity):
 # ## Remember
 #
 # - An amount counts from what is left, so multiply the shares that stay, and do it before you train.
-# - `ModelPruning` prunes biases too, cuts after every epoch if the amount is a number, and rewinds by default. On a CPU only the first rewind is right: from then on weight and copy share one memory.
+# - `ModelPruning` prunes biases too, cuts after every epoch if the amount is a number, and rewinds by default. On a CPU at most the first rewind is right: from then on weight and copy share one memory.
 # - A low error doesn't prove that a setting works: count the zeros, and compare the weights with what they should be.
 
 # %% [markdown]
@@ -329,11 +329,11 @@ best_file()
 best_file(save_on_train_epoch_end=False)
 
 # %% [markdown]
-# With `save_on_train_epoch_end=False` the file is written right after the validation. Then its score is true, but nothing is pruned in it. So before you ship a file, load it, count its zeros, and measure it again. `PruningSchedule` waits with a cut until a file that goes by a score has been written.
+# With `save_on_train_epoch_end=False` the file is written right after the validation. Then its score is true, but nothing is pruned in it. So before you ship a file, load it, count its zeros, and measure it again. `PruningSchedule` delays each cut until such a file has been written.
 #
 # ### Pruned and in int8, in one fit
 #
-# For daily work the course has `PruningSchedule`, without these traps. It takes the amounts by epoch, and leaves biases alone. It rewinds only if you ask for it, and then network and optimizer. It can stand in one list with `QuantizationAwareTraining` ([[lightning_qat]]).
+# For daily work the course has `PruningSchedule`. It takes the amounts by epoch, and leaves biases alone. It rewinds only if you ask for it, and then network and optimizer. It can stand in one list with `QuantizationAwareTraining` ([[lightning_qat]]).
 #
 # Do the zeros survive the rounding? A weight's integer is the weight divided by the scale, and rounded ([[integers]]). Zero divided by any scale is 0, so they should. The schedule leaves $0.5 \cdot 0.8 = 0.4$, so at least 60 % of the integers should be 0 (more, if a small weight is rounded to 0):
 
