@@ -345,7 +345,7 @@ q = torch.quantize_per_tensor(torch.tensor([-1.0, 0.0, 2.2, 4.0]), 4 / 255, 64, 
 print(q.int_repr().tolist(), q.dequantize())
 
 # %% [markdown]
-# The type `quint8` goes from 0 to 255, and `qint8` from −128 to 127. An integer may differ by 1 from yours if a number lies half-way between two levels: PyTorch multiplies by 1 / scale where we divide by the scale, and there the last digit decides.
+# An integer may differ by 1 from yours if a number lies half-way between two levels: PyTorch multiplies by 1 / scale where we divide by the scale, and there the last digit decides.
 
 # %% [markdown]
 # **Sources.** The other trainings of LeNet are kept in `records/integers`. The promises are from *Introduction to Quantization on PyTorch*, by Raghuraman Krishnamoorthi, James Reed, Min Ni, Chris Gottbrath and Seth Weidman. M. Nagel et al., *A White Paper on Neural Network Quantization*, 2021, [arXiv:2106.08295](https://arxiv.org/abs/2106.08295), sections 2.2 and 3.1: symmetric and asymmetric maps, and the choice of the range.
