@@ -180,7 +180,8 @@ show.what_hangs_together(dense, group)
 # At the end seven layers have a stripe. `conv`, `block1.conv2` and their two batch norms lose an output, and three convolutions lose an input. Layers that must lose a channel together are called a **group** ([Fang et al., 2023](https://arxiv.org/abs/2301.12900)).
 #
 # A *batch norm* has four numbers for each channel: it subtracts a mean, divides by a standard deviation (it stores the square, the variance), multiplies by a weight and adds a bias. When a channel goes, its four numbers go.
-#
+
+# %% [markdown]
 # torch-pruning finds the groups by itself, but it can't know that we need all ten outputs. So we repeat the call of section 1, and name the last layer in `ignored_layers`:
 
 # %% cut_resnet
