@@ -127,7 +127,7 @@ def card(nb):
 def deck(lesson):
     """The deck borrows what there is, and a lecturer has few words to read."""
     made = deck_text.of_lesson(lesson)
-    said = sum(course.words_of(note.source) for slide in made.slides for note in slide.notes)
+    said = sum(course.words_of(note.source) for slide in made.slides if not slide.before for note in slide.notes)
     return [f"{said} words of notes, at most {MAX_NOTES}"] * (said > MAX_NOTES) + made.faults()
 
 

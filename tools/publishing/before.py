@@ -15,7 +15,7 @@ ANSWER = "<details>\n<summary>Answer</summary>\n\n{answer} ({where})\n\n</detail
 
 
 def three(lesson):
-    """The questions of a lesson's fold: one of the lesson in front, two of those that lie further back.
+    """The questions of a lesson's fold: one of the lesson in front, one of those that it needs, one of any before.
 
     Only of lessons that whoever reads this one has read: what it needs and, in the day, what the day had before. Of
     these the questions that have been asked least so far, so that with time all of them come back.
@@ -31,16 +31,16 @@ def three(lesson):
 
 @cache  # as long as the files are as they were
 def _all(root, _changed):
-    known = syllabus.lessons(root)
+    known = {name: lesson for name, lesson in syllabus.lessons(root).items() if lesson.source.exists()}
     of, asked, found = {name: review.questions(lesson) for name, lesson in known.items()}, Counter(), {}
-    day = [lesson.name for lesson in course.ways(root)[0].lessons]
+    day = course.day(root)
     for name, lesson in known.items():
         read = {*course.needed(lesson), *(day[: day.index(name)] if name in day else [])}
         candidates = [other for other in known if other in read and of[other]]
         *older, last = candidates or [None]
-        half = len(older) // 2
+        needed = [other for other in older if other in course.needed(lesson)]
         chosen = []
-        for group in ([last], older[half:] or [last], older[:half] or older or [last]):
+        for group in ([last], needed or [last], older or [last]):
             left = [q for other in group if other for q in of[other] if q not in chosen]
             chosen += sorted(left, key=lambda q: asked[q])[:1]
         asked.update(chosen)

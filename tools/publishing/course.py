@@ -220,10 +220,14 @@ def following(lesson):
     return told
 
 
+def day(root):
+    """Names of the lessons of the first way, in their order; [] where it lists none."""
+    return next(iter(_listed(root, "way")), {}).get("lessons", [])
+
+
 def ends_the_day(lesson):
     """Whether it is the last lesson of the first way, where that lists its lessons."""
-    day = next(iter(_listed(lesson.root, "way")), {})
-    return day.get("lessons", [""])[-1] == lesson.name
+    return day(lesson.root)[-1:] == [lesson.name]
 
 
 def _listed(root, kind):
