@@ -32,7 +32,7 @@ torch.set_num_threads(1)
 # %% [markdown]
 # ## 1. Half of a network, please
 #
-# SmallResNet gives ten numbers for an image, one for each kind of clothes. A convolution in it gives a stack of maps, and each map is called a **channel**. In a linear layer, each output is a channel.
+# For each image, SmallResNet outputs ten scores, one for each type of clothing. A convolution in it gives a stack of maps, and each map is called a **channel**. In a linear layer, each output is a channel.
 #
 # We ask the package torch-pruning to remove half of the channels of every layer.
 #
@@ -74,7 +74,7 @@ print(dense(image).shape[1], "numbers before,", small(image).shape[1], "after")
 #
 # $$\begin{pmatrix} 3 & 4 \\ 1 & 2 \end{pmatrix}$$
 #
-# A row holds the weights of one output, and a column those of one input. Suppose that 1 and 4 go. Each row and each column still has a weight that we need, so the matrix stays as large as it was. Now suppose that 1 and 2 go. Then the second row is empty, and we can leave it out. A smaller matrix, (3 4), is left, and the layer has one fewer output.
+# A row holds the weights of one output, and a column those of one input. Suppose that the weights 1 and 4 go. Each row and each column still has a weight that we need, so the matrix stays as large as it was. Now suppose that the weights 1 and 2 go. Then the second row is empty, and we can leave it out. A smaller matrix, (3 4), is left, and the layer has one fewer output.
 #
 # So the zeros have to fill whole rows or columns, and *structured* pruning takes whole pieces like these. In a convolution a row is a *filter*, all the weights of one output channel.
 #
@@ -91,7 +91,7 @@ prune.ln_structured(masked.conv1, "weight", amount=0.5, n=2, dim=0)
 sparsity_report(masked.conv1)
 
 # %% [markdown]
-# The zeros fill three whole filters. But look at the shape: it's still six. The mask has only *said* which channels can go. Taking them out of the tensors is called **surgery**.
+# The zeros fill three whole filters. But look at the shape: its first number is still 6. The mask has only *said* which channels can go. Taking them out of the tensors is called **surgery**.
 
 # %% [markdown]
 # ## 3. Surgery, and how to test it
@@ -153,7 +153,7 @@ print(f"biases, too:    {difference(cut_lenet, masked):.6f}")
 #
 # So this is the test of a cut: mask *everything* that makes a channel, put both networks into evaluation mode, and compare the outputs. Rounding may leave a difference far below 0.0001. Test right after the cut, because training would repair a part of the damage and hide a mistake.
 #
-# **Try it.** Does the test notice a wrong cut? In `surgery`, change `[:, keep]` to `[:, :3]`, and run that cell and the test again. Then change it back, and run both.
+# **Try it.** Does the test catch a wrong cut? In `surgery`, change `[:, keep]` to `[:, :3]`, run that cell and the test again, and look at the second line. Then change it back, and run both.
 #
 # <details><summary>What others found</summary>
 #
@@ -205,7 +205,7 @@ print(f"the cut and its masked twin differ by {difference(cut_resnet, twin):.6f}
 #
 # A 3 × 3 convolution from 32 channels to 32 needs $9 \cdot 32 \cdot 32 = 9{,}216$ multiplications for each pixel. From 16 to 16 it needs $9 \cdot 16 \cdot 16 = 2{,}304$. **With half of the inputs and half of the outputs, a quarter of the work is left**, and a quarter of the weights.
 #
-# A whole network gains a little less. Its first layer still reads one channel and its last one still gives ten outputs, so 77,866 parameters became 19,994, 3.9 times fewer. The file also holds names, which don't shrink. The time shrinks less than the work, partly because batch norms, ReLUs and additions only halve. To measure the time, we let both networks take turns on one thread, and compare the medians:
+# A whole network gains a little less. Its first layer still reads one channel and its last one still gives ten outputs, so it has 3.9 times fewer numbers in its file, and not 4 times. The file also holds names, which don't shrink. The time shrinks less than the work, partly because batch norms, ReLUs and additions only halve. To measure the time, we let both networks take turns on one thread, and compare the medians:
 
 # %% does_it_pay tags=["hide-input"]
 # Compares the files, and the time for 64 images.
@@ -229,7 +229,7 @@ opponent = checkpoints.load("small_resnet_half")
 print(f"5,628 steps:                  new weights {show.accuracy(opponent):.0f} % right")
 
 # %% [markdown]
-# After 100 steps the cut network leads by 13 points, because its weights have already learned. But after 300 steps only 7 are left of this **head start**. And after six epochs, new weights are nearly as good as the dense network. In larger networks, [Liu et al., 2018](https://arxiv.org/abs/1810.05270) gave new weights a whole training, and they became as good as fine-tuned cut networks, or better.
+# After 100 steps the cut network leads by 13 points, because its weights have already learned. But after 300 steps about half of this **head start** is left. And after six epochs, new weights are nearly as good as the dense network. In larger networks, [Liu et al., 2018](https://arxiv.org/abs/1810.05270) gave new weights a whole training, and they became as good as fine-tuned cut networks, or better.
 #
 # So when should you cut? **When you already have the large trained network, and can afford only little training.** If you can train for long, train new weights as well, and keep the better network.
 
@@ -241,7 +241,7 @@ print(f"5,628 steps:                  new weights {show.accuracy(opponent):.0f} 
 #
 # `cut(chain, keep)` returns a copy whose *first* convolution has only the output channels in `keep`, an ascending list. Everything that belongs to the others goes, too. Leave the rest as it is, training or evaluation mode included.
 #
-# On paper: blocks with `Conv2d(1, 2, 1)` and `Conv2d(2, 1, 1)`. Which tensors change?
+# On paper: the blocks have `Conv2d(1, 2, 1, bias=False)` and `Conv2d(2, 1, 1, bias=False)`, and channel 0 goes. Which tensors change?
 #
 # <details><summary>Hint</summary>
 #
@@ -317,7 +317,7 @@ print(f"just cut: {show.accuracy(cut_resnet):.0f} % right   measured again: {sho
 #
 # **Recommended video.** Michela Paganini, *Neural Network Pruning for Compression and Understanding*, [youtube.com/watch?v=f86hkOGoX54](https://www.youtube.com/watch?v=f86hkOGoX54).
 #
-# **Going further.** Cut a different fraction of each group: find it by cutting one group at a time, and pass it as `pruning_ratio_dict`. In `torch.nn.utils.prune`, `random_structured` draws whole channels by chance.
+# **Going further.** Cut a different fraction of each group: find it by cutting one group at a time, and pass it as `pruning_ratio_dict`. In `torch.nn.utils.prune`, `random_structured` picks whole channels at random.
 #
 # **Credits.** The calls of `torch.nn.utils.prune` follow Michela Paganini's PyTorch tutorial. torch-pruning is by Gongfan Fang and contributors (MIT). The lecture is Tal Daniel's (Technion, EE 046211, tutorial 10). Text CC BY 4.0, code MIT.
 #
