@@ -2,7 +2,7 @@
 # jupyter:
 #   course:
 #     promise: You will quantize a Transformer with one line, and measure where that pays.
-#     seconds: 30
+#     seconds: 40
 #     needs: [integers]
 #     values:
 #       bert: f"{bert_race.ratio('int8'):.1f}"

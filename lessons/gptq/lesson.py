@@ -2,7 +2,7 @@
 # jupyter:
 #   course:
 #     promise: You will be able to round a language model's weights so that their errors cancel, and show by a control why that works.
-#     seconds: 20
+#     seconds: 30
 #     needs: [weight_only]
 #     goals:
 #       - work out how far one weight has to move to make up for another;

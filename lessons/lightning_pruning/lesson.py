@@ -2,7 +2,7 @@
 # jupyter:
 #   course:
 #     promise: You will prune by a schedule inside a Trainer, and find a fault of a well-known callback.
-#     seconds: 30
+#     seconds: 40
 #     needs: [prune_module, ticket, lightning_qat]
 #     goals:
 #       - compute what a pruning schedule leaves, before the training;

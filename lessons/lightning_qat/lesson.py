@@ -2,7 +2,7 @@
 # jupyter:
 #   course:
 #     promise: You will let a Trainer train a network for int8, and ship what comes out.
-#     seconds: 25
+#     seconds: 30
 #     needs: [static, qat]
 #     goals:
 #       - put `prepare_qat` and `convert` into two hooks of a callback;

@@ -2,7 +2,7 @@
 # jupyter:
 #   course:
 #     promise: You will be able to time two functions fairly, and know when a gain is only noise.
-#     seconds: 30
+#     seconds: 40
 #     needs: []
 #     goals:
 #       - time two functions so that the ratio of their times can be trusted;

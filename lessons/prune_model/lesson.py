@@ -2,7 +2,7 @@
 # jupyter:
 #   course:
 #     promise: You will prune a whole network, and judge what the cut really cost.
-#     seconds: 30
+#     seconds: 20
 #     needs: [prune_module]
 #     goals:
 #       - prune a whole model, locally or globally, and print its sparsity layer by layer;

@@ -2,7 +2,7 @@
 # jupyter:
 #   course:
 #     promise: You will take somebody else's CNN to int8 without touching its code, and find out whether anything computes in int8.
-#     seconds: 55
+#     seconds: 60
 #     needs: [static]
 #     goals:
 #       - export a network and read its graph;

@@ -2,7 +2,7 @@
 # jupyter:
 #   course:
 #     promise: You will turn a trained CNN into one that computes in int8 from end to end.
-#     seconds: 30
+#     seconds: 25
 #     needs: [integers, dynamic]
 #     goals:
 #       - take a trained CNN to int8 in PyTorch, with stubs, fusion and calibration;

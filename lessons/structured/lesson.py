@@ -2,7 +2,7 @@
 # jupyter:
 #   course:
 #     promise: You will cut channels out of a trained network with all that belongs to them, test the result, and measure whether it paid.
-#     seconds: 20
+#     seconds: 25
 #     needs: [prune_module]
 #     goals:
 #       - cut a channel out of a network, with everything that belongs to it;

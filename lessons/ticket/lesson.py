@@ -2,7 +2,7 @@
 # jupyter:
 #   course:
 #     promise: You will find a lottery ticket in a new network, and test it with controls.
-#     seconds: 40
+#     seconds: 55
 #     needs: [prune_model]
 #     values:
 #       untrained: round(sum(untrained_right['largest in\nthe copy']) / 6)

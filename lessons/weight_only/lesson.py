@@ -2,7 +2,7 @@
 # jupyter:
 #   course:
 #     promise: You will be able to read a weight of a real language model out of its bytes, count all its bits, and say when few bits make a model faster.
-#     seconds: 40
+#     seconds: 50
 #     needs: [integers, decoding]
 #     goals:
 #       - round weights in groups, and count all their bits;

@@ -2,7 +2,7 @@
 # jupyter:
 #   course:
 #     promise: You will say from how many zeros on a file gets smaller and a layer gets faster, and measure it for your own layer.
-#     seconds: 30
+#     seconds: 40
 #     needs: [prune_module]
 #     goals:
 #       - store a matrix in CSR by hand, and multiply with it;
