@@ -17,7 +17,7 @@
 # %% [markdown]
 # # [[title]]
 #
-# *How does one train in 16 bits and lose next to nothing?*
+# *How can you train in 16 bits and lose almost no accuracy?*
 
 # %% tags=["setup", "hide-input"]
 # Sets a seed and one thread, and imports the drawings of this lesson and the scorecard.
@@ -78,7 +78,7 @@ for dtype in (torch.float32, torch.float16):
     print(f"products in {dtype}: {right(net):.1%} right, {moved[dtype]:,} weights have moved")
 
 # %% [markdown]
-# There's no error and no warning. Yet in fp16 not one weight has moved, and the network is no better than guessing. Three calls will repair this. In about [[minutes]] minutes you will be able to
+# There's no error and no warning. Yet in fp16 not one weight has moved, and the network hasn't learned anything. Three calls will repair this. In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
@@ -166,7 +166,7 @@ for enabled in (True, False):
     print(f"enabled={enabled}: {right(net):.1%} right")
 
 # %% [markdown]
-# It does. When the switch is off, this is the plain loop in fp32. So when a training goes wrong, throw this switch first: if it still goes wrong, 16 bits aren't the cause.
+# It does. When the switch is off, this is the plain loop in fp32. So when a training goes wrong, throw this switch first: if it still goes wrong, 16 bits aren't the only cause.
 #
 # Here are four ways to train, from six seeds each. The gap is between trainings from the same seed.
 
@@ -182,14 +182,14 @@ four_ways = {
 show.by_seed(four_ways)
 
 # %% [markdown]
-# After this one epoch each fp16 training with the scaler is close to the one in fp32, and all six without the scaler stand still. bf16 needs no scaler, because small gradients don't vanish there. Choose bf16 where your chip multiplies it fast (section 4 measures that). Then switch the scaler off, and write `torch.autocast(device, dtype=torch.bfloat16, enabled=True)`, where `True` is now the switch.
+# After this one epoch each fp16 training with the scaler is close to the one in fp32, and all six without the scaler stand still. bf16 needs no scaler, because small gradients don't vanish there. Choose bf16 where your chip multiplies it fast (section 4 measures that). With bf16 you need no scaler, so the switch moves to autocast: `torch.autocast(device, dtype=torch.bfloat16, enabled=True)`.
 #
 # In fp16, always take a scaler, because nobody knows which gradients will vanish.
 
 # %% [markdown]
 # ## 3. How the scaler finds its scale, and when to clip
 #
-# Why not take an enormous scale? Because fp16 ends at 65,504. A gradient of 0.3 at a scale of 262,144 would be 78,643, so it **overflows**: it becomes infinite, and a step with it would destroy the weights. Nobody knows the largest gradient of the next batch, so the scaler searches:
+# Why not use a huge scale? Because the largest fp16 number is 65,504. A gradient of 0.3 at a scale of 262,144 would be 78,643, so it **overflows**: it becomes infinite, and a step with it would destroy the weights. Nobody knows the largest gradient of the next batch, so the scaler searches:
 #
 # 1. It begins with 65,536.
 # 2. If a gradient is infinite or not a number, it skips the step, and halves the scale.
@@ -209,7 +209,7 @@ show.by_seed(four_ways)
 show.staircase(train, device)
 
 # %% [markdown]
-# The scale climbs a staircase, and the scaled gradients climb with it, until one would cross the dotted line. So a few skipped steps are nothing to worry about. With 2,000 in place of three they are rare, and only a scale that keeps falling is a bad sign.
+# The scale climbs a staircase, and the scaled gradients climb with it, until one would cross the dotted line. So a few skipped steps are nothing to worry about. With 2,000 in place of three they are rare, and a scale that keeps falling is a bad sign.
 
 # %% [markdown]
 # ### Clip after `unscale_`
@@ -248,7 +248,7 @@ print(f"{weight.grad[0]:.5f}, {weight.grad[1]:.5f}")
 #
 # In large products the multiplications set the pace. Some chips have **16-bit units**, such as the tensor cores of NVIDIA's GPUs, which multiply several 16-bit pairs in the time of one fp32 pair. There a large step becomes faster.
 #
-# **Without such units** the multiplications gain nothing, because the chip turns each number into fp32 first. Besides, PyTorch's 16-bit routines are slow there: the processors that we tried take 4 to 25 times as long for a large step in bf16.
+# **Without such units** the multiplications of most chips gain nothing, because the chip turns each number into fp32 first. Besides, PyTorch's 16-bit routines are slow there: the processors that we tried take 4 to 25 times as long for a large step in bf16.
 #
 # **A small step** does little arithmetic, so faster multiplications hardly help. But autocast adds work: it converts the input and the weights to 16 bits, and the weights' gradients back.
 #
@@ -267,7 +267,7 @@ show.side_by_side(times, device)
 # %% [markdown]
 # ### Memory: the gradients stay in fp32
 #
-# Twelve linear layers, 256 wide, read a batch of $B$ inputs. For the backward pass each layer keeps an *activation* of $B \cdot 256$ numbers, in 16 bits under autocast. In the backward pass, layer by layer, it frees its activation, and stores a gradient of $256 \cdot 256$ numbers in fp32 instead. So the backward pass begins with twelve activations in memory, and ends with twelve gradients. Whichever are larger set the peak.
+# Twelve linear layers, 256 wide, read a batch of $B$ inputs. For the backward pass each layer keeps an *activation* of $B \cdot 256$ numbers, in 16 bits under autocast. In the backward pass, layer by layer, it frees its activation, and stores a gradient of $256 \cdot 256$ numbers in fp32 instead. So the backward pass begins with twelve activations in memory, and ends with twelve gradients. If no gradients were there before, whichever are larger set the peak.
 #
 # **Predict.** With $B = 32$, is the peak of memory (beside the weights) under autocast **A** about half of that in fp32, **B** about three quarters, or **C** about the same?
 
@@ -343,7 +343,7 @@ claims.show("amp")
 #
 # ### A published run that gained nothing
 #
-# PyTorch's recipe for AMP times a network of three layers, 4,096 wide, on batches of 512. (`models.make_mlp` makes such networks.) A lecture ran it on a GPU that it doesn't name ([Technion EE 046211](https://github.com/taldatech/ee046211-deep-learning), tutorial 10): fp32 took 13.958 s and 1,493,322,752 bytes, AMP 14.081 s and 1,585,620,992 bytes. It puts the time down to the age of the GPU. That fits: NVIDIA's GPUs before Volta (2017) have no tensor cores, so large products gain little. But age explains no memory. The recipe keeps 839 MB of data on the GPU in fp32, and its batch is an eighth of the width, so there are hardly any activations to halve.
+# PyTorch's recipe for AMP times a network of three layers, 4,096 wide, on batches of 512. (`models.make_mlp` makes such networks.) A lecture ran it on a GPU that it doesn't name ([Technion EE 046211](https://github.com/taldatech/ee046211-deep-learning), tutorial 10): fp32 took 13.958 s and 1,493,322,752 bytes, AMP 14.081 s and 1,585,620,992 bytes. It puts the time down to the age of the GPU. That fits: NVIDIA's GPUs before Volta (2017) have no tensor cores, so large products gain little. But the GPU's age can't explain the memory. The recipe keeps 839 MB of data on the GPU in fp32, and its batch is an eighth of the width, so there are hardly any activations to halve.
 #
 # Probably both figures also contain what a trial before had left: `torch.cuda.empty_cache()`, which the recipe's `start_timer()` calls, can't free a tensor that still has a name. So delete such names before you trust `end_timer_and_print()`.
 #
@@ -368,4 +368,4 @@ claims.show("amp")
 #
 # **Credits.** The loop and the network of section 4 follow [Michael Carilli's recipe](https://docs.pytorch.org/tutorials/recipes/recipes/amp_recipe.html), after [NVIDIA's page on mixed precision](https://developer.nvidia.com/automatic-mixed-precision). The published run is [Tal Daniel's](https://github.com/taldatech/ee046211-deep-learning). Text CC BY 4.0, code MIT.
 #
-# **What's still open.** At a small batch the gradients fill the memory. What else lies there, and what of it could you throw away and compute again ([[training_memory]])? And could a network do with whole numbers of eight bits ([[integers]])?
+# **What's still open.** At a small batch the gradients fill the memory. What else lies there, and what of it could you throw away and compute again ([[training_memory]])? And could a network get by with 8-bit integers ([[integers]])?

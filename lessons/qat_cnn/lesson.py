@@ -39,7 +39,7 @@ torch.backends.quantized.engine = legacy_int8.best()
 # %% [markdown]
 # ## 1. The training is good, its int8 copies are not
 #
-# In [[depthwise]], DepthwiseCNN lost about 25 points of accuracy when it became int8 with one scale per layer, as PyTorch's default for phones has it. (Its default for x86 has a scale per channel, and wouldn't meet what follows.) *Quantization-aware training*, QAT, trains with the rounding switched on ([[qat]]), so it should win them back. Let's fine-tune the network like this, and convert it.
+# In [[depthwise]], DepthwiseCNN lost about 25 points of accuracy when it became int8 with one scale per layer, as PyTorch's default for phones has it. (PyTorch's default for x86 uses one scale per channel, so it avoids the problem that we're about to see.) *Quantization-aware training*, QAT, trains with the rounding switched on ([[qat]]), so it should win them back. Let's fine-tune the network like this, and convert it.
 #
 # `fine_tune` is an ordinary training loop: 15 batches of 64 images, SGD with momentum, and a learning rate of 0.001. We run it three times, with the images in different orders.
 
@@ -210,13 +210,13 @@ print("int8 copies, batch norm frozen:", *(f"{percent:.1f} %" for percent in of_
 # All three copies are good. A longer training also freezes the scales, by switching off the observers that set them. When? (And measure a copy after each epoch.)
 #
 # - **Batch norm, with a scale per channel: after a few epochs.** In this ordinary case, each channel's largest weight becomes 127 or −128, so no channel is rounded away, and batch norm can first adapt to the rounding.
-# - **Batch norm, with one scale per layer: before the first batch**, which already moves $\sigma$, if a channel can be rounded away. In a layer's `folded` weights, count the channels that stay below one scale, because doubling $\sigma$ rounds them away: `(folded.abs().amax((1, 2, 3)) < scale).sum()`. In ours it's 5 of 32, channel 4 among them. If it's 0 in every layer, freeze later.
+# - **Batch norm, with one scale per layer: before the first batch**, which already moves $\sigma$, if a channel can be rounded away. Which channels are that? Those whose folded weights aren't all 0, but stay below one scale, because doubling $\sigma$ rounds them away. In our layer it's 5 of 32, channel 4 among them. Where no layer has such a channel, freeze later.
 # - **Observers: before the last epoch,** by `prepared.apply(tq.disable_observer)`. They need an epoch to find the scales, which then stay fixed.
 
 # %% [markdown]
 # ## 5. Do we need to train at all?
 #
-# QAT has won our points back, but it needs labels and a training. Three repairs need neither. Two are from [[depthwise]]: take *a scale per channel*, or *empty the dead channels*, setting their weights to 0. The third is to *measure the statistics anew*: pass the images once through the prepared network, in training mode (`for batch in images.split(64): prepared(batch)`). Without a loss, no gradient can become huge.
+# QAT recovered the lost points, but it takes labels and a training run. Three repairs need neither. You know two from [[depthwise]]: use *one scale per channel*, or *empty the dead channels*, setting their weights to 0. The third is to *measure the statistics anew*: pass the images once through the prepared network, in training mode (`for batch in images.split(64): prepared(batch)`). Without a loss, no gradient can become huge.
 #
 # The table says what to try first.
 
@@ -296,7 +296,7 @@ def drift_solution(weight, gamma, mean, sigma, scale, x):
 #
 # - QAT folds batch norm into the weights, and then rounds, as the kernel does.
 # - A channel that is rounded away gets a huge gradient, and the copy's statistics no longer fit its weights. Where that can happen, freeze batch norm before the first batch; elsewhere, let it learn first.
-# - Training comes last: first try the three repairs.
+# - Training comes last: first try a scale per channel, empty dead channels, or measure the statistics anew.
 
 # %% [markdown]
 # ## Scorecard

@@ -89,7 +89,7 @@ print(f"float: {accuracy(cnn):.1f} % right, int8: {accuracy(model):.1f} %")
 # [[builds_on]]
 
 # %% [markdown]
-# ### The clue: every scale is 1
+# ### The clue: both scales are 1
 #
 # Both printed modules have the scale 1. A number is stored as round(number / scale), so a pixel of 0.4 becomes 0, and a pixel of 0.8 becomes 1. An image keeps only two shades of grey.
 #
@@ -131,7 +131,7 @@ print(f"float: {accuracy(cnn):.1f} % right, int8: {accuracy(int8):.1f} %")
 # %% [markdown]
 # Nearly all of the accuracy is back.
 #
-# **Try it.** How many images does it take? Change `images` in the last cell to `images[:1]`, and run it.
+# **Try it.** How many images does it take? Change `images` in the last cell to `images[:1]`, and run it. Then change it back, and run it again.
 #
 # <details><summary>What others found</summary>
 #
@@ -160,7 +160,7 @@ show.first_block(
 #
 # 1. *Round.* Divided by their scale, the pixels become 80 and 20. The weights become 50 and −20.
 # 2. *Multiply and add.* 80 · 50 + 20 · (−20) = 3,600. What is one unit of this number worth? A pixel counts in units of 0.01 and a weight in units of 0.005, so a product counts in units of 0.01 · 0.005 = 0.00005.
-# 3. *Add the bias in the same unit.* The bias is 0.03 / 0.00005 = 600 of these units, and 3,600 + 600 = 4,200. (One product can reach 127 · 128 = 16,256, so the sum of a few doesn't fit into 16 bits. The layer adds in 32.)
+# 3. *Add the bias in the same unit.* The bias is 0.03 / 0.00005 = 600 of these units, and 3,600 + 600 = 4,200. (Such sums don't fit into 16 bits, so the layer adds in 32.)
 # 4. *Go back to 8 bits.* The next layer expects steps of 0.05. One of our units is 0.00005 / 0.05 = 0.001 of such a step, so 4,200 units are 4.2 steps, rounded to **4**. It stands for 4 · 0.05 = 0.20.
 #
 # Stage 4 is called **requantizing**, and its factor is
@@ -232,20 +232,20 @@ show.as_stored(calibrations, test_images[1:2], {name: accuracy(net) for name, ne
 # **0 (C), because each step is now almost 2 wide, and 0.8 is less than half a step.** Only the brightest pixels become 1, and the network guesses.
 
 # %% [markdown]
-# Observers stretch their range for extreme numbers (Deeper says why), and this image went through all of them. So the steps of the later layers are far too long, too.
+# Observers stretch their range for extreme numbers (Deeper says why), and this image went through all of them. So the scales of the later layers are far too coarse as well.
 #
-# Calibration images less than half as bright as those at work do harm, too: even the reserve up to 255 is too small then, and bright pixels are clipped.
+# It also hurts if the calibration images are less than half as bright as the real ones: then even the reserve up to 255 is too small, and bright pixels are clipped.
 #
 # **So calibrate on images like those that the network will see at work.**
 #
 # A bad calibration gives no warning, so you have to look.
 #
-# 1. *Compare with float on the same images.* How many answers are the same? That needs no labels. If more than a few in a hundred differ, look at the scales.
+# 1. *Compare with float on new images.* How often do the two networks agree? That needs no labels. If more than a few in a hundred differ, look at the scales.
 # 2. *Print the scales.* For pixels, 127 · scale should be 1, and here it's 127 · 1.92 = 244. For the other layers, compare with the scales that other good images give.
 
 # %% [markdown]
 # ## Exercise · A static int8 layer of your own
-# ★★ · 10 minutes
+# ★★ · 12 minutes
 #
 # Write `static_layer(weight, bias, examples, x)`, a linear layer with ReLU, whose inputs are never negative. It stores inputs and outputs as integers from 0 to 127, and returns the outputs for `x` as integers, and their scale.
 #
@@ -316,7 +316,7 @@ claims.show("static")
 # y = self.add.add(a, b)  # in forward, in place of a + b
 # ```
 #
-# **Sources.** The order of the actions follows *Introduction to Quantization on PyTorch* ([2020](https://pytorch.org/blog/introduction-to-quantization-on-pytorch/)) by Raghuraman Krishnamoorthi, James Reed, Min Ni, Chris Gottbrath and Seth Weidman. `torch.ao.quantization` is deprecated, and [[pt2e]] has its successor; here, each part of the idea is a line of its own.
+# **Sources.** The order of the steps follows *Introduction to Quantization on PyTorch* ([2020](https://pytorch.org/blog/introduction-to-quantization-on-pytorch/)) by Raghuraman Krishnamoorthi, James Reed, Min Ni, Chris Gottbrath and Seth Weidman. `torch.ao.quantization` is deprecated, and [[pt2e]] has its successor; here, each part of the idea is a line of its own.
 #
 # **Recommended video.** Chris Gottbrath, *Deep Dive on PyTorch Quantization*, [youtube.com/watch?v=c3MT2qV5f9w](https://www.youtube.com/watch?v=c3MT2qV5f9w).
 #
@@ -327,4 +327,4 @@ claims.show("static")
 # %% [markdown]
 # ## When good images aren't enough
 #
-# The next network gets 8 bits and good images, too, yet loses about 25 points. Which of its weights did it?
+# The next network gets 8 bits and good images, too, yet loses about 25 points. Which of its weights are to blame?
