@@ -338,7 +338,7 @@ print(f"error of the outputs: {relative_error(fc1):.1f} %, with shuffled weights
 #
 # ### PyTorch's quantized tensors
 #
-# PyTorch's older interface, which the next lessons use, keeps the integers together with their scale and zero point in a *quantized tensor*. Here is our range from −1 to 3 with the integers 0 to 255:
+# PyTorch's older interface, which the next lessons use, keeps the integers together with their scale and zero point in a *quantized tensor*. Here is our range from −1 to 3 with the integers 0 to 255, `quint8`. (`qint8` has those from −128 to 127.)
 
 # %% tags=["legacy", "nbval-check-output"]
 q = torch.quantize_per_tensor(torch.tensor([-1.0, 0.0, 2.2, 4.0]), 4 / 255, 64, torch.quint8)
