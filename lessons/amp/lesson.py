@@ -130,7 +130,7 @@ loss.backward()  # after the block
 print(output.dtype, loss.dtype, net.fc1.weight.grad.dtype)
 
 # %% [markdown]
-# The output comes from a product, so it's in fp16. The loss is in fp32, as the table says, and so is each weight's gradient, because a gradient is stored in the type of its weight. `backward` stands after the block, since each operation goes backward in the type that it had going forward. So on its way through the layers a gradient is in fp16, and there ours vanished.
+# The output comes from a product, so it's in fp16. The loss is in fp32, as the table says, and so is each weight's gradient, because a gradient is stored in the type of its weight. `backward` can stand after the block, because each operation goes backward in the type that it had going forward. So on its way through the layers a gradient is in fp16, and there ours vanished.
 
 # %% [markdown]
 # ### The scaler saves small gradients
@@ -182,7 +182,7 @@ four_ways = {
 show.by_seed(four_ways)
 
 # %% [markdown]
-# After this one epoch each fp16 training with the scaler is close to the one in fp32, and all six without the scaler stand still. bf16 needs no scaler, because small gradients don't vanish there. Choose bf16 where your chip multiplies it fast (section 4 measures that). With bf16 you need no scaler, so the switch moves to autocast: `torch.autocast(device, dtype=torch.bfloat16, enabled=True)`.
+# After this one epoch each fp16 training with the scaler is close to the one in fp32, and all six without the scaler stand still. bf16 needs no scaler, because small gradients don't vanish there. Choose bf16 where your chip multiplies it fast (section 4 measures that). The switch then moves to autocast: `torch.autocast(device, dtype=torch.bfloat16, enabled=True)`.
 #
 # In fp16, always take a scaler, because nobody knows which gradients will vanish.
 
@@ -237,7 +237,7 @@ print(f"{weight.grad[0]:.5f}, {weight.grad[1]:.5f}")
 # **0.00006 and 0.00008 (C), because clipping has already made the norm 0.1, and the division then makes it 1,024 times smaller.**
 
 # %% [markdown]
-# With SGD such a training hardly moves. Adam hides the mistake, because it divides its steps by the usual size of the gradients. So divide first:
+# With SGD such a training hardly moves. Adam hides most of the mistake, because it divides its steps by the usual size of the gradients. So divide first:
 #
 # **`backward`, `unscale_`, clip, `step`, `update`.**
 #
@@ -252,7 +252,7 @@ print(f"{weight.grad[0]:.5f}, {weight.grad[1]:.5f}")
 #
 # **A small step** does little arithmetic, so faster multiplications hardly help. But autocast adds work: it converts the input and the weights to 16 bits, and the weights' gradients back.
 #
-# Let's time a training step of three layers with autocast alone: a large one, 1,024 wide with a batch of 256 (both 4,096 on a GPU), and a small one, 128 wide with a batch of 16. Below 1 means slower than fp32.
+# Let's time a training step of three layers with autocast alone: a large one, 1,024 wide with a batch of 256 (on a GPU, width and batch are both 4,096), and a small one, 128 wide with a batch of 16. Below 1 means slower than fp32.
 
 # %% race tags=["hide-input"]
 # Times training steps on this machine, and shows records of others below.
@@ -260,7 +260,7 @@ times = show.race(device)
 show.side_by_side(times, device)
 
 # %% [markdown]
-# In the records the large step gains only where there are units. The small step loses on all three. On the GPU it's the conversions that cost the time: with everything stored in 16 bits, nothing was lost. On the processors that helped only a little, so small 16-bit operations are slow there themselves.
+# In the records the large step gains only where there are units. The small step loses on all three.
 #
 # So time *your* network on *your* chip.
 
@@ -282,7 +282,7 @@ for batch in (32, 1024):
 # **About the same (C), because the gradients fill the memory, and they stay in fp32.** Twelve gradients of 262 kB each make 3.1 MB; twelve activations of 33 kB, in fp32, only 0.4 MB.
 
 # %% [markdown]
-# With a batch of 1,024 the activations, 12.6 MB in fp32, set the peak, so autocast saves. It doesn't save half, because 16-bit copies of the weights come on top, and the loss is computed in fp32.
+# With a batch of 1,024 the activations, 12.6 MB in fp32, set the peak, so autocast saves. It doesn't save half, partly because 16-bit copies of the weights come on top.
 #
 # So autocast saves memory where the activations clearly outweigh the gradients. What the optimizer keeps doesn't shrink at all.
 

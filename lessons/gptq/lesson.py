@@ -63,7 +63,7 @@ show.two_weights()
 #
 # Inputs that are always equal are a lucky case. In a real layer, two inputs are usually similar, but not equal.
 #
-# The **error** of a weight is its new value minus its original one. The first weight goes from 0.4 to 0, so its error is $e_1 = -0.4$, and that's final. The second weight isn't rounded yet, so we may give it any error $e_2$ we like. The output then differs from the right one by $e_1 x_1 + e_2 x_2$. That's another number for each pair of inputs $(x_1, x_2)$, so we square it and take the mean over all pairs that come in. This is the **mean squared error** of the output, its **MSE**:
+# The **error** of a weight is its new value minus its original one. The first weight goes from 0.4 to 0, so its error is $e_1 = -0.4$, and that's final. The second weight isn't rounded yet, so we may give it any error $e_2$ we like. The output then differs from the right one by $e_1 x_1 + e_2 x_2$. This differs from one pair of inputs to the next, so we square it and take the mean over all of them. This is the **mean squared error** of the output, its **MSE**:
 #
 # $$\text{MSE} = e_1^2\,\text{mean}(x_1^2) + e_2^2\,\text{mean}(x_2^2) + 2\,e_1 e_2\,\text{mean}(x_1 x_2)$$
 #
@@ -107,7 +107,7 @@ show.row_by_hand()
 # %% [markdown]
 # ### Any number of weights
 #
-# To find the general rule, we go back to where one weight was rounded. The first equation is $e_2 + 0.75\,e_3 = -0.75\,e_1$ once both free errors stand on the left, and the second one goes the same way. Together:
+# To find the general rule, we go back to where one weight was rounded. The first equation is $e_2 + 0.75\,e_3 = -0.75\,e_1$ once both free errors stand on the left, and the second can be rearranged in the same way. Together:
 #
 # $$\underbrace{\begin{pmatrix} 1 & 0.75 \\ 0.75 & 1 \end{pmatrix}}_{\text{free with free}} \begin{pmatrix} e_2 \\ e_3 \end{pmatrix} = - \underbrace{\begin{pmatrix} 0.75 \\ 0.75 \end{pmatrix}}_{\text{free with rounded}} e_1$$
 #
@@ -238,7 +238,7 @@ for way, rise in rises.items():
 # **C, more.** Calibrated on code, GPTQ avoids about half of the damage. Calibrated on digits, it moves weights as well, and does more damage than round-to-nearest.
 
 # %% [markdown]
-# So it isn't the moving that helps. A repair fitted to inputs that aren't those of the code cancels too little of the error, and it's a second error itself.
+# So it isn't the moving that helps. A repair that is fitted to other inputs doesn't help: it adds an error of its own.
 #
 # **Calibrate on text of the kind that the model will meet.**
 

@@ -181,7 +181,7 @@ end = show.ceiling(fit(Net(), watched.TwoHooks(default, convert=False)), test_pi
 # %% [markdown]
 # The solid line is a ceiling: the range ends there, a little below 0.5. More than half of the answers are above it, so they're cut off, and the loss sees them *at* the ceiling. That ruins the training, because the gradient goes straight through the rounding, but stops where something is cut off ([[qat]]). If an answer above the ceiling is far too high, nothing pulls it down.
 #
-# `convert` can't help any more. (On x86 it raises the ceiling to about twice as high, because training uses only 128 of the 256 levels there. On ARM the ceiling stays. The ruined weights stay on both.)
+# By then, it's too late for `convert` to help.
 
 # %% [markdown]
 # ### Why does the range end there?
