@@ -57,22 +57,21 @@ def questions(lesson: syllabus.Lesson) -> tuple[Question, ...]:
 
 
 def due(records: Sequence[dict], now: datetime.datetime, root: Path = ROOT) -> list[Question]:
-    """The questions whose day has come, the one that has waited longest first.
+    """The questions whose day has come: one of each lesson before a second one of any, those that waited longest first.
 
     Args:
         records: of a learner's progress, oldest first.
         now: with a time zone.
         root: the repository, or a folder with the same layout.
     """
-    waiting = []
+    found = []
     for lesson in syllabus.lessons(root).values():
         of_lesson = [record for record in records if record["lesson"] == lesson.name]
         passed = next((when for r in of_lesson if r.get("status") == "passed" and (when := _time(r))), None)
-        for question in questions(lesson) if passed else ():
-            since = now - _next_time(question, of_lesson, passed)
-            if since >= datetime.timedelta():
-                waiting.append((since, question))
-    return [question for _, question in sorted(waiting, key=lambda pair: pair[0], reverse=True)]
+        times = [(_next_time(question, of_lesson, passed), question) for question in questions(lesson) if passed]
+        waiting = sorted((pair for pair in times if pair[0] <= now), key=lambda pair: pair[0])
+        found += [(nth, when, question) for nth, (when, question) in enumerate(waiting)]
+    return [question for *_, question in sorted(found, key=lambda one: one[:2])]
 
 
 def _next_time(question: Question, records: Sequence[dict], passed: datetime.datetime) -> datetime.datetime:

@@ -59,6 +59,12 @@ def test_who_comes_late_is_not_asked_the_same_again_at_once(file):
     assert question not in due(file, 31) and question in due(file, 32)
 
 
+def test_three_questions_are_of_three_lessons_where_there_are_so_many(file):
+    for lesson in ("energy", "amp"):
+        progress.add(file, {"kind": "check", "lesson": lesson, "exercise": "x", "status": "passed"}, now=PASSED)
+    assert {question.lesson.name for question in due(file, 9)[:3]} == {"qat", "energy", "amp"}
+
+
 def test_nothing_is_asked_of_a_lesson_that_is_not_passed_or_was_reset(file, tmp_path):
     assert review.due([], day(9)) == []
     progress.add(file, {"kind": "reset", "lesson": "qat"})
