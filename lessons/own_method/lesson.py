@@ -33,7 +33,7 @@ torch.set_num_threads(1)
 #
 # Half of a layer's weights may go. Some GPUs care *which* half, because they can skip zeros only in a fixed pattern: of every four neighbouring weights in a row, at most two are left. This is **2:4 sparsity**.
 #
-# PyTorch has no pruning function for this pattern, but you can give it a method of your own, written as a class. Suppose a colleague has sent you one. Section 2 explains its lines. For now: it gets a score for each weight, and keeps the two highest of every four.
+# `torch.nn.utils.prune` has no function for this pattern, but you can write a method of your own, as a class. Suppose a colleague has sent you one. Section 2 explains its lines. For now: it gets a score for each weight, and keeps the two highest of every four.
 
 # %%
 import copy
@@ -123,7 +123,7 @@ print(TwoOfFour().compute_mask(tiny, default_mask=torch.ones(3, 4)))
 #
 # <details><summary>What others found</summary>
 #
-# LeNet reads fewer than 60 % of the digits. The method ranks scores with their signs, so negative weights go first. The inputs of `fc1` come out of a ReLU and are never negative, so with only few negative weights left, the sums become too large.
+# LeNet reads fewer than 60 % of the digits. The method ranks scores with their signs, so a large negative weight goes before a tiny positive one. LeNet misses these large weights.
 #
 # </details>
 
@@ -226,7 +226,7 @@ def draw(*shape):
 found = show.what_finds_what(failures, TwoOfFour, draw)
 
 # %% [markdown]
-# The plain cases in the first column find nothing. Each of the next three kinds finds a fault that the others miss, and the last kind finds them all (each in fewer cases, because not every case has everything that a fault needs). A method that passes may still be wrong, of course.
+# The plain cases in the first column find nothing. Each of the next three kinds finds a fault that the other two miss, and the last kind finds all four. It finds the first two faults in fewer cases, because a group that has lost weights has fewer scores to mistake, and five values tie more rarely than the three of the third column. A method that passes may still be wrong.
 
 # %% [markdown]
 # ## Exercise · n of m
@@ -275,7 +275,7 @@ def n_of_m_solution(n, m):
 # %% [markdown]
 # ## Remember
 #
-# - A pruning method has a rule, `compute_mask`, and a `PRUNING_TYPE`, which decides what the rule sees in a second cut. A rule about neighbours needs `"global"`, and has to look at `default_mask`: what's gone neither comes back nor takes a place.
+# - A pruning method has a rule, `compute_mask`, and a `PRUNING_TYPE`, which decides what the rule sees in a second cut. For a rule about neighbours, take `"global"`, and let it look at `default_mask`: what's gone neither comes back nor takes a place.
 # - 2:4 keeps two of every four neighbours, and at 16 bits it stores 56 % of the bytes. It's faster only if the weights are packed, on a GPU made for it.
 # - A wrong method can look right on a fresh layer. Write down the properties of your rule, and test them with signs, ties and earlier masks.
 
@@ -300,7 +300,7 @@ claims.show("own_method")
 # layer.weight = nn.Parameter(to_sparse_semi_structured(layer.weight))
 # ```
 #
-# The numbers of rows and columns have to be multiples of 32 and 64, so `fc1`, 120 by 400, would need some rows and columns of zeros first. And what happens to a group with three or four weights? PyTorch has two packers, and we've tried the one for CUTLASS. It keeps two weights of such a group, chosen by their positions: of 1, 2, 3 and 4, it keeps 1 and 2. There's no error. So the layer on the GPU isn't the layer that you've tested.
+# PyTorch has two packers, for cuSPARSELt and for CUTLASS. For cuSPARSELt, the default, the numbers of rows and columns have to be multiples of 16, so `fc1`, 120 by 400, would need eight rows of zeros first. And what happens to a group with three or four weights? We've tried the packer for CUTLASS. It keeps two weights of such a group, chosen by their positions: of 1, 2, 3 and 4, it keeps 1 and 2. There's no error. So the layer on the GPU isn't the layer that you've tested.
 #
 # Unless a layer has weights to spare, as `fc1` has, the network is trained once more with the mask on; Mishra et al. repeat the whole training, and lose hardly any accuracy. And measure the time. In PyTorch's tutorial, a BERT became 1.3 times as fast. Where a layer mostly waits for its weights, four bits a weight are fewer bytes to read than 2:4's nine ([[weight_only]]). vLLM, which serves language models, removed 2:4 in March 2026, because such models are [not widely used](https://github.com/vllm-project/vllm/pull/36799).
 #
@@ -324,7 +324,7 @@ claims.show("own_method")
 #
 # `apply` passes the threshold on to `__init__`. This method needs no care in a second cut, because what happens to a weight depends on no other weight. But the same threshold means something else in each layer, since layers differ in the size of their weights. So print how many zeros each layer has before you trust it.
 #
-# **Sources.** [`torch/nn/utils/prune.py`](https://github.com/pytorch/pytorch/blob/main/torch/nn/utils/prune.py) is short and readable: `PruningContainer.compute_mask` has the three types. [`torch.sparse`](https://docs.pytorch.org/docs/stable/sparse.html#sparse-semi-structured-tensors) describes 2:4 and the packing; [PyTorch's tutorial](https://github.com/pytorch/tutorials/blob/065c9d23d25d18f003d986a5fbb1c7fd25270f1e/advanced_source/semi_structured_sparse.py) takes a BERT there. [Hypothesis](https://hypothesis.readthedocs.io/) is Python's library for property-based testing, and pytest runs such tests after each change.
+# **Sources.** [`torch/nn/utils/prune.py`](https://github.com/pytorch/pytorch/blob/main/torch/nn/utils/prune.py) is short and readable: `PruningContainer.compute_mask` has the three types. [`torch.sparse`](https://docs.pytorch.org/docs/stable/sparse.html#sparse-semi-structured-tensors) describes 2:4 and the packing; [PyTorch's tutorial](https://github.com/pytorch/tutorials/blob/065c9d23d25d18f003d986a5fbb1c7fd25270f1e/advanced_source/semi_structured_sparse.py) takes a BERT there, with a `WeightNormSparsifier`, which makes 2:4 masks by magnitude. [Hypothesis](https://hypothesis.readthedocs.io/) is Python's library for property-based testing, and pytest runs such tests.
 #
 # **Recommended video.** Michela Paganini, *PyTorch Pruning: How it's Made*, [youtube.com/watch?v=TaOwEa3m5dw](https://www.youtube.com/watch?v=TaOwEa3m5dw): `BasePruningMethod`, by its author.
 #
