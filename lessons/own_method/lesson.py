@@ -33,7 +33,7 @@ torch.set_num_threads(1)
 #
 # Half of a layer's weights may go. Some GPUs care *which* half, because they can skip zeros only in a fixed pattern: of every four neighbouring weights in a row, at most two are left. This is **2:4 sparsity**.
 #
-# `torch.nn.utils.prune` has no function for this pattern, but you can write a method of your own, as a class. Suppose a colleague has sent you one. Section 2 explains its lines. For now: it gets a score for each weight, and keeps the two highest of every four.
+# `torch.nn.utils.prune` has no function for this pattern, but you can write a method, as a class. Suppose a colleague has sent you one. Section 2 explains its lines. For now: it gets a score for each weight, and keeps the two highest of every four.
 
 # %%
 import copy
@@ -226,7 +226,7 @@ def draw(*shape):
 found = show.what_finds_what(failures, TwoOfFour, draw)
 
 # %% [markdown]
-# The plain cases in the first column find nothing. Each of the next three kinds finds a fault that the other two miss, and the last kind finds all four. It finds the first two faults in fewer cases, because a group that has lost weights has fewer scores to mistake, and five values tie more rarely than the three of the third column. A method that passes may still be wrong.
+# The plain cases in the first column find nothing. Each of the next three kinds finds a fault that the other two miss, and the last kind finds all four. It finds the first two faults in fewer cases, because a group that has lost weights offers fewer chances for them, and five values tie more rarely than the three of the third column. A method that passes may still be wrong.
 
 # %% [markdown]
 # ## Exercise · n of m
