@@ -35,7 +35,7 @@ torch.set_num_threads(1)
 #
 # In [[prune_module]] we pruned one layer of LeNet. Now let's prune the whole network. It has two convolutions, `conv1` and `conv2`, and three linear layers, `fc1`, `fc2` and `fc3`. Together they hold 59,838 weights, and LeNet classifies 97 % of the test digits correctly.
 #
-# We set 95 % of all these weights to zero, the smallest ones, wherever they are. Then we train the network for 200 more steps, on 25 digits each, while masks keep the zeros at zero.
+# We set 95 % of all these weights to zero, the smallest ones in absolute value, wherever they are. Then we train the network for 200 more steps, on 25 digits each, while masks keep the zeros at zero.
 #
 # **Predict.** How many test digits are right just after the cut, and how many after the 200 steps: **A** below 25 %, **B** 25 to 75 %, **C** 75 to 90 %, **D** above 90 %? Guessing gives 10 %.
 
@@ -73,10 +73,10 @@ tuned = right(cut_globally)
 print(f"after 200 steps: {tuned:.1f} % right")
 
 # %% [markdown] tags=["answer"]
-# **Just after the cut 25 to 75 % (B), after 200 steps above 90 % (D), because the 2,992 weights that stay are still trained, and adapt to the loss of the others.**
+# **Just after the cut 25 to 75 % (B), after 200 steps above 90 % (D), because the 2,992 weights that stay, and the biases, are still trained, and adapt to the loss of the others.**
 
 # %% [markdown]
-# `global_unstructured` takes a list of pairs, a layer and the name of its tensor, and one amount for all of them. To train a changed network further is called **fine-tuning**.
+# `global_unstructured` takes a list of pairs, a layer and the name of its tensor, and one amount for all of them. To train a network further after such a change is called **fine-tuning**.
 #
 # Perhaps *any* twentieth would do, and fine-tuning does all the work?
 #
@@ -88,7 +88,7 @@ print(f"after 200 steps: {tuned:.1f} % right")
 #
 # </details>
 #
-# So it matters which weights stay. In about [[minutes]] minutes you will be able to
+# So it matters which weights stay. (The random cut also leaves far fewer of them in `conv1`. Section 4 separates these two.) In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
@@ -102,7 +102,7 @@ print(f"after 200 steps: {tuned:.1f} % right")
 #
 # Take a tiny network with two layers, whose weights are [4, −3] and [0.5], and remove one of the three. Locally we ask each layer for a third of its weights. PyTorch rounds: a third of two weights is 0.67, so one weight goes, the −3. A third of one weight is 0.33, so none goes. Globally the smallest of the three goes, which is the 0.5. Now the second layer is empty.
 #
-# What do the two ways do to LeNet? The share of zeros in a tensor is its **sparsity**. Let's print it layer by layer, with the number of weights left. (The global cut is that of section 1, and fine-tuning hasn't moved its zeros.)
+# What do the two ways do to LeNet? The share of zeros in a tensor is its **sparsity**. Let's print it layer by layer, with the number of weights left.
 
 
 # %%
@@ -121,7 +121,7 @@ print_sparsity("local", cut_locally)
 print_sparsity("global", cut_globally)
 
 # %% [markdown]
-# Look at `conv1`. It has six filters of nine weights each. Locally only 3 of its 54 weights are left, so at least three of the six filters are empty. Globally it keeps most of its weights. The other layers with large weights keep more as well, and `fc1` pays for all of them with some 500 of its 48,000 weights.
+# Look at `conv1`. It has six filters of nine weights each. Locally only 3 of its 54 weights are left, so at least three of the six filters are empty. Globally it keeps most of its weights. Only `fc1` keeps fewer than in the local cut, and pays for all the others.
 #
 # Now compare the two cuts within one layer. Both keep its *largest* weights. So they differ in one thing alone: how many weights each layer may keep. Who decided that in the global cut?
 
@@ -132,7 +132,7 @@ print_sparsity("global", cut_globally)
 #
 # PyTorch draws a new layer's weights evenly between $-1/\sqrt{f}$ and $1/\sqrt{f}$. Here $f$ is the **fan-in**: how many weights each output sums over. It's 9 in `conv1`, and 400 in `fc1`. The more terms a sum has, the larger it gets. Since the terms have random signs, they partly cancel, and the sum grows with $\sqrt{f}$ only. Dividing by $\sqrt{f}$ makes up for that.
 #
-# Now take a new, untrained LeNet, and cut 20 % globally. All weights nearer to 0 than about 0.011 go. Draw the range of `fc1` on paper, and mark the threshold.
+# Now take a new, untrained LeNet, and cut 20 % globally. All weights nearer to 0 than about 0.011 go.
 #
 # **Predict.** Which share of its weights does `fc1` lose: **A** 5 %, **B** 22 %, **C** 44 %?
 
@@ -145,9 +145,9 @@ print_sparsity("new LeNet, 20 % cut globally", new)
 # **22 % (B), because the range of `fc1` ends at $1/\sqrt{400} = 0.05$, and 0.011 is 22 % of that.**
 
 # %% [markdown]
-# In general a new layer loses about the share $t / (1/\sqrt{f}) = t\sqrt{f}$. For `conv1` that's $0.011 \cdot 3$, about 3 %: one or two of its 54 weights.
+# In general a new layer loses about the share $t / (1/\sqrt{f}) = t\sqrt{f}$, as long as the threshold is inside its range.
 #
-# Does this still matter in the trained LeNet? Many weights have left the range in which they started. The figure shows the sizes of 54 weights of each layer, as many as `conv1` has, and the threshold of our 95 % cut.
+# Is this order still there in the trained LeNet? The figure shows the sizes of 54 weights of each layer, as many as `conv1` has, and the threshold of our 95 % cut.
 
 # %% one_threshold tags=["hide-input"]
 # Draws the sizes of the trained weights, layer by layer, the range in which they started, and the threshold of the cut.
@@ -173,22 +173,18 @@ show.one_threshold(lenet, amount=0.95)
 show.fair_comparison()
 
 # %% [markdown]
-# Start with the last column. Random weights, with the counts of the local cut, end at about a quarter of the digits on average. So fine-tuning alone doesn't do the work.
+# Start with the last column. Random weights, with the counts of the local cut, end at about a quarter of the digits on average. So with these counts, fine-tuning alone isn't enough.
 #
-# From there we can change one thing at a time. If each layer keeps its largest weights, with the same counts, we have the local cut, and it reaches 84 %. If the weights stay random, but with the counts of the global cut, it's 88 %. The global cut does both, and reaches 95 %. **Here, how many weights each layer keeps matters about as much as which ones.** Probably a `conv1` with three weights passes on too little, whichever three they are.
+# From there we can change one thing at a time. If each layer keeps its largest weights, with the same counts, we have the local cut, and it reaches 84 %. If the weights stay random, but with the counts of the global cut, it's 88 %. The global cut does both, and reaches 95 %. **Here, how many weights each layer keeps matters about as much as which ones.**
 #
-# Now compare the two columns of results. At the rate 0.001 global pruning is over 40 points ahead of local pruning. With the best rate for each, it's about 11. So most of that lead was the rate, which is too small for the local cut.
+# In the column for the rate 0.001, global pruning is over 40 points ahead of local pruning. With the best rate for each, it's about 11. So most of that lead was due to the rate, which is too small for the local cut to recover in 200 steps.
 #
-# Finally, the dense network. With the same steps it's one or two points ahead of the best cut. So that's what this cut cost.
+# Finally, the dense network. At its best rate, the smallest of the five, it's nearly two points ahead of the best cut. Without these steps the lead is about the same: the record has the dense network at 97.1 % before them. So that's what this cut cost.
 
 # %% [markdown]
 # ## 5. Where one threshold kills
 #
-# A threshold compares the weights of different layers, as if size meant the same in each. It needn't. Multiply the weights and biases of `fc1` by 10, and divide the weights of `fc2` by 10. Between the two there's only a ReLU, and ReLU(10 z) = 10 ReLU(z). So the network computes what it did before. With an input of 2, a weight of 0.3 and then one of 0.5:
-#
-# $$\mathrm{ReLU}(2 \cdot 0.3) \cdot 0.5 = \mathrm{ReLU}(2 \cdot 3) \cdot 0.05 = 0.3$$
-#
-# Nobody would do that on purpose, but batch norm can hide such a factor: it divides by the spread of a layer's outputs, so the weights before it may have any size.
+# A threshold compares the weights of different layers, as if size meant the same in each. It needn't. Multiply the weights and biases of `fc1` by 10, and divide the weights of `fc2` by 10. Between the two there's only a ReLU, and ReLU(10 z) = 10 ReLU(z). So the network computes what it did before.
 #
 # **Predict.** We cut this network globally to a tenth, and train it for 200 steps. Is it **A** as good as without the factor, **B** some points worse, or **C** guessing?
 
@@ -207,12 +203,12 @@ fine_tune(collapsed)
 print_sparsity(f"cut, 200 steps: {right(collapsed):.1f} % right", collapsed)
 
 # %% [markdown] tags=["answer"]
-# **Guessing (C), because the factor lifted so many weights of `fc1` above all others that they fill the whole tenth.** The threshold is above the largest weight of each other layer.
+# **Guessing (C), because the factor lifted so many weights of `fc1` above all others that they fill the whole tenth.**
 
 # %% [markdown]
 # Four layers are empty. Why can't 200 steps bring them back?
 #
-# An empty layer gives its bias, whatever comes in. From there on, all images look the same. So the network can only learn one answer for all of them, and the best one is the most frequent digit: 11.35 % of the test digits are ones. On the way back, the gradient is multiplied by the weights of the empty layer, which are 0. So nothing reaches the layers before it. And its own weights stay zero, because masks hold them there. This is called **layer collapse** ([Tanaka et al., 2020](https://arxiv.org/abs/2006.05467)).
+# An empty layer gives its bias, whatever comes in. LeNet has no path around a layer, so from there on all images look the same. So the network can only learn one answer for all of them, and the best one is the most frequent digit: 11.35 % of the test digits are ones. On the way back, the gradient is multiplied by the weights of the empty layer, which are 0. So nothing reaches the layers before it. And its own weights stay zero, because masks hold them there. This is called **layer collapse** ([Tanaka et al., 2020](https://arxiv.org/abs/2006.05467)).
 #
 # A local cut doesn't notice the factor at all, because the order within a layer stays the same. But it can starve a small layer. So after any cut, print what is left of *each* layer.
 #
@@ -222,7 +218,7 @@ print_sparsity(f"cut, 200 steps: {right(collapsed):.1f} % right", collapsed)
 # ## Exercise · One threshold, with a floor
 # ★★ · 10 minutes
 #
-# `prune_to(model, sparsity)` returns a copy of `model`, masks on. Each child of `model` is a linear layer or a convolution. The share `sparsity` of all their weights is zero, namely the smallest. But each layer keeps its largest 5 %, rounded up.
+# `prune_to(model, sparsity)` returns a copy of `model`, masks on. Each child of `model` is a linear layer or a convolution. Each layer keeps its largest 5 %, rounded up. Of all other weights the smallest go, until the share `sparsity` of all the weights is zero.
 #
 # On paper: [4, −3] and [0.5], sparsity 1/3. Which weight goes?
 #
@@ -230,13 +226,7 @@ print_sparsity(f"cut, 200 steps: {right(collapsed):.1f} % right", collapsed)
 #
 # On paper the −3 goes: 5 % of one weight is rounded up to 1, so the 0.5 stays.
 #
-# The scores of a layer are the sizes of its weights, `layer.weight.detach().abs().flatten()`. `topk` finds the positions of the largest 5 %, where `math.ceil(n / 20)` rounds 5 % of `n` up, and their scores become `torch.inf`. Give the scores the shape of the weight again, and cut as in section 5, with `importance_scores`.
-#
-# </details>
-#
-# <details><summary>What others found on the scaled network</summary>
-#
-# After `net = prune_to(scaled, 0.9)` and `fine_tune(net)` between 80 and 90 % of the digits are right. That's less than without the factor, because the floor is all that four of the layers get.
+# The scores of a layer are the sizes of its weights, `layer.weight.detach().abs().flatten()`. `topk` finds the positions of the largest 5 %, where `math.ceil(n / 20)` rounds 5 % of `n` up (after `import math`), and their scores become `torch.inf`. Give the scores the shape of the weight again, and cut as in section 5, with `importance_scores`.
 #
 # </details>
 
@@ -268,7 +258,7 @@ def prune_to_solution(model, sparsity):
 # ## Remember
 #
 # - Local pruning takes the same share from each layer. Global pruning takes all that is below one threshold, so the size of a layer's weights decides how much is left of it.
-# - Print what is left of each layer: a small layer may starve in a local cut, and an empty one, after a global cut, lets nothing through and can't be trained back.
+# - Print what is left of each layer: a small layer may starve in a local cut, and one that a global cut has emptied lets nothing of the image through, and stays empty under its mask.
 # - Compare fairly: a random control, the best learning rate for each, several networks, and the same steps for the dense one.
 
 # %% [markdown]
@@ -313,7 +303,7 @@ for layer in tutorial.children():
 print([name for name, _ in tutorial.named_buffers()])
 
 # %% [markdown]
-# Each layer's weight was pruned, and no bias. Then the tutorial cuts a new LeNet globally by 20 %. Somebody once noted the sparsities that came out, and they are often copied as what pruning does to LeNet. Here they stand beside the formula $t\sqrt{f}$ and 100 new networks:
+# Each layer's weight was pruned, and no bias. Then the tutorial cuts a new LeNet globally by 20 %. Somebody once noted the sparsities that came out, and the row reads like what pruning does to LeNet. Here they stand beside the formula $t\sqrt{f}$ and 100 new networks:
 
 # %% tags=["hide-input"]
 # Prunes 100 new LeNets globally by 20 %, and shows their mean beside the formula and the noted row.
@@ -322,7 +312,7 @@ show.derived_drawn_noted(LeNet)[0]
 # %% [markdown]
 # So the noted row says how LeNet starts, and nothing about a trained one. Below lines such as `Sparsity in conv1.weight: 7.41%` the tutorial prints a `Global sparsity` of 20 %. That isn't the mean of the five, which is 12 %, but all zeros over all weights, and `fc1` has four fifths of them.
 #
-# Today the tutorial's windows have 5 × 5 weights, for images of 32 × 32 pixels. A 5 × 5 window makes each side 4 pixels shorter, a 3 × 3 window 2, and a pooling halves it. So 32 becomes 28, 14, 10 and 5. With 3 × 3 windows 28 becomes 26, 13, 11 and, rounded down, 5. Both ways leave 16 maps of 5 × 5, the 400 inputs of `fc1`; any other pair fails there. The comment `# 5x5 image dimension` in the tutorial means these maps.
+# Today the tutorial's windows have 5 × 5 weights, for images of 32 × 32 pixels. A 5 × 5 window makes each side 4 pixels shorter, a 3 × 3 window 2, and a pooling halves it. So 32 becomes 28, 14, 10 and 5. With 3 × 3 windows 28 becomes 26, 13, 11 and, rounded down, 5. Both ways leave 16 maps of 5 × 5, the 400 inputs of `fc1`. With the two sizes swapped it fails. The comment `# 5x5 image dimension` in the tutorial means these maps.
 #
 # ### One cut or several
 #
