@@ -26,7 +26,9 @@ def three(lesson):
         list of `review.Question`, at most three; [] for a lesson that nothing comes before.
     """
     files = [one.source.with_name(review.FILE) for one in syllabus.lessons(lesson.root).values()]
-    return _all(lesson.root, tuple(path.stat().st_mtime_ns if path.exists() else 0 for path in files))[lesson.name]
+    return _all(lesson.root, tuple(path.stat().st_mtime_ns if path.exists() else 0 for path in files)).get(
+        lesson.name, []
+    )
 
 
 @cache  # as long as the files are as they were
