@@ -2,10 +2,7 @@
 
 import sys
 
-import torch
-from lightning.pytorch import LightningModule
 from lightning.pytorch.callbacks import LambdaCallback, ModelPruning
-from torch import nn
 from tqdm import tqdm
 
 from course_utils import runtime
@@ -13,30 +10,12 @@ from course_utils.files import ROOT
 from course_utils.lightning import ignore_advice
 from lessons.lightning_qat import task as garments
 from records import writing
+from records.lightning_qat.measure import Net
 
 NETWORKS = 6
 RATES = (1e-3, 3e-3, 1e-2)  # of Adam
 EPOCHS = 100
 LOOKS = (49, 50, 75, 98, 99)  # the epochs after which the error is kept; after 50 and 98 there was a cut
-
-
-class Network(LightningModule):
-    """The network of the lesson, with first weights of its own."""
-
-    def __init__(self, seed, rate):
-        super().__init__()
-        torch.manual_seed(seed)
-        self.rate = rate
-        self.net = nn.Sequential(nn.Linear(16, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 1))
-
-    def forward(self, x):
-        return self.net(x)
-
-    def training_step(self, batch, index):
-        return nn.functional.mse_loss(self(batch[0]), batch[1])
-
-    def configure_optimizers(self):
-        return torch.optim.Adam(self.parameters(), lr=self.rate)
 
 
 class TrueRewind(ModelPruning):
@@ -82,5 +61,5 @@ def runs_of(seed):
                     round(garments.mape(model(held_x), held_y), 2)
                 )
             )
-            garments.fit(Network(seed, rate), batches, pruning(), look, epochs=EPOCHS)
+            garments.fit(Net(seed, rate), batches, pruning(), look, epochs=EPOCHS)
             yield {"arm": arm, "network": seed, "rate": rate, "errors": {epoch: errors[epoch] for epoch in LOOKS}}
