@@ -61,11 +61,11 @@ def day_table(root, link):
     day = _course.ways(root)[0]
     told = _told(root)
     rows = [
-        row(lesson.number, link(lesson), told[lesson]["promise"].replace("|", r"\|"), f"{told[lesson]['minutes']} min")
+        row(lesson.number, link(lesson), promised(told[lesson]["promise"]), f"{told[lesson]['minutes']} min")
         for lesson in day.lessons
     ]
     total = row("", "all", "", _course.hours(day.minutes))
-    return "\n".join([row("", "lesson", "what it brings you", "time"), "|---" * 4 + "|", *rows, total])
+    return "\n".join([row("", "lesson", "you will", "time"), "|---" * 4 + "|", *rows, total])
 
 
 def electives_table(root, link):
@@ -121,16 +121,21 @@ def _filled(name, root):
 
 def _parts_table(root):
     """A heading and a table for each part of the course."""
-    head = ["", "lesson", "what it brings you", "time", "builds on"]
+    head = ["", "lesson", "you will", "time", "builds on"]
     texts, part = [], None
     for lesson, course in _told(root).items():
         if lesson.part != part:
             part = lesson.part
             title = f"## {lesson.part_number} · {lesson.part_title}\n"
             texts += ["\n" * bool(texts) + title, row(*head), "|---" * len(head) + "|"]
-        title, promise = f"[{lesson.title}]({lesson.place})", course["promise"].replace("|", r"\|")
+        title, promise = f"[{lesson.title}]({lesson.place})", promised(course["promise"])
         texts.append(row(lesson.number, title, promise, f"{course['minutes']} min", before(lesson)))
     return "\n".join(texts)
+
+
+def promised(promise):
+    """A lesson's promise as the cell of a table whose column is called *you will*."""
+    return promise.removeprefix("You will ").replace("|", r"\|")
 
 
 def row(*cells):

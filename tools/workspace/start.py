@@ -135,13 +135,13 @@ def _way(found):
         pages.row(
             standing.lesson.number,
             f"[{standing.lesson.title}]({standing.lesson.place})",
-            standing.promise.replace("|", r"\|"),
+            pages.promised(standing.promise),
             f"{standing.minutes}&nbsp;min",
             f"✓ {standing.count}" if standing.finished else standing.count,
         )
         for standing in (found.standings[lesson.name] for lesson in found.way.lessons)
     ]
-    return _table(["", "lesson", "what it brings you", "time", "exercises passed"], rows)
+    return _table(["", "lesson", "you will", "time", "exercises passed"], rows)
 
 
 def _ways(found):
