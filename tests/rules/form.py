@@ -15,6 +15,7 @@ MAX_BEFORE = MAX | {"minutes": 52, "lines": 76, "predictions": 4, "shown": 6, "d
 TOLD_WHOLE = {
     "measuring",
     "energy",
+    "formats",
     "amp",
     "dynamic",
     "static",
