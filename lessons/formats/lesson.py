@@ -1,16 +1,16 @@
 # ---
 # jupyter:
 #   course:
-#     promise: You will say what a float of 16 bits can hold, which sums swallow a term in it, and which factor saves small gradients.
-#     seconds: 20
+#     promise: You will say what a float of 16 bits can hold, which sums swallow a term, and which factor saves small gradients.
+#     seconds: 15
 #     needs: []
 #     values:
 #       lost: f'{lost[1]:.1f}'
 #       rescued: f'{lost[65_536]:.1f}'
 #     goals:
-#       - read range and gap off a format;
-#       - say which sums swallow a term;
-#       - choose a factor that saves small gradients.
+#       - work out a format's largest and smallest number and its gaps from its bits;
+#       - say which sums swallow a term, and what therefore stays in fp32;
+#       - choose a factor on the loss that saves small gradients.
 #     terms: [bf16, fp16, loss scale, overflow, significand, subnormal, tf32, underflow]
 #   jupytext: {text_representation: {extension: .py, format_name: percent}}
 #   kernelspec: {display_name: Python 3, language: python, name: python3}
@@ -36,12 +36,9 @@ torch.set_num_threads(1)
 # %% [markdown]
 # ## 1. Count to ten thousand
 #
-# PyTorch computes in **fp32**, floats of 32 bits. Floats of 16 bits take half the memory, and many chips multiply them faster. Two formats are common: **fp16** keeps 11 binary digits of a number, and **bf16** keeps 8.
+# PyTorch usually computes in **fp32**, with floats of 32 bits. Floats of 16 bits take half the memory, and many chips multiply them faster. Two formats are common: **fp16** keeps 11 binary digits of a number, and **bf16** keeps 8. What do we give up?
 #
-# We try the simplest computation there is. We begin at 0 and add 1, ten thousand times. After each addition the total is stored in the format.
-
-# %% [markdown]
-# **Predict.** Begin at 0 and add 1, ten thousand times. Where does the count end in fp16: **A** at 10,000, **B** close to 10,000, **C** at 2,048?
+# **Predict.** We begin at 0 and add 1, ten thousand times. After each addition, the total is stored in fp16. Where does the count end: **A** at 10,000, **B** close to 10,000, or **C** at 2,048?
 
 # %%
 import torch
@@ -66,136 +63,93 @@ for dtype, end in reached.items():
 # **At 2,048 (C), and in bf16 at 256, because the next number needs one binary digit more than the format keeps.**
 
 # %% [markdown]
-# A pocket calculator with three digits has the same trouble. It keeps 1,000 as $1.00 \cdot 10^3$. The sum 1,000 + 1 needs a fourth digit, so it is rounded, and is 1,000 again.
+# A pocket calculator that keeps three digits has the same trouble. After 1,000 its next number is 1,010, so if you add 1 to 1,000, the result is rounded back to 1,000.
 #
-# In the binary system 2,048 is a 1 with eleven zeros. From there on fp16 has only every second number: 2,048, 2,050, and so on. So 2,049 lies half-way between two of them. A tie goes to the one whose last kept digit is 0. Here that is 2,048, and the next step meets the same tie.
+# In binary, 2,048 is a 1 with eleven zeros. That's twelve digits, and fp16 keeps eleven:
 #
-# There was no error and no warning, and a training is full of such sums. In about [[minutes]] minutes you will be able to
+# | number | first eleven digits | twelfth |
+# |---|---|---|
+# | 2,048 | 10000000000 | 0 |
+# | 2,049 | 10000000000 | 1 |
+# | 2,050 | 10000000001 | 0 |
+#
+# A twelfth digit of 0 can be left out, so fp16 has 2,048 and 2,050. But 2,049 lies exactly half-way between them. Such a **tie** goes to the neighbour whose last kept digit is 0, here 2,048. The next addition meets the same tie, and the count never gets any further.
+#
+# There was no error and no warning. In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
 # [[builds_on]]
 #
-# **Try it.** Change `total += 1` to `total += 64` and run the two cells again. Then change it back, and run them once more.
+# **Try it.** What if we count by twos? Change `total += 1` to `total += 2`, and run the two cells again. Then change it back.
 #
 # <details><summary>What others found</summary>
 #
-# bf16 ends at 16,384, which is 256 · 64: what counts is how large the total is *beside the term*. fp16 now gets past 2,048 and ends at `inf`, infinity. Section 3 shows why.
+# fp16 ends at 4,096 and bf16 at 512. What matters is how large the total is *beside the number that we add*.
 #
 # </details>
 
 # %% [markdown]
-# ## 2. A float, taken apart
+# ## 2. Why the gaps grow
+#
+# From 2,048 on, fp16 has only every second number. Why? Let's take a float apart, say 5.5. In binary it's 101.1: one 4, no 2, one 1 and one half. We move the point two places to the left, and remember the 2:
 #
 # $$5.5 \;=\; 101.1_2 \;=\; 1.011_2 \cdot 2^2$$
 #
-# | part | bits in fp16 | of 5.5 | decides |
-# |---|---|---|---|
-# | sign | 1 | 0, for + | |
-# | exponent | 5 | 10001, which is 2 + 15 | how *large* and how *small* numbers can be |
-# | mantissa | 10 | 0110000000 | how *close together* numbers lie |
+# A float stores the **sign**, here plus, the **exponent**, here 2, and the digits behind the point, here 011, which are called the **mantissa**. The digit in front of the point needs no bit, because a binary number always begins with a 1. Together with the ten bits of fp16's mantissa, it makes the eleven digits of section 1, the **significand**.
 #
-# In 5.5 there is one 4, no 2, one 1 and one half. We move the point two places to the left, and remember the 2. A point that moves, a *float*, works for every size of number.
+# To see *all* numbers of a format, let's build a toy with five bits: one for the sign, two for the exponent and two for the mantissa. The four mantissas are 00, 01, 10 and 11. With the exponent 0 they make 1.00, 1.01, 1.10 and 1.11 in binary, which is 1, 1.25, 1.5 and 1.75. With the exponent 1 these four numbers double, and with the exponent 2 they double again.
 #
-# 15 is added to the exponent, so that negative ones can be stored too. The first digit is always a 1, and is not stored. With the ten stored digits it makes eleven, the **significand**.
-
-# %% [markdown]
-# ### A toy of five bits
-#
-# One bit for the sign, two for the exponent, two for the mantissa.
-#
-# Five bits are few enough to see every number. We let the stored exponents 01, 10 and 11 stand for 0, 1 and 2. The two bits of the mantissa make four numbers for each:
-#
-# | stored exponent | numbers | gap |
-# |---|---|---|
-# | 11 | 4, 5, 6, 7 | 1 |
-# | 10 | 2, 2.5, 3, 3.5 | ½ |
-# | 01 | 1, 1.25, 1.5, 1.75 | ¼ |
-# | 00 | 0, 0.25, 0.5, 0.75 | ¼ |
-#
-# The last row makes an exception. With a 1 in front there would be no 0. So the stored exponent 00 means that the first digit is 0, and the gap stays that of the row above. Its numbers above 0 are called **subnormal**. They fill the hole between 0 and the least normal number.
+# Two bits make a fourth pattern for the exponent. If its numbers also began with a 1, there would be no 0. So they begin with a 0, and are 0, 0.25, 0.5 and 0.75. Apart from 0 itself, such numbers are called **subnormal**.
 
 # %% toy tags=["hide-input"]
 # Draws all numbers of the toy from 0 up.
 show.toy()
 
 # %% [markdown]
-# So **the gaps grow with the numbers**. Between one power of two and the next there are always equally many numbers, and the next stretch is twice as long. With $M$ bits of mantissa the gap from $2^e$ to $2^{e+1}$ is $2^{e-M}$. In the toy it is $2^{2-2} = 1$ from 4 on. In fp16 it is $2^{11-10} = 2$ from 2,048 on, and there the count stopped.
+# **The gaps grow with the numbers**, because each stretch from one power of two to the next is twice as long as the one before, and has just as many numbers. With $M$ bits of mantissa it has $2^M$ of them, so from $2^e$ on the gap is
+#
+# $$2^e / 2^M \;=\; 2^{e-M}$$
+#
+# In the toy, that's $2^{2-2} = 1$ from 4 on. In fp16, with ten bits of mantissa, it's $2^{11-10} = 2$ from $2^{11} = 2{,}048$ on. In bf16, with seven, it's $2^{8-7} = 2$ from $2^8 = 256$ on. There our counts stopped.
 
 # %% [markdown]
-# ### Three numbers for the toy
+# ## 3. fp16 lacks range, bf16 lacks digits
 #
-# A number is rounded to the nearest one that there is. Half-way, it goes to the one whose last bit is 0.
-#
-# **Predict.** What does the toy make of 3.3, of 0.1 and of 4 + 0.5?
-
-# %% toy_2 tags=["hide-input"]
-# Draws what becomes of three numbers in the toy.
-show.toy({0.1: 0.0, 3.3: 3.5, 4.5: 4.0})
-
-# %% [markdown] tags=["answer"]
-# **3.5, 0 and 4, because these are nearest. 4.5 lies half-way, and the mantissa of 4, which is 00, ends in 0.**
-
-# %% [markdown]
-# The first number is *rounded*, by at most half a gap. The second is too small and becomes 0, an **underflow**. The third is a sum that has *swallowed* its small term.
-#
-# There is a fourth accident. 9 lies beyond the largest number: nothing here can hold it, and this is an **overflow**. fp32, fp16 and bf16 reserve the highest stored exponent for it: it means `inf`, infinity, or NaN, "not a number", the result of $\infty - \infty$ or 0 / 0.
-
-# %% [markdown]
-# ## 3. Range or digits?
-#
-# Each bit goes either to the exponent, for more range, or to the mantissa, where it halves the gaps.
+# A bit for the exponent buys **range**: larger and smaller numbers. A bit for the mantissa halves the gaps. In the figure, each cell is a bit.
 
 # %% three_formats tags=["hide-input"]
 # Draws the bits of three formats, their largest number and their gap at 1.
 show.three_formats()
 
 # %% [markdown]
-# **fp16 by hand.** The five bits of its exponent count from 0 to 31, and both ends are reserved. So 1 to 30 stand for the exponents −14 to 15.
+# Let's work out fp16 by hand. The five bits of its exponent make 32 patterns. One is for 0 and the subnormal numbers, and one for infinity, `inf`, and for results that aren't a number. The other 30 stand for the exponents from −14 to 15.
 #
-# - The *largest number* has the exponent 15 and a mantissa of ones: $(2 - 2^{-10}) \cdot 2^{15} = 65{,}504$.
-# - The *gap at 1* is $2^{0-10}$, about 0.001.
-# - The *least number above 0* is one gap of the lowest exponent: $2^{-14-10} = 2^{-24}$, about $6 \cdot 10^{-8}$. What is at most half of that becomes 0.
+# - **The gap at 1**, where the exponent is 0, is $2^{0-10}$, about 0.001.
+# - **The largest number** is one gap below $2^{16}$, which would need the exponent 16. The gap there is $2^{15-10} = 32$, and 65,536 − 32 = 65,504. What is rounded to more than that is an **overflow**, and becomes `inf`.
+# - **The smallest number above 0** is one gap at the lowest exponent: $2^{-14-10} = 2^{-24}$, about $6 \cdot 10^{-8}$. What is at most half as large, $3 \cdot 10^{-8}$, becomes 0, an **underflow**.
 #
-# **bf16** has the layout of the first half of fp32. It keeps the range and gives up digits: a gap is up to 0.8 % of the number.
-#
-# `torch.finfo(torch.float16)` tells such numbers.
-
-# %% [markdown]
-# ### Three numbers, two formats
-#
-# **Predict.** Store 70,000, 1.001 and $2 \cdot 10^{-8}$. Which of them does fp16 keep to within one per cent, and which bf16?
+# PyTorch tells you the first two. It calls the gap at 1 `eps`:
 
 # %%
-numbers = torch.tensor([70_000, 1.001, 2e-8])
-kept = {dtype: numbers.to(dtype).tolist() for dtype in formats}
-
-# %% three_numbers_two_formats tags=["hide-input"]
-# Prints the three numbers as each format keeps them.
-for dtype, values in kept.items():
-    print(f"{str(dtype)[6:]}:", ", ".join(f"{value:.5g}" for value in values))
-
-# %% [markdown] tags=["answer"]
-# **fp16 keeps 1.001 alone, and bf16 all three, because bf16 has the range of fp32 and is wrong by at most 0.4 %, half a gap.**
+info = torch.finfo(torch.float16)
+print(info.eps, info.max)
 
 # %% [markdown]
-# Look at the 1.001 again. In bf16 it is exactly 1. That is an error of a tenth of a per cent, and yet all that made it different from 1 is gone. **fp16 lacks range, bf16 lacks digits.** Each lack has its own remedy, and the next two sections show them.
+# **bf16** is the first half of an fp32 number. So it has all the exponents of fp32, from −126 to 127, and its range. But only seven bits are left for the mantissa. The gap at 1 is $2^{0-7}$, about 0.008, so 1.001 becomes 1.
+#
+# **fp16 lacks range, and bf16 lacks digits.** In a training, sums need digits, and gradients need range.
 
 # %% [markdown]
-# ## 4. What a sum swallows
+# ## 4. Sums: why weights stay in fp32
 #
-# A sum swallows a term that is **smaller than half the gap** of the total. At exactly half, a tie decides.
+# In each step, the optimizer adds a small *update* to a weight. Say that the weight is 1, the update 0.0001, and the format fp16. The gap at 1 is 0.001, and half of it is 0.0005. The update is smaller, so the weight is rounded back to 1. Ten thousand such updates should bring it to 2, but it stays at 1. fp16 can hold 0.0001. It's only too small *beside 1*.
 #
-# In fp16 a weight is 1, and a step of 0.0001 is added. The gap from 1 to 2 is 0.00098, half of it is 0.00049. The step is smaller, so the weight is 1 again.
+# **A sum swallows a term that is smaller than half the gap to the next number.** (Below a power of two, the gap is half as wide as above it.)
 #
-# Ten thousand such steps should bring the weight to 2, and it stays at 1. The steps are not too small for fp16, which can hold 0.0001. They are too small *beside 1*. As a share of the total, half a gap is about
+# Are real updates so small? Take LeNet, a small network that has learned to recognise the clothes of Fashion-MNIST. A typical weight is 0.05, between $2^{-5}$ and $2^{-4}$. In a step of SGD with a learning rate of 0.01, a typical update is 0.00001.
 #
-# - 1/500 to 1/250 in bf16,
-# - 1/4,000 to 1/2,000 in fp16,
-# - less than one part in sixteen million in fp32.
-
-# %% [markdown]
-# **Predict.** LeNet is a small network for images. A typical weight of it is 0.05, between $2^{-5}$ and $2^{-4}$. A typical step of SGD is 0.00001. Of the weights whose gradient is not 0, how many stay as they are in a step, if they are stored in bf16: **A** fewer than one in ten, **B** about a third, **C** most?
+# **Predict.** We store the weights in bf16. Of those that should change, how many stay as they are: **A** fewer than one in ten, **B** about a third, or **C** most?
 
 # %%
 from torch.nn import functional as F
@@ -204,71 +158,51 @@ from torch.nn.utils import parameters_to_vector
 from course_utils import data
 from course_utils.data import checkpoints
 
-lenet = checkpoints.load("lenet_fashion_0")  # trained on Fashion-MNIST, pictures of clothes
+lenet = checkpoints.load("lenet_fashion_0")  # comes with the course, already trained
 images, labels = data.load("fashion_mnist", n=512)
 
 F.cross_entropy(lenet(images[:64]), labels[:64]).backward()
-weights = parameters_to_vector(lenet.parameters())  # all weights, one after another
-step = 0.01 * parameters_to_vector(p.grad for p in lenet.parameters())  # SGD at a rate of 0.01
-weights, step = weights[step != 0], step[step != 0]
+weights = parameters_to_vector(lenet.parameters())  # all in one long vector
+update = -0.01 * parameters_to_vector(p.grad for p in lenet.parameters())
+weights, update = weights[update != 0], update[update != 0]  # those that should change
 
 swallowed = {}
 for dtype in formats:
     stored = weights.to(dtype)
-    same = (stored.float() - step).to(dtype) == stored
-    swallowed[dtype] = 100 * same.float().mean().item()
+    after = (stored.float() + update).to(dtype)
+    swallowed[dtype] = 100 * (after == stored).float().mean().item()
 
 # %% what_a_sum_swallows tags=["hide-input"]
 # Prints for each format how many of these weights stay as they are.
-print("stay as they are, of the weights whose gradient is not 0")
+print("of the weights that should change, these stay as they are")
 for dtype, share in swallowed.items():
     print(f"{str(dtype)[6:]}: {share:.0f} %")
 
 # %% [markdown] tags=["answer"]
-# **Most (C), because half a gap of bf16 is 0.00012 there, and a typical step is about a tenth of it.**
+# **Most (C), because the gap of bf16 at 0.05 is $2^{-5-7} = 0.00024$, and half of it is 0.00012.** A typical update is only about a tenth of that.
 
 # %% [markdown]
-# In fp16 it is about half of these weights, in fp32 hardly any. The weights, the images and the step are the same in the three lines. Only the weight's format differs.
+# In fp16 half a gap is eight times smaller, about as large as a typical update, so about half of the weights stay. In fp32 hardly any does.
+#
+# A weight is the sum of thousands of small updates, so **weights stay in fp32**. Products may read a 16-bit *copy* of them. It's made anew in each step, so its rounding errors don't add up.
+#
+# The outputs of a layer are sums, too, of many products. Chips and libraries usually keep the totals in fp32, and round only the results. **Products in 16 bits, sums in fp32**: this is the idea of *mixed precision*.
 
 # %% [markdown]
-# A weight is a sum of thousands of small steps, so **weights stay in fp32**. Products may read a 16-bit *copy* of them.
+# ## 5. Small gradients: why the loss gets a factor
 #
-# The copy is rounded as well, but it is made anew from the fp32 weight in each step, so nothing is lost for good.
+# Do gradients really get as small as $3 \cdot 10^{-8}$? Say that LeNet sees a shoe and is sure of it: it gives "bag" a probability of 0.00001. With the cross-entropy loss, the gradient with respect to the output for "bag" is this probability, divided by the number of images, because the loss is a mean over the batch. With 512 images that's 0.00001 / 512, about $2 \cdot 10^{-8}$, and fp16 turns it into 0.
 #
-# A layer adds up, too: each of its outputs is a sum of many products. Chips and libraries usually keep this total in fp32, and round it once at the end. So does PyTorch's `cumsum` on a CPU, which adds one term after another:
+# The remedy follows from the chain rule. If the *loss* is 256 times as large, then every gradient is 256 times as large. Ours becomes $5 \cdot 10^{-6}$, and fp16 can hold that. At the end, the gradients of the weights are stored in fp32 and divided by 256 again, so the optimizer gets the true ones. The factor is called the **loss scale**. How many gradients of LeNet's outputs does it save?
 
 # %%
-ones = torch.ones(10_000, dtype=torch.float16)
-print(ones.cumsum(0)[-1].item())
-
-# %% [markdown]
-# That is the count of section 1, and now it is right. **Products in 16 bits, sums in fp32** is the idea of mixed precision.
-
-# %% [markdown]
-# ## 5. Small gradients
-#
-# The gradient of a logit, an output before the softmax, is its probability, less 1 for the right class, **divided by the batch**.
-#
-# Say LeNet sees a shoe, and is sure: it gives "bag" a probability of 0.00001. In a batch of 512 this makes
-#
-# $$0.00001 \,/\, 512 \approx 2 \cdot 10^{-8}.$$
-#
-# Less than half of fp16's least number: it becomes 0.
-#
-# This holds for the cross-entropy loss, which is a mean over the batch. All other gradients are made from these by the chain rule, from the last layer to the first.
-#
-# The remedy follows from the chain rule as well. If the *loss* is 256 times as large, every gradient is 256 times as large. Ours becomes $5 \cdot 10^{-6}$, which fp16 can hold. Before the step, in fp32, the gradients of the weights are divided by 256 again. The factor is called **loss scale**.
-
-# %%
-outputs = lenet(images)
+outputs = lenet(images)  # 512 images, 10 outputs each
 loss = F.cross_entropy(outputs, labels)
-gradients, *of_weights = torch.autograd.grad(loss, (outputs, *lenet.parameters()))
-all_gradients = parameters_to_vector((gradients, *of_weights))  # for the exercise
 
 lost = {}
 for scale in (1, 256, 65_536):
-    zero = (gradients * scale).half() == 0  # half() stores a tensor in fp16
-    lost[scale] = 100 * zero.float().mean().item()
+    (gradients,) = torch.autograd.grad(scale * loss, outputs, retain_graph=True)
+    lost[scale] = 100 * (gradients.half() == 0).float().mean().item()  # half() stores in fp16
 
 # %% small_gradients tags=["hide-input"]
 # Prints for each factor how many gradients become 0.
@@ -277,40 +211,50 @@ for scale, share in lost.items():
     print(f"factor {scale:,}: {share:.1f} %")
 
 # %% [markdown]
-# Without a factor, fp16 loses a good part of these gradients, and with 65,536 hardly any. The lost ones are so small that LeNet's step hardly changes. Where most gradients are that small, training fails (*Deeper*).
-#
-# One takes a power of two, since it changes the exponent and no digit of the mantissa.
-
-# %% [markdown]
-# ### The hill
-#
-# The factor moves the whole hill of gradients to the right, and fp16 stays where it is.
+# Without a factor, fp16 loses a good part of these gradients, and with 65,536 hardly any. The figure shows their sizes as powers of two: −10 stands for $2^{-10}$. fp16 ends at the dotted lines. Up to $2^{-25}$ a gradient becomes 0, and from $2^{16}$ on `inf`. The factor 65,536 is $2^{16}$, so it moves the hill to the right by 16.
 
 # %% hill tags=["hide-input"]
-# Draws the hill of gradients over the range of fp16, for three loss scales.
-show.hill(gradients)
+# Draws the hill of gradients over the range of fp16, for two loss scales.
+show.hill(gradients / scale)
 
 # %% [markdown]
-# The axis counts powers of two. The factor 256 is $2^8$, so the hill moves by 8, and keeps its shape. Grey gradients are at most $2^{-25}$, half of fp16's least number, and become 0. In the yellow stripe they are subnormal, with fewer digits than eleven. The factor lifts them out of it, too.
+# Why not take a huge factor? Because a gradient that becomes `inf` would ruin the weights, so its whole step has to be left out. **The largest gradient of all layers sets the limit**:
+
+# %%
+all_gradients = parameters_to_vector(torch.autograd.grad(loss, (outputs, *lenet.parameters())))
+print(f"{all_gradients.abs().max():.2f}")
+
+# %% [markdown]
+# One takes a power of two, because it changes only the exponent of a number and no digit.
 #
-# How large may the factor be? At the dotted line on the right fp16 ends. A gradient that crosses it becomes `inf`, which would ruin the weights, so such a step is left out, and the factor made smaller. A good loss scale is **as large as the largest gradient of all layers allows**. The loss itself is in fp32, and may be larger than 65,504.
+# **Predict.** Which is the largest loss scale that a gradient of 0.1 allows: **A** $2^{16} = 65{,}536$, **B** $2^{19} = 524{,}288$, or **C** $2^{20} = 1{,}048{,}576$?
+
+# %% [markdown] tags=["answer"]
+# **$2^{19}$ (B), because 65,504 / 0.1 is 655,040, and the next power of two below is 524,288.**
+
+# %% [markdown]
+# The next batch may have larger gradients, so in practice one stays a little lower.
 #
-# bf16 needs no such factor, since it has the exponents of fp32. So it is the simpler choice, and you pay for it in digits. In [[amp]] PyTorch looks for the factor during the training.
+# Does it matter? It can. [Micikevicius et al., 2018](https://arxiv.org/abs/1710.03740), trained SSD, a network that finds objects in photographs. In fp16 without a loss scale the training diverged, and with a factor of 8 it became as good as in fp32.
+#
+# In PyTorch, you call `(scale * loss).backward()`, and then `p.grad /= scale` for each parameter. `torch.amp.GradScaler` does both, and looks for the scale itself ([[amp]]).
+#
+# **bf16 needs no loss scale**, because it has the exponents of fp32. So it's the simpler choice where your chip multiplies it fast.
 
 # %% [markdown]
 # ## Exercise · Choose a loss scale
-# ★★ · 10 minutes
+# ★ · 10 minutes
 #
-# Write `loss_scale(gradients)`, for an fp32 tensor of any shape in which not all is 0. It returns two numbers:
+# Write `loss_scale(gradients)`, for an fp32 tensor of any shape that isn't all zeros. It returns two numbers:
 #
-# - `scale`, the largest power of two at which no gradient is larger than 65,504 in absolute value. It can be below 1;
-# - `saved`, how many gradients this scale saves: in fp16 they are 0 without it, and not 0 with it.
+# - `scale`, the largest power of two with which no gradient exceeds 65,504 in absolute value (it can be below 1);
+# - `saved`, the number of gradients that this scale saves: in fp16 they are 0 without it, and not 0 with it.
 #
-# Then try it on `all_gradients`, those of LeNet's outputs and of its weights.
+# Then try it on `all_gradients`.
 #
 # <details><summary>Hint</summary>
 #
-# How many times does the largest gradient fit into 65,504? `log2()` and `floor()` of that give the power of two. For `saved`, store the gradients with `half()` twice, and let PyTorch do the rounding.
+# How many times does the largest gradient fit into 65,504? `log2()` and `floor()` give the exponent of the scale. For `saved`, store the gradients in fp16 twice.
 #
 # </details>
 
@@ -337,14 +281,12 @@ def loss_scale_solution(gradients):
 # %% [markdown]
 # ## Remember
 #
-# - A float has a fixed number of digits, so its gaps grow with the number: the bits of the exponent buy range, those of the mantissa digits.
-# - A sum swallows a term smaller than half its gap, so weights and totals stay in fp32, and products run in 16 bits.
-# - fp16 turns gradients below $3 \cdot 10^{-8}$ into 0; a loss scale lifts them, as far as the largest gradient allows, and bf16 needs none.
+# - A float keeps a fixed number of digits, so its gaps grow with the number; fp16 lacks range, and bf16 lacks digits.
+# - A sum swallows a term that is smaller than half the gap to the next number, so weights and totals stay in fp32.
+# - fp16 turns gradients below about $3 \cdot 10^{-8}$ into 0; a loss scale saves them, and the largest gradient limits it.
 
 # %% [markdown]
 # ## Scorecard
-#
-# What this lesson claims of the formats, beside what your run counted.
 
 # %% tags=["scorecard"]
 claims.show("formats")
@@ -352,20 +294,9 @@ claims.show("formats")
 # %% [markdown]
 # ## Deeper
 #
-# ### Training in pure fp16 and bf16
-#
-# Do swallowed steps and lost gradients harm a training? We train a network that paints its input again through 32 numbers, with Adam. On purpose we make its gradients tiny: we divide the loss by 1,000. All values but the loss and Adam's averages pass through 16 bits wherever they would be stored. Then we keep the weights in fp32, or use a loss scale, or both. The error is in per cent of that of always guessing the mean picture.
-
-# %% tags=["hide-input"]
-# Trains the network nine times, and shows the error that is left.
-show.nine_trainings()
-
-# %% [markdown]
-# Here each format needs one remedy. In fp16 the loss scale repairs nearly everything, and fp32 weights alone hardly anything: what never arrives cannot be added. In bf16 it is the other way round. Its gradients arrive, and the weights swallow the steps. With a smaller learning rate the weights of fp16 swallow the steps, too; for other networks the damage can be smaller, or none. Mixed precision takes both parts in fp16, and leaves out the scale in bf16.
-#
 # ### Why softmax subtracts the maximum
 #
-# $e^{12}$ is 162,755, more than fp16 can hold. So a softmax by hand overflows already for the logits 12 and 10:
+# A softmax divides $e^{x}$ of each output by their sum. But $e^{12}$ is 162,755, more than fp16 can hold. So a softmax that you write yourself already overflows for the outputs 12 and 10:
 
 # %%
 logits = torch.tensor([12, 10], dtype=torch.float16)
@@ -373,23 +304,25 @@ print("by hand  ", (logits.exp() / logits.exp().sum()).tolist())
 print("softmax()", logits.softmax(0).tolist())
 
 # %% [markdown]
-# The first is ∞ / ∞, which is NaN. The remedy is to subtract the maximum first. The logits 0 and −2 have the same softmax, because $e^{12}$ cancels above and below the line. Now the largest term is 1, and nothing can overflow. Very small terms may become 0, which does no harm beside a 1. PyTorch's softmax subtracts the maximum, and computes in fp32 inside. Do so in your own code, and where you write a loss, use `F.cross_entropy` on the logits, and not `softmax` and `log`.
+# By hand, the first result is `inf` divided by `inf`, which is NaN. The remedy is to subtract the maximum first. The outputs 0 and −2 have the same softmax, because $e^{12}$ cancels in the fraction. Now the largest term is $e^0 = 1$, and nothing can overflow. PyTorch's `softmax` does this, and so does `F.cross_entropy`.
 #
 # ### Floats of 8 bits, and of 19
-
-# %% tags=["hide-input"]
-# Draws all positive numbers of two formats of 8 bits.
-show.eight_bits()
+#
+# Eight bits are too few for one format to serve all purposes. [Micikevicius et al., 2022](https://arxiv.org/abs/2209.05433), recommend *e4m3*, with 4 bits of exponent and 3 of mantissa, for weights and activations, and *e5m2*, which has the exponents of fp16, for gradients. In PyTorch they are `torch.float8_e4m3fn` and `torch.float8_e5m2`. e4m3 ends at 448, so each tensor, or each block of numbers, gets a scale of its own ([[torchao]]).
+#
+# **tf32** has the exponent of fp32 and the mantissa of fp16, 19 bits with the sign. No tensor is stored in it. Some GPUs round the inputs of an fp32 product to it, because that makes the product faster ([[amp]]).
+#
+# ### When the weights themselves have to be bf16
+#
+# Large models are sometimes trained without fp32 weights, to save memory. Small updates can survive even so, by *stochastic rounding*. If an update is a tenth of a gap, the weight moves by a whole gap with a probability of one tenth, and stays where it is otherwise. A single update is then wrong, but the mean of many is right. [Zamirai et al., 2020](https://arxiv.org/abs/2010.06192), came out about as accurate as in fp32 with it.
 
 # %% [markdown]
-# Eight bits are too few for all purposes, so there are two formats. [Micikevicius et al. (2022)](https://arxiv.org/abs/2209.05433) recommend e4m3 for weights and activations, and e5m2, which has the exponents of fp16, for gradients. In PyTorch they are `torch.float8_e4m3fn` and `torch.float8_e5m2`. With the short range of e4m3 one factor for the whole network is not enough: each tensor, or each block of numbers, gets a scale of its own. [[torchao]] tells more.
-#
-# **tf32** has the exponent of fp32 and the mantissa of fp16, and no tensor is stored in it. Some GPUs round the inputs of a convolution in fp32 to it. [[amp]] tells how to switch it on for products.
-#
-# **Sources.** P. Micikevicius et al., *Mixed precision training*, 2018, [arXiv:1710.03740](https://arxiv.org/abs/1710.03740), has fp32 weights and loss scaling; D. Kalamkar et al., *A study of BFLOAT16 for deep learning training*, 2019, [arXiv:1905.12322](https://arxiv.org/abs/1905.12322); PyTorch's notes on [numerical accuracy](https://docs.pytorch.org/docs/stable/notes/numerical_accuracy.html) say in which type products are summed.
+# **Sources.** P. Micikevicius et al., *Mixed precision training*, 2018, [arXiv:1710.03740](https://arxiv.org/abs/1710.03740); D. Kalamkar et al., *A study of BFLOAT16 for deep learning training*, 2019, [arXiv:1905.12322](https://arxiv.org/abs/1905.12322); PyTorch on [numerical accuracy](https://docs.pytorch.org/docs/stable/notes/numerical_accuracy.html).
 #
 # **Recommended video.** NVIDIA, *Automatic Mixed Precision Training in PyTorch*, [youtube.com/watch?v=b5dAmcBKxHg](https://www.youtube.com/watch?v=b5dAmcBKxHg).
 #
-# **Going further.** Count in fp8: add in fp32, and store with `to()`. Write a sum in fp16 that keeps what it rounds away (Kahan's), and find out how far it counts. Draw the hill of your own network, before and after training.
+# **Going further.** Count in bf16 with stochastic rounding. Draw the hill of your own network, before and after training.
 #
 # **Credits.** The idea of this course in one lecture is [Tal Daniel's](https://github.com/taldatech/ee046211-deep-learning) (Technion, EE 046211, tutorial 10). Text CC BY 4.0, code MIT.
+#
+# **A training that stands still.** In [[amp]] the weights stay in fp32, as they should, and only products run in fp16. Still, not a single weight moves. Three calls repair it, and none of them asks you for a loss scale.
