@@ -6,8 +6,8 @@
 #     needs: []
 #     goals:
 #       - time two functions so that the ratio of their times can be trusted;
-#       - find the noise of your measurement by racing a function against itself;
-#       - say what a report of a speed-up must name.
+#       - find the noise by racing a function against itself, and decide whether a gain counts;
+#       - write a report of a speed-up that names what a reader has to know.
 #     terms: [A/A test, claim, "CPU time, wall time", evaluation mode, interleaved, IQR, noise floor,
 #       "ratio, speed-up", scorecard, spread]
 #     values:
@@ -37,9 +37,11 @@ torch.set_num_threads(1)
 # %% [markdown]
 # ## 1. One line, several times as fast
 #
-# SmallCNN is a small network that classifies photos of clothing. Whenever it answers, PyTorch also records every operation, so that it could compute gradients afterwards. This is called **autograd**. One line, `torch.inference_mode()`, switches it off, and some other bookkeeping as well.
+# Welcome! In this course you'll make networks smaller and faster. So first you need a way to find out whether a change has made a network faster at all. Isn't that simply a matter of looking at the clock? Let's try. Run the cells one after another, with Shift + Enter, and where it says *Predict*, decide before you run on.
 #
-# How much does this line gain us? Let's time one call of the network as it is, A, and one call in inference mode, B. The **speed-up** of B is A's time divided by B's time, so 2 means twice as fast.
+# SmallCNN is a small network that classifies photos of clothing. Whenever it answers, PyTorch also records every operation, so that it could compute gradients afterwards. This is called **autograd**. If you only want answers, one line switches the recording off: `with torch.inference_mode():`.
+#
+# How much faster is the network with this line? We time one call of it as it is, A, and one call in inference mode, B. The **speed-up** of B is A's time divided by B's time, so 2 means twice as fast.
 
 # %% two_functions
 import time
@@ -56,13 +58,13 @@ def a():
     return net(photo)
 
 
-@torch.inference_mode()
 def b():
-    return net(photo)
+    with torch.inference_mode():
+        return net(photo)
 
 
 def seconds(call):
-    start = time.perf_counter()
+    start = time.perf_counter()  # Python's finest clock
     call()
     return time.perf_counter() - start
 
@@ -75,9 +77,9 @@ print(f"A {1e3 * t_a:.1f} ms, B {1e3 * t_b:.1f} ms, speed-up: {t_a / t_b:.1f} ti
 # %% [markdown]
 # ### The same calls in the other order
 #
-# Several times as fast, for one line! But what else was different between the two calls? A came first. So we make both calls again, and this time B comes first. If the line was the reason, B must be several times as fast again.
+# Several times as fast, for one line! But look again. B differs from A in *two* things: it has the line, and it came second. So we make both calls once more, and this time B comes first. If the line was the reason, B will be several times as fast again.
 #
-# **Predict.** What will the speed-up of B be this time: as large as before, half as large, or below 1?
+# **Predict.** What will the speed-up of B be this time: **A** as large as before, **B** half as large, or **C** below 1?
 
 # %% second_pair
 b_again = seconds(b)
@@ -85,23 +87,21 @@ a_again = seconds(a)
 print(f"A {1e3 * a_again:.1f} ms, B {1e3 * b_again:.1f} ms, speed-up: {a_again / b_again:.1f} times")
 
 # %% [markdown] tags=["answer"]
-# **Below 1, because the call that comes first is the slow one.** B came first this time, so now B looks slower. So the line can't have been the main reason.
+# **Below 1 (C), because the call that comes first is the slow one.** B came first this time, so now B looks slower. The line can't have been the main reason.
 
 # %% [markdown]
-# If yours isn't below 1, the cells may have run with no pause between them, or another program disturbed a call. One pair can't decide.
-#
-# Perhaps the line does bring *something*. So far we can't tell, because in both pairs one call had the disadvantage of coming first. In about [[minutes]] minutes you will be able to
+# Perhaps the line does help a little. A single pair of calls can't tell (and if you ran the cells with no pause between them, yours may even be above 1). We need a better way to measure. In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
 # [[builds_on]]
 
 # %% [markdown]
-# ## 2. The first call after a pause is slow
+# ## 2. Warm up, and take the median
 #
-# The very first call of all pays for things that are done only once, because PyTorch [prepares some of its parts](https://docs.pytorch.org/docs/stable/benchmark_utils.html) when they're needed for the first time. But in our second pair everything had been prepared, and the first call was slow again. Just before, while you were reading, the network had paused.
+# Why is the first call slow? The very first one of all has extra work, because PyTorch [prepares some of its parts](https://docs.pytorch.org/docs/stable/benchmark_utils.html) only when they're needed. But in our second pair everything was prepared, and the first call was slow again. What had happened just before? While you were reading, the network had paused.
 #
-# Does a pause matter? Let's make one of 0.2 seconds, call the network eight times in a row, and do all this nine times.
+# Does a pause matter? Let's make one of 0.2 seconds, and then call the network eight times in a row. We do this nine times.
 
 # %% pauses
 rests = []
@@ -114,7 +114,7 @@ for _ in range(9):
 show.after_rests(rests)
 
 # %% [markdown]
-# The first call after a pause takes clearly longer than those that follow it. The picture doesn't show why: other programs may have filled the fast memories beside the processor, or its clock may run slower after a pause.
+# The first call after a pause takes clearly longer than those that follow it.
 #
 # **Try it.** Is it really the pause? Change `time.sleep(0.2)` to `pass`, and run the cell and the drawing again.
 #
@@ -128,168 +128,140 @@ show.after_rests(rests)
 #
 # ### One number for many calls
 #
-# Warm calls differ, too. Suppose that seven of them took 10, 12, 10, 12, 10, 11 and 90 µs, because another program got the processor during the last one. What does a typical call take?
+# Warm calls differ from each other, too. Suppose that five of them took 1.0, 1.2, 1.1, 1.0 and 8.7 ms, because another program got the processor during the last one. What does a typical call take?
 #
-# - The mean is 155 / 7 = 22 µs. No call took anything like that: one bad call has doubled the mean.
-# - The **median** is the middle one of the sorted times. They are 10, 10, 10, **11**, 12, 12, 90, so it is 11 µs.
-# - How far the calls lie apart is called their **spread**. The middle half of them reaches from 10 to 12 µs, and these two ends are called the *quartiles*. The distance between them, 2 µs, is the **interquartile range**, or **IQR**.
+# - The mean is 13 / 5 = 2.6 ms. No call took anything like that: a single bad one has more than doubled the mean.
+# - The **median** is the middle one of the sorted times. They are 1.0, 1.0, **1.1**, 1.2, 8.7, so it is 1.1 ms.
 #
-# So we have an honest number for one function. A speed-up needs two, and there the next trap is waiting.
-#
+# Now we have an honest number for one function. A speed-up needs two, and there the next trap is waiting.
+
+# %% [markdown]
 # ## 3. Let the two functions take turns
 #
-# While we measure, the machine changes. A laptop gets warm and slows down. This is called a *drift*. Suppose that four calls in a row take 1.0, 1.1, 1.2 and 1.3 seconds, *whatever* runs in them, and let A and B be the same function. Then the true speed-up is 1. Which order of the calls finds it?
+# While we measure, the machine changes. A laptop, for example, gets warm and slows down. This is called a *drift*. Suppose that we make 60 calls, and that they take longer and longer, from 1.0 s for the first to 1.3 s for the last, *whatever* function runs in them. And let A and B be the same function, so that the true speed-up is 1. In which order should we call them?
 #
-# - *In blocks*, A A B B: A takes 1.05 s on average and B 1.25 s, so the speed-up of B seems to be 1.05 / 1.25 = **0.84**.
-# - *In turn*, A B A B: one call of each is a **round**, and we divide within each round: 1.0 / 1.1 = **0.91** and 1.2 / 1.3 = **0.92**. This is better, because the two calls of a round are neighbours in time, and met nearly the same machine.
+# - *In blocks*: first A thirty times, then B thirty times.
+# - *In turn*, A B A B and so on, which is also called **interleaved**: one call of each is a **round**, and we divide within each round. The first two calls take 1.000 and 1.005 s, so the first round gives 1.000 / 1.005 = 0.995.
 #
-# A measurement in turn is called **interleaved**.
-#
-# But isn't four calls simply too few? Let's take 60. Call 1 takes 1.0 s again, call 60 takes 1.3 s, and A and B are still the same function.
-#
-# **Predict.** In blocks A gets the first 30 calls, and B the last 30. With four calls B's time looked 19 % too long. With 60 calls, is this error nearly gone, four times smaller, or about as large?
-
-# %% sixty_calls tags=["nbval-check-output"]
-from statistics import mean, median, quantiles
-
-import numpy as np
-
-times = np.linspace(1.0, 1.3, 60)  # simulated: seconds of call 1, 2, 3, …
-in_blocks = median(times[:30]) / median(times[30:])
-in_turn = median(times[::2] / times[1::2])
-print(f"speed-up of B: {in_blocks:.2f} in blocks, {in_turn:.3f} in turn")
+# **Predict.** Which speed-up of B do the medians of the two blocks give: **A** 0.99, **B** 0.96, or **C** 0.88?
 
 # %% drift tags=["hide-input"]
-# Draws both orders of the 60 calls: in blocks, and in turn.
+# Draws both orders of 60 simulated calls: in blocks, and in turn.
 show.drift()
 
 # %% [markdown] tags=["answer"]
-# **About as large (a little less), because about half of the drift lies between the middle of A's block and the middle of B's.**
+# **0.88 (C), because half of the drift lies between the middle of A's block and the middle of B's.** These middles are the dashed lines on the left, and 1.074 / 1.226 = 0.88.
 
 # %% [markdown]
-# An error that always points the same way is called a **bias**. **More calls help against chance, but not against a bias.** To make this bias small, change the order: in turn the error is tiny, since hardly any drift lies between two neighbours.
+# More calls wouldn't help, because the middles of the blocks stay where they are. An error that always points the same way is called a **bias**. **More calls help against chance, but not against a bias.**
 #
-# ## 4. A function against itself
-#
-# The course's function `timing.compare` warms up, lets the functions take turns, divides within each round, and takes the median of the ratios. Here a turn is not one call, but some 20 ms of calls, and each round has a new order, so that no function always comes first.
-#
-# Suppose that it says "1.05 times as fast". Is this a gain, or would A get as much against *itself*? To find out, we let A run twice, under two names. In its table, *median* and *IQR* belong to the times, and *speed-up* and *quartiles* to the rounds' ratios.
+# What helps is the other order. In turn, hardly any drift lies between two neighbours. So for a speed-up we'll always take the median of the rounds' ratios: here it is 0.996.
 
-# %% one_race
+# %% [markdown]
+# ## 4. Race a function against itself
+#
+# The course's function `timing.compare` does all of this, and each round has a new order, so that no function always comes first. On a GPU it also waits. There, a call only puts work into a queue, and Python goes on at once. So `torch.cuda.synchronize()` has to wait for the GPU before each look at the clock. (PyTorch's own timer is under *Deeper*.)
+#
+# Suppose that it finds a speed-up of 1.05. Is this a gain, or would A get as much against *itself*? To find out, we let A run twice, under two names, A and *A again*. They are the same function, so whatever *A again* shows is noise. This is called an **A/A test**.
+#
+# A race has 31 rounds. It gives the median speed-up of B over A, and that of *A again* over A. But how do we know that B's median isn't just lucky? We run the whole race six times, and look each time whose median is larger, B's or *A again*'s.
+#
+# If B were no faster, each race would be the toss of a coin, and six wins would be six heads in a row. By luck they come once in 2⁶ = 64 times, if the races are independent and nothing favours either of the two. So our rule is: **a gain counts if B beats *A again* in six races out of six.**
+
+# %% six_races
+from statistics import median, quantiles
+
 from course_utils.measure import timing
 
 candidates = {"A": a, "A again": a, "B": b}
-timing.compare(candidates, rounds=31, device="cpu")
-
-# %% [markdown]
-# *A again* is the same code as A, so whatever its row shows is noise. To race a function against itself is called an **A/A test**, and the scatter of its ratios is the **noise floor** of the measurement. Look at the upper quartile of *A again*: in a quarter of the rounds, A has beaten itself by even more. So a gain as small as that shows nothing when it comes from a single round.
-#
-# ### Six races decide
-#
-# With more rounds the median of the ratios becomes surer, since chance makes some of them too large and others too small. Yet some noise is left in it. So we repeat the whole race. Suppose that B were no faster than A. Then it would be the toss of a coin whether B or *A again* gets the larger median, and one win would say little. But six wins in six races would be six heads in a row. They come once in 2⁶ = 64 times, if the races are independent and nothing favours either of the two. So our rule is: **a gain counts if B beats *A again* in six races out of six.**
-
-# %% six_races
 races = [timing.compare(candidates, rounds=31, device="cpu") for _ in range(6)]
-wins = sum(race.ratio("B") > race.ratio("A again") for race in races)
-again, gain = (median(race.ratio(name) for race in races) for name in ("A again", "B"))
-print(f"B beats A again in {wins} of 6 races. Median speed-up: A again {again:.2f}, B {gain:.2f}")
+again = [race.ratio("A again") for race in races]  # ratio(name): the median of a race's 31 ratios
+gains = [race.ratio("B") for race in races]
+wins = sum(x > y for x, y in zip(gains, again, strict=True))
+gain = median(gains)
+print(f"B beats A again in {wins} of 6 races. Typical speed-up: A again {median(again):.2f}, B {gain:.2f}")
 
 # %% races_drawn tags=["hide-input"]
 # Draws the six races: small dots are rounds, large ones the medians of the races.
 show.six_races(races)
 
 # %% [markdown]
-# Now we can answer the question. **Does the line make the network faster? Yes, if B has won your six races, but only by some per cent.** Nearly all of the speed-up in section 1 came from which call was first. *A again* has to stay near 1, because it is A.
+# **Does the line make the network faster? Yes, if B has won your six races, but only by some per cent.** Nearly all of the speed-up in section 1 came from which call was first.
 #
-# If B has lost a race, no gain is shown. Close other programs, race six times once more, and report both series, because whoever repeats the races until B wins gets there by luck.
+# If B has lost a race, no gain is shown, and whoever repeats the races until B wins gets there by luck.
 #
-# ## 5. What a report must name
+# ### How large is the noise?
 #
-# Will B be as much faster for somebody else? That depends on which part you have timed. Suppose that an app needs 10 ms for an answer: 9 ms to receive and unpack the photo, and 1 ms in the network. Now a change makes the network twice as fast. If you time the network, the speed-up is 1 / 0.5 = **2**. If you use the app, it is 10 / 9.5 = **1.05**, because the other 9 ms stay. This is *Amdahl's law*.
-#
-# A report has to name more than the part:
-#
-# | a report names… | or else… |
-# |---|---|
-# | what was compared, and that `torch.allclose(a(), b())` holds | the faster one may compute something else |
-# | which part was timed | the reader may gain nothing |
-# | which inputs, and how many | each call has costs of its own, so a smaller network often gains less with one photo than with a hundred |
-# | machine, and how many threads | where there are more cores, PyTorch takes more *threads*, its workers, and the speed-up may differ |
-# | the warm-up | the one that came first looks slow |
-# | turns, and how many rounds | a drift helps one of the two |
-# | one summary for both | A's mean over B's fastest call flatters B |
-# | the A/A test, and how many races | the gain may be noise |
-#
-# Here is a colleague's stopwatch. By it, our network is faster than itself.
+# Look at the small grey dots: each is A against itself in a single round. How far they lie apart is called their **spread**. To measure it, sort the ratios, and leave out the smallest quarter and the largest. The ends of what is left are the *quartiles*, and the distance between them is the **interquartile range**, or **IQR**.
 
-
-# %% colleague
-def colleague(a, b, seconds):
-    times_a = [seconds(a) for _ in range(40)]
-    times_b = [seconds(b) for _ in range(40)]
-    return mean(times_a) / min(times_b)
-
-
-print(f"A against itself: {colleague(a, a, seconds):.2f} times as fast")
-
+# %% noise
+low, high = races[0].ratio_quartiles("A again")
+print(f"race 1, A against itself: quartiles {low:.2f} and {high:.2f}, IQR {high - low:.2f}")
 
 # %% [markdown]
-# ## Exercise · A stopwatch to repair
+# This IQR is the **noise floor** of our measurement: a smaller gain shows nothing when it comes from a single round, because A differs from itself by as much. The medians of whole races, the large grey dots, usually lie closer together. So six races can show a gain that a single round can't.
+
+# %% [markdown]
+# ## 5. What a report must name
+#
+# Somebody who reads "1.08 times as fast" can neither trust this number nor use it. Here is a whole report, with the reason for each of its parts.
+#
+# | a report says… | because… |
+# |---|---|
+# | "Both give the same answers by `torch.allclose(a(), b())`." | the faster one might compute something else |
+# | "I timed the network alone, with one photo at a time, …" | an app has other parts that stay as slow as before, and a gain with one photo may be gone with a hundred |
+# | "… on my laptop (its name), with one thread." | PyTorch shares the work among *threads*, its workers, usually about as many as there are cores; `torch.get_num_threads()` says how many |
+# | "After a warm-up, 31 rounds in turn gave a median speed-up of 1.08." | otherwise the order may decide who looks faster |
+# | "A against itself has an IQR of 0.07, and B won six races of six." | the gain might be chance |
+
+# %% [markdown]
+# ## Exercise · A stopwatch that reports
 # ★★ · 10 minutes
 #
-# Write a better stopwatch. It returns two numbers: how many times as fast `b` is as `a`, typically, and the noise, the IQR of the ratios of `a` over itself. Time one call at a time, and only with `seconds`: the check simulates machines, whose first ten calls of each function may be slow.
+# Write a stopwatch that returns its report as a dict: `"speed-up"`, that of `b` over `a`; `"noise"`, the IQR of the ratios of `a` over itself; `"same answers"`, `True` or `False`; and `"threads"`. Time one call at a time, and only with `seconds`, because the check simulates machines. On some of them, the first ten calls of each function are slow.
 #
-# Then try it on real networks, with one photo and with `photo.expand(100, -1, -1, -1)`:
-#
-# ```python
-# lenet = checkpoints.load("lenet_fashion_0").eval()
-# typical_speedup(lambda: net(photo), lambda: lenet(photo), seconds)
-# ```
+# Then try it on our network: `report(a, b, seconds)`.
 #
 # <details><summary>Hint</summary>
 #
-# A helper `race(one, other)` can return the ratios of forty rounds, without the first ten. You need it for `a` and `b`, and for `a` and `a`. `quantiles(ratios, n=4)` gives the two quartiles, and between them the median.
+# Let each round make three calls, `(seconds(a), seconds(a), seconds(b))`. Forty rounds without the first ten hold all the ratios that you need. `quantiles(ratios, n=4)` gives the two quartiles, and between them the median.
 #
 # </details>
 
 
 # %% tags=["exercise"]
-def typical_speedup(a, b, seconds):
-    """How many times as fast `b` is as `a`, and the IQR of the ratios of `a` over itself; `seconds(call)` times a call."""
+def report(a, b, seconds):
+    """A dict: "speed-up", "noise", "same answers", "threads"; `seconds(call)` makes a call and returns its time."""
     raise NotImplementedError
 
 
 # %% tags=["check"]
-check.typical_speedup(typical_speedup)
+check.report(report)
 
 
 # %% tags=["solution", "hide-cell"]
-def typical_speedup_solution(a, b, seconds):
-    def race(one, other):
-        ratios = []
-        for number in range(40):
-            if number % 2:
-                first, second = seconds(one), seconds(other)
-            else:
-                second, first = seconds(other), seconds(one)
-            ratios.append(first / second)
-        return ratios[10:]  # the first ten rounds warm up
-
-    low, _, high = quantiles(race(a, a), n=4)
-    return median(race(a, b)), high - low
+def report_solution(a, b, seconds):
+    rounds = [(seconds(a), seconds(a), seconds(b)) for _ in range(40)][10:]  # the first ten rounds warm up
+    low, _, high = quantiles([first / again for first, again, _ in rounds], n=4)
+    return {
+        "speed-up": median(again / other for _, again, other in rounds),
+        "noise": high - low,
+        "same answers": torch.allclose(a(), b()),
+        "threads": torch.get_num_threads(),
+    }
 
 
 # %% [markdown]
 # ## Remember
 #
-# - Warm up, let the functions take turns, divide within each round, and report the median of the ratios: more calls help against chance, but not against a bias.
+# - Warm up, let the functions take turns, divide within each round, and take the median of the ratios.
 # - Whatever a race of A against itself shows is noise, so a gain counts if B beats *A again* in six races out of six.
-# - A speed-up belongs to the part that was timed, its inputs, its machine and its threads, so name them.
+# - A report names what was timed, on which inputs, machine and threads, how, and with how much noise.
 
 # %% [markdown]
 # ## Scorecard
 #
-# The **scorecard** of a lesson sets its **claims**, published figures or bounds of the course, beside what your own run has measured.
+# The **scorecard** sets the **claims** of a lesson, published figures or bounds of the course, beside what your own run has measured.
 
 # %% tags=["scorecard"]
 claims.show("measuring")
@@ -310,10 +282,11 @@ def fastest_ms(call):
     return 1e3 * min(timer.blocked_autorange(min_run_time=0.3).times)
 
 
-print(f"A {fastest_ms(a):.2f} ms, B {fastest_ms(b):.2f} ms")
+print(f"fastest block: A {fastest_ms(a):.2f} ms, B {fastest_ms(b):.2f} ms")
+print(f"median of A in the last race: {races[-1].median_ms('A'):.2f} ms")
 
 # %% [markdown]
-# Here we take the fastest block, and not the median. Other programs can only add time, so the fastest block comes nearest to what the code itself takes, if the machine itself stays the same. Often it doesn't: look whether A's fastest block is slower than A's median in section 4. If so, the machine had changed in between. And since the timer measures one function after the other, in blocks, such a change fools it. The timer is good enough for a function that is several times as fast. For a few per cent, let them take turns.
+# Here we take the fastest block, and not the median. Other programs can only add time, so the fastest block comes nearest to what the code itself takes, if the machine itself stays the same. Often it doesn't: if A's fastest block is slower here than A's median in the last race, the machine has changed in between. And since the timer measures one function after the other, in blocks, such a change fools it. The timer is good enough for a function that is several times as fast. For a few per cent, let them take turns.
 #
 # ### A second thread
 #
@@ -341,9 +314,9 @@ torch.set_num_threads(1)
 # %% [markdown]
 # On most machines with two free cores, the large matrix product needs clearly less wall time with two threads, for about as much CPU time, or somewhat more. The small network gains little, or even loses, probably because its operations are short, and after each of them the threads have to wait for each other.
 #
-# ### A GPU call comes back early
+# ### One block of code
 #
-# A GPU takes its work from a queue. A call only puts work into the queue, and Python goes on at once. It's like ordering a pizza by telephone: the call takes a minute, and the pizza doesn't. So wait for the GPU with `torch.cuda.synchronize()` before each look at the clock. `benchmark.Timer` and `timing.compare` do this for you. PyTorch's recipe on mixed precision has two helpers for it, `start_timer` and `end_timer_and_print`. In this course they have become one:
+# To time a single block, PyTorch's recipe on mixed precision has two helpers, `start_timer` and `end_timer_and_print`. Both wait for the GPU. In this course they have become one:
 #
 # ```python
 # with timing.Timer() as watch:

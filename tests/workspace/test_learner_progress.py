@@ -181,7 +181,7 @@ def learner(kept, monkeypatch):
 
 def test_the_task_prints_the_way_and_a_lesson_in_full(learner, kept, capsys):
     passed("save_int8")
-    passed("typical_speedup", lesson="measuring")
+    passed("report", lesson="measuring")
     assert learner.main(["--way", "day"]) == 0 and (kept.parent / "start.md").exists()
     said = capsys.readouterr().out
     day = [lesson.number for lesson in _course.ways()[0].lessons]
