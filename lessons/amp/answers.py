@@ -11,8 +11,6 @@ def empties_the_gradients_first(model, parts, optimizer, scaler):
         with torch.autocast(x.device.type, torch.float16, scaler.is_enabled()):
             losses += [F.cross_entropy(model(x), y)]
         scaler.scale(losses[-1] / len(parts)).backward()
-    scaler.unscale_(optimizer)
-    torch.nn.utils.clip_grad_norm_(model.parameters(), 1)
     scaler.step(optimizer)
     scaler.update()
     return float(sum(losses).detach()) / len(parts)
@@ -29,9 +27,6 @@ def divides_the_gradients(model, parts, optimizer, scaler):
     scaler.unscale_(optimizer)
     for p in model.parameters():
         p.grad /= len(parts)
-    norm = sum((p.grad**2).sum() for p in model.parameters()) ** 0.5
-    for p in model.parameters():
-        p.grad *= 1 / max(norm, torch.ones_like(norm))
     scaler.step(optimizer)
     scaler.update()
     for p in model.parameters():
@@ -46,13 +41,10 @@ def one_graph_in_two_branches(model, parts, optimizer, scaler):
     if not scaler.is_enabled():
         loss = loss_of()
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
     else:
         loss = torch.autocast(parts[0][0].device.type, torch.float16)(loss_of)()
         scaler.scale(loss).backward()
-        scaler.unscale_(optimizer)
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         scaler.step(optimizer)
         scaler.update()
     model.zero_grad(set_to_none=False)
@@ -62,8 +54,8 @@ def one_graph_in_two_branches(model, parts, optimizer, scaler):
 ODD = {"train_step": [empties_the_gradients_first, divides_the_gradients, one_graph_in_two_branches]}
 WRONG = {
     "train_step": {
-        "clips while the gradients are scaled": ("    scaler.unscale_(optimizer)\n", ""),
-        "goes round the scaler": ("scaler.step(optimizer)", "optimizer.step()"),
+        "goes round the scaler": ("scaler.step(optimizer)", "scaler.unscale_(optimizer)\n    optimizer.step()"),
+        "takes the scaled gradients": ("scaler.step(optimizer)\n    scaler.update()", "optimizer.step()"),
         "the scale stays for ever": ("    scaler.update()\n", ""),
         "gradients of the step before are added": ("    optimizer.zero_grad(set_to_none=True)\n", ""),
         "in fp16 though the scaler is off": (", enabled=scaler.is_enabled()", ""),
@@ -75,28 +67,20 @@ WRONG = {
             "        scaler.scale(loss).backward()\n        total += loss.item()\n",
             "        total += loss.item()\n    scaler.scale(loss).backward()\n",
         ),
-        "clips each part": (
-            "        total += loss.item()\n    scaler.unscale_(optimizer)\n    clip_grad_norm_(model.parameters(), max_norm=1.0)\n",
-            "        clip_grad_norm_(model.parameters(), max_norm=scaler.get_scale())\n        total += loss.item()\n",
-        ),
-        "clips each value": (
-            "clip_grad_norm_(model.parameters(), max_norm=1.0)",
-            "torch.nn.utils.clip_grad_value_(model.parameters(), 1.0)",
-        ),
         "divides by the scale twice": (
-            "scaler.unscale_(optimizer)",
-            "[p.grad.div_(scaler.get_scale()) for p in model.parameters()]",
+            "    scaler.step(optimizer)",
+            "    [p.grad.div_(scaler.get_scale()) for p in model.parameters()]\n    scaler.step(optimizer)",
         ),
         "all parts at once in memory": (
             "    total = 0.0\n",
             "    parts = [tuple(torch.cat(both) for both in zip(*parts))]\n    total = 0.0\n",
         ),
         "a step for each part": (
-            "        total += loss.item()\n    scaler",
-            "        total += loss.item()\n        scaler",
+            "        total += loss.item()\n    scaler.step(optimizer)\n    scaler.update()\n    optimizer",
+            "        total += loss.item()\n        scaler.step(optimizer)\n        scaler.update()\n        optimizer",
         ),
         "divides at every part": (
-            "        total += loss.item()\n    scaler.unscale_(optimizer)\n",
+            "        total += loss.item()\n",
             "        scaler.unscale_(optimizer)\n        total += loss.item()\n",
         ),
         "keeps the last part's gradient alone": (

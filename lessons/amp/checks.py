@@ -14,11 +14,8 @@ from course_utils.data import checkpoints
 
 DEVICE = runtime.best_device()
 LABELS = [
-    "what the model reads, part by part as the whole batch does not fit into memory, and the type of what it gives"
-]
-LABELS += [
+    "what the model reads, part by part as the whole batch does not fit into memory, and the type of what it gives",
     "the losses that came back",
-    "how far the weights move",
     "the weights afterwards",
     "the scale of `scaler` afterwards",
 ]
@@ -31,9 +28,7 @@ def _step(model, parts, optimizer, scaler):
             loss = F.cross_entropy(model(x), y) / len(parts)  #: a part's share in the mean
         scaler.scale(loss).backward()
         total += loss.item()
-    unscaled = scaler.unscale_(optimizer)  # noqa: F841 (a name, so that the ideas below can write the line otherwise)
-    norm = nn.utils.clip_grad_norm_(model.parameters(), 1.0)  # noqa: F841  #: the norm of the true gradients
-    stepped = scaler.step(optimizer)  # noqa: F841
+    stepped = scaler.step(optimizer)  # noqa: F841 (a name, so that the ideas below can write the line otherwise)
     scaler.update()
     optimizer.zero_grad(set_to_none=True)
     return total
@@ -42,27 +37,25 @@ def _step(model, parts, optimizer, scaler):
 @exercise(
     "A batch in parts",
     of=[_step],
-    why="Your function takes the step in fp16 and in fp32, as if the batch had come whole. It is clipped by its true "
-    "length, it is left out where a gradient overflows in any part, and the next step begins without gradients. LeNet was "
-    "trained by your function as well.",
+    why="Your function takes the step in fp16 and in fp32, as if the batch had come whole. It is left out where a gradient "
+    "overflows in any part, and the next step begins without gradients. LeNet was trained by your function as well.",
 )
 def train_step(step, model, inputs, scaler_on):
     model = copy.deepcopy(model).to(DEVICE)
-    optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     scaler = torch.amp.GradScaler(DEVICE.type, init_scale=1024.0, growth_interval=2, enabled=scaler_on)
-    runs, losses, lengths, weights, scales = notes = [{} for _ in LABELS]
+    runs, losses, weights, scales = notes = [{} for _ in LABELS]
     model.register_forward_hook(lambda _, x, out: read.append(f"{x[0].max():g}, {out.dtype}"))
     shape = (1, 1) if isinstance(model, nn.Linear) else (1, 1, 28, 28)
     for number, batch in enumerate(inputs, 1):
         now, read = f"step {number}", []
         parts = [(torch.full(shape, float(x)).to(DEVICE), torch.tensor([0]).to(DEVICE)) for x in batch]
-        before = nn.utils.parameters_to_vector(model.parameters()).detach().cpu()
         loss = step(model, parts, optimizer, scaler)
         runs[now] = effects.Said("; ".join(read))
         weights[now] = nn.utils.parameters_to_vector(model.parameters()).detach().cpu()
         plain = is_number(loss) and not isinstance(loss, torch.Tensor)
         losses[now] = loss if plain else effects.Said(f"of the type {type(loss).__name__}, and no float")
-        lengths[now], scales[now] = (weights[now] - before).norm().item(), scaler.get_scale()
+        scales[now] = scaler.get_scale()
     return dict(zip(LABELS, notes, strict=True))
 
 
@@ -80,10 +73,8 @@ train_step.tries(st.tuples(st.sampled_from([_two, _more]), _inputs, st.booleans(
 train_step.looks({label: lambda notes, *_, label=label: notes[label] for label in LABELS})
 train_step.ideas(
     {
-        "unscaled = None": "The step comes out as if its gradients were clipped while they are 1,024 times too long: "
-        "`unscale_` comes before the clipping, and the limit is 1.",
-        "stepped = optimizer.step()": "Here a gradient overflows. The scaler's step skips such a step, and the "
-        "optimizer's own takes it.",
+        "stepped = (scaler.unscale_(optimizer), optimizer.step())": "Here a gradient overflows. The scaler's step skips such a "
+        "step, and the optimizer's own takes it.",
         (
             "loss = F.cross_entropy(model(x), y)",
             "total += loss.item() * len(parts)",
@@ -91,13 +82,7 @@ train_step.ideas(
             "loss = F.cross_entropy(model(x), y);" + _LAST.replace("loss.item()", "loss.item() - total"),
         ): "The loss that comes back and the gradient are both means over all parts: divide each part's loss by the number of "
         "parts, and call `backward` for each part, because gradients add up.",
-        (
-            "norm = nn.utils.clip_grad_value_(model.parameters(), 1.0)",
-            "total += (loss.item(), nn.utils.clip_grad_norm_(model.parameters(), scaler.get_scale()))[0]; norm = None",
-            "total += (loss.item(), nn.utils.clip_grad_norm_(model.parameters(), 1.0))[0]; norm = None",
-        ): "The limit of 1 is for the norm of the whole batch's gradient: clip once, with `clip_grad_norm_`, when all parts are "
-        "through.",
-        "unscaled = [weight.grad.div_(scaler.get_scale()) for weight in model.parameters()]": "The gradients are divided by the "
-        "scale twice: `scaler.step` does it as well, unless `scaler.unscale_` has done it.",
+        "stepped = [weight.grad.div_(scaler.get_scale()) for weight in model.parameters()] and scaler.step(optimizer)": "The "
+        "gradients are divided by the scale twice: `scaler.step` does it as well.",
     }
 )
