@@ -24,18 +24,25 @@ def in_training_mode(prepared):
     return 100 * torch.cat([model(batch).argmax(1) for batch in images.split(250)]).eq(labels).float().mean().item()
 
 
+def in_evaluation_mode(prepared):
+    """The accuracy in percent with the running statistics, rounded but not converted; a copy with its scales fixed is asked."""
+    return experiment.accuracy(copy.deepcopy(prepared).apply(tq.disable_observer).eval())
+
+
 def batch_by_batch(prepared, fine_tune):
     """Fine-tune a prepared network, and note at each batch what becomes of channel 4.
 
     Returns:
-        A dict of lists, one entry a batch: `integers` (how many of its nine integers aren't 0), `mean` (of its results in
-        the batch), `gradient` (the norm of that of its nine weights); and `running`: its running mean, first at the start.
+        A dict of lists, one entry a batch: `integers` (those of its nine that aren't 0, the largest first), `mean` (of its
+        results in the batch), `gradient` (the norm of that of its nine weights); and `running`: its running mean, first at
+        the start.
     """
     conv = prepared.module.features[1][0]
     seen = {"integers": [], "mean": [], "gradient": [], "running": [conv.bn.running_mean[CHANNEL].item()]}
 
-    def rounded(_, __, weight):
-        seen["integers"].append(weight[CHANNEL].count_nonzero().item())
+    def rounded(quantizer, _, weight):
+        integers = (weight[CHANNEL] / quantizer.scale).round().int().flatten().tolist()
+        seen["integers"].append(sorted(filter(None, integers), reverse=True))
 
     def gradient(*_):
         seen["gradient"].append(conv.weight.grad[CHANNEL].norm().item())
@@ -79,12 +86,10 @@ def copies(in_training, int8, without):
 
 
 def one_channel(seen):
-    """The mean of channel 4 in each batch as dots, its running mean as a line, and the gap that is left at the end."""
-    fig, ax = plots.figure(size=(10, 4.2))
+    """The mean of channel 4 in each batch as dots, its running mean as a line, and above them its integers that aren't 0."""
+    fig, ax = plots.figure(size=(10, 4.4))
     batches = range(1, len(seen["mean"]) + 1)
-    for n, integers in zip(batches, seen["integers"], strict=True):
-        if integers == 0:
-            ax.axvspan(n - 0.4, n + 0.4, color=plots.COLOURS["yellow"], alpha=0.3, linewidth=0)
+    integers = [[str(n).replace("-", "−") for n in some] or ["none"] for some in seen["integers"]]
     ax.plot(
         batches, seen["mean"], "o", color=plots.COLOURS["black"], markersize=9, label="mean of the batch (training)"
     )
@@ -96,15 +101,24 @@ def one_channel(seen):
         linewidth=3,
         label="running mean (evaluation, copy)",
     )
+    above = {"va": "bottom", "ha": "center", "transform": ax.get_xaxis_transform(), "color": plots.COLOURS["blue"]}
+    for n, column in zip(batches, integers, strict=True):
+        if column == ["none"]:
+            ax.axvspan(n - 0.4, n + 0.4, color=plots.COLOURS["yellow"], alpha=0.3, linewidth=0)
+        ax.text(n, 1.02, "\n".join(column), **above)
+    ax.text(-0.9, 1.02, "integers\nthat\naren't 0", **above)
     ax.set(xlabel="batch", ylabel="mean of channel 4", xticks=batches, xlim=(-0.2, len(batches) + 0.6))
-    ax.legend(loc="upper left")
-    empty = [n for n, integers in zip(batches, seen["integers"], strict=True) if integers == 0]
+    ax.legend(loc="upper left", bbox_to_anchor=(0.09, 1), frameon=True, framealpha=1)
+    told = "; ".join(
+        f"batch {n}: {', '.join(column)}, mean {mean:.1f}"
+        for n, column, mean in zip(batches, integers, seen["mean"], strict=True)
+    )
     plots.show(
         fig,
-        alt=f"The mean of channel 4 in each of {len(batches)} batches: {', '.join(f'{value:.1f}' for value in seen['mean'])}. The running "
-        f"mean, a line, starts at {seen['running'][0]:.1f}, moves a tenth of the way to each of them, and ends at "
-        f"{seen['running'][-1]:.1f}. Yellow, all nine integers are 0: batch {', '.join(map(str, empty)) or 'none'}.",
-        caption="The first training. Yellow: all nine integers of channel 4 are 0, so it is rounded away.",
+        alt=f"Channel 4 in each of {len(batches)} batches, its integers that aren't 0 and the mean of its results. {told}. The running "
+        f"mean, a line, starts at {seen['running'][0]:.1f}, moves a tenth of the way to each mean, and ends at "
+        f"{seen['running'][-1]:.1f}.",
+        caption="Channel 4 in the first training. Yellow: all nine integers are 0.",
     )
 
 
