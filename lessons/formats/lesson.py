@@ -100,7 +100,7 @@ for dtype, end in reached.items():
 #
 # To see *all* numbers of a format, let's build a toy with five bits: one for the sign, two for the exponent and two for the mantissa. The four mantissas are 00, 01, 10 and 11. With the exponent 0 they make 1.00, 1.01, 1.10 and 1.11 in binary, which is 1, 1.25, 1.5 and 1.75. With the exponent 1 these four numbers double, and with the exponent 2 they double again.
 #
-# Two bits make a fourth pattern for the exponent. If its numbers also began with a 1, there would be no 0. So they begin with a 0, and are 0, 0.25, 0.5 and 0.75. Apart from 0 itself, such numbers are called **subnormal**.
+# Two bits make a fourth pattern for the exponent. If its numbers also began with a 1, there would be no 0. So they use the lowest exponent, 0, once more, and begin with a 0: they are 0, 0.25, 0.5 and 0.75, and fill the space below 1 with the same gap as above it. Apart from 0 itself, such numbers are called **subnormal**.
 
 # %% toy tags=["hide-input"]
 # Draws all numbers of the toy from 0 up.
@@ -116,18 +116,13 @@ show.toy()
 # %% [markdown]
 # ## 3. fp16 lacks range, bf16 lacks digits
 #
-# A bit for the exponent buys **range**: larger and smaller numbers. A bit for the mantissa halves the gaps. In the figure, each cell is a bit.
-
-# %% three_formats tags=["hide-input"]
-# Draws the bits of three formats, their largest number and their gap at 1.
-show.three_formats()
-
-# %% [markdown]
-# Let's work out fp16 by hand. The five bits of its exponent make 32 patterns. One is for 0 and the subnormal numbers, and one for infinity, `inf`, and for results that aren't a number. The other 30 stand for the exponents from −14 to 15.
+# A bit for the exponent buys **range**: larger and smaller numbers. A bit for the mantissa halves the gaps.
+#
+# Let's work out fp16 by hand. It has five bits for the exponent, which make 32 patterns. One is for 0 and the subnormal numbers, and one for infinity, `inf`, and for results that aren't a number. The other 30 are shared out between small and large numbers: they stand for the exponents from −14 to 15. With $E$ bits, the exponents always run from $2 - 2^{E-1}$ to $2^{E-1} - 1$.
 #
 # - **The gap at 1**, where the exponent is 0, is $2^{0-10}$, about 0.001.
-# - **The largest number** is one gap below $2^{16}$, which would need the exponent 16. The gap there is $2^{15-10} = 32$, and 65,536 − 32 = 65,504. What is rounded to more than that is an **overflow**, and becomes `inf`.
-# - **The smallest number above 0** is one gap at the lowest exponent: $2^{-14-10} = 2^{-24}$, about $6 \cdot 10^{-8}$. What is at most half as large, $3 \cdot 10^{-8}$, becomes 0, an **underflow**.
+# - **The largest number** is one gap below $2^{16}$, which would need the exponent 16. The gap there is $2^{15-10} = 32$, and 65,536 − 32 = 65,504. What would be rounded to 65,536 or more is an **overflow**, and becomes `inf`.
+# - **The smallest number above 0** is one gap at the lowest exponent, as 0.25 in the toy: $2^{-14-10} = 2^{-24}$, about $6 \cdot 10^{-8}$. What is at most half as large, $3 \cdot 10^{-8}$, becomes 0, an **underflow**.
 #
 # PyTorch tells you the first two. It calls the gap at 1 `eps`:
 
@@ -136,16 +131,24 @@ info = torch.finfo(torch.float16)
 print(info.eps, info.max)
 
 # %% [markdown]
-# **bf16** is the first half of an fp32 number. So it has all the exponents of fp32, from −126 to 127, and its range. But only seven bits are left for the mantissa. The gap at 1 is $2^{0-7}$, about 0.008, so 1.001 becomes 1.
-#
-# **fp16 lacks range, and bf16 lacks digits.** In a training, sums need digits, and gradients need range.
+# **Predict.** Now it's your turn. bf16 has eight bits for the exponent and seven for the mantissa. What becomes of 1.001 and of 100,000 in it: **A** 1.001 keeps its digits, and 100,000 becomes `inf`, **B** 1.001 becomes 1, and 100,000 stays near 100,000, or **C** 1.001 becomes 1, and 100,000 becomes `inf`?
+
+# %% three_formats tags=["hide-input"]
+# Draws the bits of three formats, their largest number and their gap at 1.
+show.three_formats()
+
+# %% [markdown] tags=["answer"]
+# **1.001 becomes 1, and 100,000 stays near 100,000 (B), because seven bits make the gap at 1 $2^{0-7}$, about 0.008, and eight bits reach the exponent $2^7 - 1 = 127$.** That's a range up to nearly $2^{128}$.
+
+# %% [markdown]
+# In the figure, each cell is a bit. bf16 is the first half of an fp32 number, so it has the range of fp32. **fp16 lacks range, and bf16 lacks digits.** During training, sums need digits and gradients need range.
 
 # %% [markdown]
 # ## 4. Sums: why weights stay in fp32
 #
-# In each step, the optimizer adds a small *update* to a weight. Say that the weight is 1, the update 0.0001, and the format fp16. The gap at 1 is 0.001, and half of it is 0.0005. The update is smaller, so the weight is rounded back to 1. Ten thousand such updates should bring it to 2, but it stays at 1. fp16 can hold 0.0001. It's only too small *beside 1*.
+# In each step, the optimizer adds a small *update* to a weight. Suppose the weight is 1 and the update 0.0001, both in fp16. The gap at 1 is 0.001, and half of it is 0.0005. The update is smaller, so the weight is rounded back to 1. Ten thousand such updates should bring it to 2, but it stays at 1. fp16 can hold 0.0001. It's only too small *beside 1*.
 #
-# **A sum swallows a term that is smaller than half the gap to the next number.** (Below a power of two, the gap is half as wide as above it.)
+# **A sum swallows a term that is smaller than half the gap to the next number in its direction.** (At exactly half, as for 2,048 + 1, the tie decides.)
 #
 # Are real updates so small? Take LeNet, a small network that has learned to recognise the clothes of Fashion-MNIST. A typical weight is 0.05, between $2^{-5}$ and $2^{-4}$. In a step of SGD with a learning rate of 0.01, a typical update is 0.00001.
 #
@@ -193,7 +196,7 @@ for dtype, share in swallowed.items():
 #
 # Do gradients really get as small as $3 \cdot 10^{-8}$? Say that LeNet sees a shoe and is sure of it: it gives "bag" a probability of 0.00001. With the cross-entropy loss, the gradient with respect to the output for "bag" is this probability, divided by the number of images, because the loss is a mean over the batch. With 512 images that's 0.00001 / 512, about $2 \cdot 10^{-8}$, and fp16 turns it into 0.
 #
-# The remedy follows from the chain rule. If the *loss* is 256 times as large, then every gradient is 256 times as large. Ours becomes $5 \cdot 10^{-6}$, and fp16 can hold that. At the end, the gradients of the weights are stored in fp32 and divided by 256 again, so the optimizer gets the true ones. The factor is called the **loss scale**. How many gradients of LeNet's outputs does it save?
+# The remedy follows from the chain rule. If the *loss* is 256 times as large, then every gradient is 256 times as large. Ours becomes $5 \cdot 10^{-6}$, and fp16 can hold that. At the end, the gradients of the weights, which were computed in fp16 as well, are converted to fp32 and divided by 256 again, so the optimizer gets the true ones. The factor is called the **loss scale**. How many gradients of LeNet's outputs does it save?
 
 # %%
 outputs = lenet(images)  # 512 images, 10 outputs each
@@ -211,31 +214,23 @@ for scale, share in lost.items():
     print(f"factor {scale:,}: {share:.1f} %")
 
 # %% [markdown]
-# Without a factor, fp16 loses a good part of these gradients, and with 65,536 hardly any. The figure shows their sizes as powers of two: −10 stands for $2^{-10}$. fp16 ends at the dotted lines. Up to $2^{-25}$ a gradient becomes 0, and from $2^{16}$ on `inf`. The factor 65,536 is $2^{16}$, so it moves the hill to the right by 16.
+# Without a factor, fp16 loses a good part of these gradients, and with 65,536 hardly any. The figure shows their sizes as powers of two: −10 stands for $2^{-10}$. fp16 ends at the dotted lines. Up to $2^{-25}$ a gradient becomes 0, and from about $2^{16}$ on `inf`. (Between $2^{-24}$ and $2^{-14}$ it's a subnormal number: fp16 keeps it, but with fewer digits.) The factor 65,536 is $2^{16}$, so it moves the hill to the right by 16.
 
 # %% hill tags=["hide-input"]
 # Draws the hill of gradients over the range of fp16, for two loss scales.
 show.hill(gradients / scale)
 
 # %% [markdown]
-# Why not take a huge factor? Because a gradient that becomes `inf` would ruin the weights, so its whole step has to be left out. **The largest gradient of all layers sets the limit**:
+# Why not take a huge factor? Not because of the loss, which is computed in fp32, so that it may be larger than 65,504. But a gradient that becomes `inf` would ruin the weights, so its whole step has to be left out. **The largest gradient sets the limit.** In LeNet it's among those of the outputs and the weights; those of the layers in between are smaller.
 
 # %%
 all_gradients = parameters_to_vector(torch.autograd.grad(loss, (outputs, *lenet.parameters())))
 print(f"{all_gradients.abs().max():.2f}")
 
 # %% [markdown]
-# One takes a power of two, because it changes only the exponent of a number and no digit.
+# If the largest gradient is 0.1, the scale may be 65,504 / 0.1 = 655,040 at most. We choose a power of two, because multiplying by it normally changes only the exponent. The next one below is $2^{19} = 524{,}288$. But the next batch may have larger gradients, so in practice you stay a little lower.
 #
-# **Predict.** Which is the largest loss scale that a gradient of 0.1 allows: **A** $2^{16} = 65{,}536$, **B** $2^{19} = 524{,}288$, or **C** $2^{20} = 1{,}048{,}576$?
-
-# %% [markdown] tags=["answer"]
-# **$2^{19}$ (B), because 65,504 / 0.1 is 655,040, and the next power of two below is 524,288.**
-
-# %% [markdown]
-# The next batch may have larger gradients, so in practice one stays a little lower.
-#
-# Does it matter? It can. [Micikevicius et al., 2018](https://arxiv.org/abs/1710.03740), trained SSD, a network that finds objects in photographs. In fp16 without a loss scale the training diverged, and with a factor of 8 it became as good as in fp32.
+# Does it matter? It can. [Micikevicius et al., 2018](https://arxiv.org/abs/1710.03740), trained SSD, a network that finds objects in photographs. With products in fp16 and no loss scale the training diverged. With a factor of 8 it became as good as in fp32.
 #
 # In PyTorch, you call `(scale * loss).backward()`, and then `p.grad /= scale` for each parameter. `torch.amp.GradScaler` does both, and looks for the scale itself ([[amp]]).
 #
@@ -261,7 +256,7 @@ print(f"{all_gradients.abs().max():.2f}")
 
 # %% tags=["exercise"]
 def loss_scale(gradients):
-    """The largest power of two that no gradient forbids, and how many gradients it saves."""
+    """The largest power of two for which no gradient overflows, and how many gradients it saves."""
     raise NotImplementedError
 
 
@@ -271,7 +266,7 @@ check.loss_scale(loss_scale)
 
 # %% tags=["solution", "hide-cell"]
 def loss_scale_solution(gradients):
-    room = torch.finfo(torch.float16).max / gradients.abs().max()
+    room = torch.finfo(torch.float16).max / gradients.abs().max().double()
     scale = 2.0 ** room.log2().floor().item()
     lost = gradients.half() == 0
     kept = (gradients * scale).half() != 0
@@ -281,7 +276,7 @@ def loss_scale_solution(gradients):
 # %% [markdown]
 # ## Remember
 #
-# - A float keeps a fixed number of digits, so its gaps grow with the number; fp16 lacks range, and bf16 lacks digits.
+# - A float keeps a fixed number of digits, apart from the subnormal ones, so its gaps grow with the number; fp16 lacks range, and bf16 lacks digits.
 # - A sum swallows a term that is smaller than half the gap to the next number, so weights and totals stay in fp32.
 # - fp16 turns gradients below about $3 \cdot 10^{-8}$ into 0; a loss scale saves them, and the largest gradient limits it.
 
@@ -320,8 +315,6 @@ print("softmax()", logits.softmax(0).tolist())
 # **Sources.** P. Micikevicius et al., *Mixed precision training*, 2018, [arXiv:1710.03740](https://arxiv.org/abs/1710.03740); D. Kalamkar et al., *A study of BFLOAT16 for deep learning training*, 2019, [arXiv:1905.12322](https://arxiv.org/abs/1905.12322); PyTorch on [numerical accuracy](https://docs.pytorch.org/docs/stable/notes/numerical_accuracy.html).
 #
 # **Recommended video.** NVIDIA, *Automatic Mixed Precision Training in PyTorch*, [youtube.com/watch?v=b5dAmcBKxHg](https://www.youtube.com/watch?v=b5dAmcBKxHg).
-#
-# **Going further.** Count in bf16 with stochastic rounding. Draw the hill of your own network, before and after training.
 #
 # **Credits.** The idea of this course in one lecture is [Tal Daniel's](https://github.com/taldatech/ee046211-deep-learning) (Technion, EE 046211, tutorial 10). Text CC BY 4.0, code MIT.
 #
