@@ -1,71 +1,49 @@
-"""The check of the lesson roofline: what each layer of a model waits for."""
+"""The check of the lesson roofline: what two offers gain."""
 
 import torch
 from torch import nn
 
 from course_utils.checks import effects, exercise
-from course_utils.models import EncoderLayer, SmallCNN
-
-
-def _runs(model, x):
-    """name -> (layer, its input, its output), of each linear layer and each convolution."""
-    runs, hooks = {}, []
-    for name, one in model.named_modules():
-        if isinstance(one, nn.Linear | nn.Conv2d):
-            keep = lambda layer, given, out, name=name: runs.update({name: (layer, given[0], out)})  # noqa: E731
-            hooks.append(one.register_forward_hook(keep))
-    with torch.no_grad():
-        model(x)
-    for hook in hooks:
-        hook.remove()
-    return runs
 
 
 @exercise(
-    "What does each layer wait for?",
-    why="The longer of the two times counts. With one token each layer of the encoder waits for its weights, and with 128 for "
-    "its arithmetic. The first convolution of SmallCNN has so many outputs that it lies left of a ridge of 10.",
+    "Two offers for AlexNet",
+    why="Each offer shortens one of the two times, and the longer one counts. With one photograph AlexNet's convolutions gain "
+    "from the peak alone, and its linear layers from the bytes alone.",
 )
-def waits_for(model, x, peak, bandwidth):
-    found = {}
-    for name, (layer, given, out) in _runs(model, x).items():
-        operations = 2 * out.numel() * layer.weight[0].numel()  #: the operations of a layer
-        moved = layer.weight.nbytes + given.nbytes + out.nbytes  #: the bytes that a layer moves
-        arithmetic = operations / peak  #: the time of the arithmetic
-        memory = moved / bandwidth  #: the time of the memory
-        waits = "arithmetic" if arithmetic > memory else "memory"  #: what a layer waits for
-        found[name] = waits, max(arithmetic, memory)
-    return found
+def gains(layer, x, peak, bandwidth):
+    y = layer(x)
+    operations = 2 * y.numel() * layer.weight[0].numel()  #: the operations
+    moved = layer.weight.nbytes + x.nbytes + y.nbytes  #: the bytes in fp32
+    smaller = layer.weight.numel() + x.nbytes + y.nbytes  #: the bytes with one-byte weights
+    now = max(operations / peak, moved / bandwidth)  #: the least time as it is
+    faster = max(operations / (2 * peak), moved / bandwidth)  #: the least time with twice the peak
+    lighter = max(operations / peak, smaller / bandwidth)  #: the least time with one-byte weights
+    return now / faster, now / lighter
 
 
-def _call(layer, *shape, peak=10.0, bandwidth=6.0, dtype=torch.float32):
-    model = effects.filled(nn.Sequential(*layer) if isinstance(layer, tuple) else nn.Sequential(layer), 1.0)
-    return model.to(dtype).eval(), torch.ones(*shape, dtype=dtype), peak, bandwidth
+def _call(layer, *shape, peak, bandwidth=6.0):
+    return effects.filled(layer, 1.0).eval(), torch.ones(*shape), peak, bandwidth
 
 
-_cnn, _encoder = SmallCNN().eval(), EncoderLayer(768, 12, 3072).eval()
-waits_for.tries(
+gains.tries(
     also=[
-        _call(nn.Linear(1, 1), 1, 1),
-        _call(nn.Linear(1, 1), 1, 1, peak=0.4),
-        _call(nn.Linear(1, 2, bias=False), 3, 1),
-        _call(nn.Linear(2, 1), 4, 2, peak=4.0),
-        _call(nn.Linear(2, 2), 1, 2, dtype=torch.bfloat16),
-        _call(nn.Conv2d(1, 1, (1, 2)), 1, 1, 3, 3, peak=1.0),
-        _call(nn.Conv2d(2, 2, 1, groups=2), 1, 2, 1, 1, peak=0.4),
-        _call((nn.Sequential(nn.Linear(1, 2), nn.ReLU()), nn.LayerNorm(2), nn.Linear(2, 1)), 5, 1, peak=3.0),
-        (_cnn, torch.zeros(1, 1, 28, 28), 1e11, 1e10),
-        (_encoder, torch.zeros(1, 1, 768), 1e11, 1e10),
-        (_encoder, torch.zeros(1, 128, 768), 1e11, 1e10),
+        *(_call(nn.Linear(1, 1), 1, 1, peak=peak) for peak in (10.0, 1.2, 0.9, 0.4)),
+        *(_call(nn.Linear(2, 1, bias=False), 4, 2, peak=peak) for peak in (10.0, 1.5, 0.5)),
+        *(_call(nn.Conv2d(1, 1, (1, 2)), 1, 1, 3, 3, peak=peak) for peak in (10.0, 1.3, 0.5)),
+        *(_call(nn.Conv2d(2, 2, 1, groups=2), 1, 2, 1, 1, peak=peak) for peak in (10.0, 0.9, 0.3)),
+        _call(nn.Conv2d(64, 192, 5, padding=2), 1, 64, 27, 27, peak=1e11, bandwidth=1e10),
+        _call(nn.Linear(4096, 1000), 1, 4096, peak=1e11, bandwidth=1e10),
+        _call(nn.Linear(4096, 1000), 256, 4096, peak=1e11, bandwidth=1e10),
     ]
 )
-waits_for.ideas(
+gains.ideas(
     {
-        "operations = out.numel() * layer.weight[0].numel()": "A MAC is two operations: a multiplication and an addition.",
-        "found[name] = waits, arithmetic + memory": "Arithmetic and memory work at the same time: the longer one counts.",
-        "moved = layer.weight.nbytes": "Inputs and outputs are moved, too.",
-        "moved = 4 * (layer.weight.numel() + given.numel() + out.numel())": "Not every number takes four bytes: `nbytes` knows.",
+        "operations = y.numel() * layer.weight[0].numel()": "A MAC is two operations: a multiplication and an addition.",
         "operations = 2 * layer.weight.numel()": "A weight is used for every row of the input, and at every position of an "
         "image: count the outputs.",
+        "smaller = moved / 4": "Only the weights take a quarter of their bytes; input and output stay in fp32.",
+        "now = operations / peak + moved / bandwidth": "Arithmetic and memory work at the same time: the longer one counts.",
+        "return faster / now, lighter / now": "How many times shorter: the time as it is, over the time with the offer.",
     }
 )
