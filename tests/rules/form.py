@@ -15,6 +15,7 @@ MAX_BEFORE = MAX | {"minutes": 52, "lines": 76, "predictions": 4, "shown": 6, "d
 TOLD_WHOLE = {
     "measuring",
     "energy",
+    "roofline",
     "formats",
     "amp",
     "dynamic",
@@ -30,6 +31,7 @@ TOLD_WHOLE = {
     "ticket",
     "lightning_pruning",
     "lightning_qat",
+    "training_memory",
 }
 WHAT = {
     "words": "words before Deeper",
