@@ -1,97 +1,113 @@
-"""The drawings and tables of the lesson depthwise, and its look at EfficientNet-Lite0."""
+"""The figures and tables of the lesson depthwise, and its look at EfficientNet-Lite0."""
 
 import copy
-import io
 
 import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from course_utils import real_models
-from course_utils.show import diagrams, plots
+from course_utils.show import plots
 from course_utils.show.tables import Table
+from lessons.depthwise.experiment import accuracy, images, net
 
 KINDS = ("ordinary", "depthwise", "1×1", "depthwise", "1×1", "depthwise", "1×1", "linear")
-SUSPECT = 28  # the channel of block 1 that is the widest when it is folded
-
-
-def two_convolutions():
-    """Draw a depthwise convolution, which keeps channels apart, and the 1×1 convolution behind it, which mixes them."""
-    canvas = diagrams.Canvas(height=330)
-    rows = (15, 105, 195)
-    columns = [
-        [canvas.box(x, y, f"channel {n}", width=130, height=60, size=22) for n, y in enumerate(rows)]
-        for x in (80, 535, 990)
-    ]
-    for left, right in zip(columns[0], columns[1], strict=True):
-        canvas.wire(left.right, right.left, meaning="activations", thick=5)
-    for left in columns[1]:
-        for right in columns[2]:
-            canvas.wire(left.right, right.left, meaning="activations", arrow=False)
-    canvas.text(372, 300, "depthwise: a 3×3 filter for each channel", size=22)
-    canvas.text(842, 300, "1×1: sums over all channels", size=22)
-    plots.show(
-        canvas.figure(),
-        alt="Three channels on the left are each joined with one channel in the middle, by a wire of its own: the depthwise "
-        "convolution. Each of the three in the middle is joined with all three on the right: the 1×1 convolution.",
-        caption="Three channels of many. The two convolutions together take the place of an ordinary one.",
-    )
 
 
 def by_layer(reference, alone, all_but):
     """A table of the accuracy with one layer rounded, and with all but that one; above it with none, and with all."""
-    rows = []
-    for number, kind in enumerate(KINDS):
-        name = f"block {number}" if number < 7 else "fc"
-        rows.append([name, kind, f"{alone[number]:.1f}", f"{all_but[number]:.1f}"])
     return Table(
-        ["rounded", "kind", "this one alone", "all but this one"],
-        rows,
-        caption="Float network with these weights rounded: right, %, of 2,000 images. "
-        f"Nothing rounded: {reference[0]:.1f}. All eight layers: {reference[1]:.1f}",
+        ["layer", "kind", "this one alone", "all but this one"],
+        [[number, kind, f"{alone[number]:.1f}", f"{all_but[number]:.1f}"] for number, kind in enumerate(KINDS)],
+        caption="Right, %, of 2,000 images, with these layers rounded. "
+        f"No layer rounded: {reference[0]:.1f}. All eight: {reference[1]:.1f}",
     )
 
 
-def trained_and_folded(trained, folded):
-    """Draw the largest weight of each channel in steps, as it was trained and folded, each panel sorted by height."""
-    fig, axes = plots.figure(columns=2, size=(12, 4.6))
-    told = []
-    for ax, largest, name in zip(axes, (trained, folded), ("as trained", "folded"), strict=True):
-        steps, order = 127.5 * largest / largest.max(), largest.argsort().tolist()
-        colours = [plots.COLOURS["orange" if channel == SUSPECT else "blue"] for channel in order]
-        ax.bar(range(len(order)), steps[order].tolist(), color=colours)
-        ax.set(title=name, ylim=(0, 140), xticks=[], xlabel="32 channels, narrow to wide")
-        place, height = order.index(SUSPECT), steps[SUSPECT].item()
-        ax.annotate(
-            f"channel {SUSPECT}",
-            (place, height),
-            (max(place - 13, 1), height + 25 if height < 100 else height - 8),
-            color=plots.COLOURS["orange"],
-            arrowprops={"arrowstyle": "-", "color": plots.COLOURS["orange"]},
-        )
-        told.append(f"{name}: {steps.median():.0f} steps")
-    axes[0].set_ylabel("largest weight, in steps")
+def widths(steps):
+    """Draw the largest weight of each channel in steps, from the narrowest to the widest; 4 and 28 are named."""
+    fig, ax = plots.figure(size=(12, 4.6))
+    order = steps.argsort().tolist()
+    colours = [plots.COLOURS["orange" if channel in (4, 28) else "blue"] for channel in order]
+    ax.bar(range(len(order)), steps[order].tolist(), color=colours)
+    ax.set(yscale="log", ylim=(0.02, 400), xticks=[], xlabel="32 channels, from narrow to wide")
+    ax.set(ylabel="largest weight, in steps", yticks=[0.1, 1, 10, 100], yticklabels=["0.1", "1", "10", "100"])
+    ax.minorticks_off()
+    ax.margins(x=0.02)
+    for channel in (4, 28):
+        right = order.index(channel) + 0.4
+        ax.text(right, 1.2 * steps[channel].item(), f"channel {channel}", ha="right", color=plots.COLOURS["orange"])
+    median, below = steps.median().item(), int((steps < 1).sum())
     plots.show(
         fig,
-        alt="Two panels with a bar for each of 32 channels, sorted by height. As trained, the bars rise slowly, and channel 28 is "
-        "one of many. Folded, channel 28 stands far above all others, and most bars are very low. The median channel, "
-        + "; ".join(told),
-        caption=f"Block 1, in steps of its one scale; the widest channel has 127.5. The median channel, {'; '.join(told)}.",
+        alt=f"Bars for 32 channels on a logarithmic axis. Channel 28 is the widest with {steps[28]:.1f} steps, the median "
+        f"has {median:.0f}. {below} channels are shorter than one step, and channel 4 is one of them: {steps[4]:.2f} steps.",
+        caption=f"Layer 1, in steps of its one scale. {below} channels are shorter than one step.",
     )
 
 
-def kilobytes(model):
-    """The size of the file of a model."""
-    file = io.BytesIO()
-    torch.save(model.state_dict(), file)
-    return file.tell() / 1000
+def which_filter(steps, given, folded, rounded):
+    """Print which filters of layer 1 are shorter than one step, and the accuracy with those rounded that are given more than 0."""
+    weight = folded.module.features[1][0][0].weight
+    whole = weight.clone()
+
+    def right_with(channels):
+        weight.copy_(whole)
+        weight[channels] = rounded[channels]
+        return f"{accuracy(folded):.1f} % right"
+
+    short = (steps < 1).nonzero().flatten().tolist()
+    living = [channel for channel in short if given[channel] > 0]
+    print(f"shorter than one step: channels {short}, but only {living} read more than zeros")
+    for channel in living:
+        print(f"channel {channel} alone: {right_with([channel])}")
+    print(f"all but channel 4: {right_with([channel for channel in range(len(steps)) if channel != 4])}")
+    for layer in (3, 5):
+        widest = folded.module.features[layer][0][0].weight.abs().amax((1, 2, 3)).argmax()
+        largest = net.features[:layer](images)[:, widest].max()
+        print(f"layer {layer}: the widest channel reads at most {largest:.1f}")
 
 
-def remedies(right, kilobytes):
+def filter_4(steps, integers):
+    """Draw the nine weights of channel 4 in float and in int8, and say what the channel reads on black."""
+    fig, axes = plots.figure(columns=2, size=(12, 4.6))
+    panels = {"in float, in steps": steps, "in int8": integers.float()}
+    for ax, (name, weights) in zip(axes, panels.items(), strict=True):
+        ax.set(xlim=(0, 3), ylim=(3, 0), xticks=[], yticks=[], aspect="equal")
+        ax.set_title(f"{name}: the sum is {weights.sum():.2f}".replace(".00", "").replace("-", "−"))
+        ax.grid(visible=False)
+        for number, value in enumerate(weights.flatten().tolist()):
+            row, column = divmod(number, 3)
+            far = abs(steps.flatten()[number].item()) > 0.5  # not rounded to 0
+            text = (f"{value:.0f}" if ax is axes[1] else f"{value:.3f}").replace("-", "−")
+            ax.text(column + 0.5, row + 0.5, text, ha="center", va="center", size=24, color=_ink(far))
+        for line in (1, 2):
+            ax.axhline(line, color=plots.COLOURS["grey"], linewidth=1)
+            ax.axvline(line, color=plots.COLOURS["grey"], linewidth=1)
+        for side in ax.spines.values():
+            side.set(visible=True, color=plots.COLOURS["grey"])
+    black = net.features[0](torch.zeros(1, 1, 28, 28))[0, :, 7, 7]  # far from the border
+    others = black[torch.arange(len(black)) != 4].max()
+    plots.show(
+        fig,
+        alt="Two grids of three by three numbers. In float: "
+        + ", ".join(f"{value:.3f}" for value in steps.flatten().tolist())
+        + ". In int8: "
+        + ", ".join(str(value) for value in integers.flatten().tolist())
+        + ".",
+        caption=f"The filter of channel 4. On black, layer 0 gives it {black[4]:.1f}, and the other channels at most {others:.1f}.",
+    )
+
+
+def _ink(far):
+    return plots.COLOURS["orange" if far else "black"]
+
+
+def remedies(right, file_kb):
     """A table of the accuracy and the file of each repaired network."""
     return Table(
         ["int8 network", "right, %", "file, kB"],
-        [[name, f"{right[name]:.1f}", f"{kilobytes[name]:.1f}"] for name in right],
+        [[name, f"{right[name]:.1f}", f"{file_kb[name]:.1f}"] for name in right],
         caption="DepthwiseCNN, 2,000 test images",
     )
 
