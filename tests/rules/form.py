@@ -20,6 +20,7 @@ TOLD_WHOLE = {
     "amp",
     "dynamic",
     "static",
+    "depthwise",
     "qat_cnn",
     "prune_module",
     "gptq",
