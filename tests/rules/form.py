@@ -14,6 +14,7 @@ MAX_BEFORE = MAX | {"minutes": 52, "lines": 76, "predictions": 4, "shown": 6, "d
 # Lessons that are not in this set are still held to MAX_BEFORE.
 TOLD_WHOLE = {
     "measuring",
+    "baseline",
     "energy",
     "roofline",
     "formats",
