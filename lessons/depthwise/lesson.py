@@ -78,7 +78,7 @@ print(f"int8, a scale per channel  {accuracy(many_scales):.1f} %")
 # %% [markdown]
 # ## 2. Which layer loses the points?
 #
-# Our two int8 networks differ only in how their weights are rounded, so rounded weights must have lost the points. Of which layer? To find out, we take the folded *float* network, and round the weights of some layers only.
+# Our two int8 networks differ only in how their weights are rounded, so rounded weights must have lost the points. Of which layer? We take the folded *float* network, and round the weights of some layers only.
 #
 # Int8 has the integers from −128 to 127, and PyTorch's scale is the largest weight, without its sign, divided by 127.5, half of the 255 steps between them. With the scale 0.1, a weight of 0.08 is 0.8 steps long and becomes 1 step, and 0.04 becomes 0.
 
@@ -125,7 +125,7 @@ show.by_layer(reference, alone, all_but)
 # %% [markdown]
 # Layer 1 stands out in both columns: alone it loses all the points, and if all the others are rounded, hardly any are lost. So we only need to repair this layer, 288 of the network's 30,208 weights.
 #
-# (If no layer stands out, many small losses add up, and no single repair brings much back.)
+# (If no layer stands out in either column, many small losses add up, and no single repair brings much back.)
 
 # %% [markdown]
 # ## 3. Which channel sets the scale?
@@ -204,7 +204,7 @@ show.filter_4(weight[4, 0] / (wide.max() / 127.5), integers[4, 0])
 # - In float the sum is 0.37 steps of 0.176, so the result is 10 · 0.37 · 0.176 − 0.27 = 0.38.
 # - In int8 the sum is 1 + 1 − 1 = 1 step, so the result is 10 · 1 · 0.176 − 0.27 = 1.49.
 #
-# **Small errors have added up, and in every image the black background comes out four times as bright.**
+# **Small errors have added up, and the black background comes out four times as bright.**
 #
 # And it was close: the first weight, 0.503 steps, was only just rounded up.
 #
@@ -218,7 +218,7 @@ print(f"float {accuracy(wider):.1f} %, int8 {accuracy(wider_int8):.1f} % right")
 # **Most come back (C), because 0.503 / 1.01 = 0.498 is rounded to 0.** Now the sum is 1 − 1 = 0, and the result on black is −0.27, which the ReLU makes 0. That's off by 0.38 and no longer by 1.11.
 
 # %% [markdown]
-# So which weights cost the 25 points? Nine dead weights set the scale, and on this scale one living weight fell on the wrong side of one half. **A coarse scale is a danger, and how much it costs is luck.** A repair has to make the steps finer.
+# So which weights cost the 25 points? Nine dead ones set the scale, and on this scale one living weight fell on the wrong side of one half. **A coarse scale is a danger, and how much it costs is luck.** A repair has to make the steps finer.
 
 # %% [markdown]
 # ## 5. Which repair?
