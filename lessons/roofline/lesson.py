@@ -107,7 +107,7 @@ show.two_times()
 # %% [markdown]
 # ## 3. Does the guess hold on your machine?
 #
-# If our network waits for its weights, it takes about as long as its memory time. To work that out, we measure the machine's peak and bandwidth, each with a job that nothing else holds back:
+# If our network waits for its weights, it takes about as long as its memory time. To work that out, we measure the peak and the bandwidth, each with a job that nothing else holds back:
 #
 # - **Peak:** a product of two matrices of 1,024 × 1,024. Each number is used 1,024 times, so the memory has little to do.
 # - **Bandwidth:** the dot product of two long vectors. Each number is used once, so the arithmetic has little to do. With 134 MB, a vector is too long for most *caches*, the small memories on the chip.
@@ -127,7 +127,7 @@ bandwidth = (a.nbytes + b.nbytes) / fastest["read"]  # bytes per second
 print(f"peak {peak / 1e9:.0f}, bandwidth {bandwidth / 1e9:.0f}, both in billions per second")
 
 # %% [markdown]
-# **Try it.** Change `2**25` to `2**15`, and run both cells again. Then change it back, and run them once more.
+# **Try it.** Change `2**25` to `2**15`, and run both cells again. Then change it back, and run both again.
 #
 # <details><summary>What others found</summary>
 #
@@ -179,11 +179,11 @@ for name, layer, x in [("convolution", conv, maps), ("linear layer", network[0],
 # %% [markdown]
 # ### The roof
 #
-# So the convolution is compute-bound, and the linear layer is memory-bound. How *fast* can either be at most? Each byte brings as many operations as the intensity says, and bytes arrive at the bandwidth. But no layer exceeds the peak:
+# So the convolution is compute-bound, and the linear layer memory-bound. How *fast* can either be at most? Each byte brings as many operations as the intensity says, and bytes arrive at the bandwidth. But no layer exceeds the peak:
 #
 # $$\text{highest speed} = \min(\text{peak},\; \text{intensity} \cdot \text{bandwidth})$$
 #
-# Drawn over the intensity, on logarithmic axes, this looks like a roof. Under it we put four layers of our network, with batches of 1, 16, 64 and 256.
+# Drawn over the intensity, on logarithmic axes, this looks like a roof. Under it are four layers of our network, with batches of 1, 16, 64 and 256.
 
 # %%
 batches = {n: torch.randn(n, 4096) for n in (1, 16, 64, 256)}
@@ -202,7 +202,7 @@ show.under_the_roof(peak, bandwidth, {n: (across[n], speed[n]) for n in batches}
 # %% [markdown]
 # In a larger batch each fetched weight serves more inputs, so the dots climb to the right, and the time *per input* gets shorter.
 #
-# But some dots may lie well below the roof, in ours that of 16 most of all. The roof only says how fast a layer *can* be. So what else does this layer wait for? The blue ring has the same 16 inputs and weights, multiplied by oneDNN, another library inside PyTorch. Where the ring lies far above the dot, as on our AMD processor, the usual library's *routine* is a large part of the reason. So if a layer lies far below its roof, look for what the roofline doesn't count: the routine, or, in a tiny layer, the cost of the call.
+# But some dots may lie well below the roof, in ours that of 16 most. The roof only says how fast a layer *can* be. So what else does this layer wait for? The blue ring has the same 16 inputs and weights, multiplied by oneDNN, another library inside PyTorch. Where the ring lies far above the dot, as on our AMD processor, the usual library's *routine* is a large part of the reason. So if a layer lies far below its roof, look for what the roofline doesn't count: the routine, or, in a tiny layer, the cost of the call.
 
 # %% [markdown]
 # ## 5. Which change helps?
@@ -239,7 +239,7 @@ fewer = timing.compare({"fp32": lambda: network(one), "int8": lambda: int8(one)}
 print(f"With one input, int8 is {fewer.ratio('int8'):.1f} times as fast.")
 
 # %% [markdown]
-# The bytes allow four times. You may see less, where the int8 routine stays below its roof, or more, where fp32 stays below *its* roof, or where a very large cache holds the 134 MB of int8 weights.
+# The bytes allow four times. You may see less, if the int8 routine stays below its roof, or more, if the fp32 routine does, or if a very large cache holds the 134 MB of int8 weights.
 
 # %% [markdown]
 # ## Exercise · Two offers for AlexNet

@@ -58,8 +58,8 @@ def under_the_roof(peak, bandwidth, points, ring):
         ring: the same pair for the batch of 16 by oneDNN.
     """
     ridge, top = peak / bandwidth, peak / 1e9
-    fig, ax = plots.figure(size=(7.6, 5))
-    axis = [0.2, ridge, 1000]
+    fig, ax = plots.figure(size=(7.4, 4.8))
+    axis = [0.1, ridge, 1000]
     ax.plot(axis, [min(peak, i * bandwidth) / 1e9 for i in axis], color="black", zorder=4)
     ax.axvline(ridge, color=plots.COLOURS["grey"], linestyle=":")
     ax.text(ridge * 1.1, 0.13 * bandwidth / 1e9, f"ridge {ridge:.1f}")
@@ -73,7 +73,7 @@ def under_the_roof(peak, bandwidth, points, ring):
     ax.set(xscale="log", yscale="log", xlabel="operations per byte", ylabel="billion operations\nper second")
     ax.set_xticks([1, 10, 100, 1000], ["1", "10", "100", "1,000"])
     ax.set_yticks([10**n for n in range(5)], [f"{10**n:,}" for n in range(5)])
-    ax.set(xlim=(0.2, 1000), ylim=(0.1 * bandwidth / 1e9, 2.5 * top))
+    ax.set(xlim=(0.1, 1000), ylim=(0.1 * bandwidth / 1e9, 2.5 * top))
     first = next((n for n in range(1, 4096) if n * 2048 / (4096 + 2 * n) > ridge), "no size")
     plots.show(
         fig,
