@@ -2,8 +2,13 @@
 # jupyter:
 #   course:
 #     promise: You will be able to say how many bytes a copy of a network takes, and whether it is as good as the network.
-#     seconds: 35
+#     seconds: 25
 #     needs: []
+#     values:
+#       net: f'{100 * answers["network"].float().mean():.1f}'
+#       fine: f'{100 * answers["fine copy"].float().mean():.1f}'
+#       coarse: f'{100 * answers["coarse copy"].float().mean():.1f}'
+#       sibling: f'{100 * answers["sibling"].float().mean():.1f}'
 #     goals:
 #       - count the bytes of a network, and check the file that holds it;
 #       - say how sure an accuracy is;
@@ -19,333 +24,272 @@
 # *A copy takes a quarter of the bytes. Is it as good as the network?*
 
 # %% tags=["setup", "hide-input"]
-# Sets one thread, and imports the drawing of this lesson, its check and the scorecard.
+# Sets the seed and one thread, and imports the drawings of this lesson, its check and the scorecard.
 import torch
 
 from course_utils.scorecard import claims
 from lessons.baseline import checks as check
 from lessons.baseline import show
 
+torch.manual_seed(0)
 torch.set_num_threads(1)
 
 # %% [markdown]
-# ## 1. Three networks, one accuracy
+# ## 1. Four networks, one accuracy
 #
-# A network reads handwritten digits. Two others claim to be as good: a *copy*, whose numbers take one byte each in place of four, and a *sibling*, trained in the same way from another start.
+# LeNet recognises handwritten digits. Suppose that a device has too little memory for it. So we make copies whose numbers take one byte each instead of four. PyTorch has two suitable floats: `float8_e4m3fn` rounds more finely, and `float8_e5m2` more coarsely. A colleague offers a third network, a *sibling*, which was trained in the same way from other first weights.
 #
-# The network is LeNet-300-100: three linear layers, 784 → 300 → 100 → 10. We train it in three passes over 60,000 images, the last one at a smaller learning rate. The *seed* chooses its first weights and the order of the images.
+# How much worse may a network be before we reject it? We decide **before we see any result**, because afterwards we'd be tempted to choose a limit that our favourite just meets. We'll accept ten of the 10,000 test images. We call this limit our **tolerance**.
 
 # %%
 import copy
 
 import torch
 
-from course_utils import data, models, training
+from course_utils import data, models
+from course_utils.data import checkpoints
+from lessons.baseline.experiment import train_sibling
 
-images, labels = data.load("mnist")
-test_images, test_labels = data.load("mnist", "test")
-
-
-def train(model, passes, rate, seed):
-    training.fit(model, images, labels, epochs=passes, batch_size=128, lr=rate, seed=seed, device="cpu")
-    return model.eval()
-
-
-def new_network(seed):
-    torch.manual_seed(seed)
-    early = train(models.LeNet300100(), 2, 0.002, seed)
-    return early, train(copy.deepcopy(early), 1, 0.0002, seed + 100)
+images, labels = data.load("mnist", "test")
+net = checkpoints.load("lenet_mnist")  # comes with the course, already trained on 12,000 images
+stored = copy.deepcopy(net).to(torch.float8_e4m3fn)  # each number in one byte
+fine = copy.deepcopy(stored).float()  # the rounded numbers, in a type that can compute
+coarse = copy.deepcopy(net).to(torch.float8_e5m2).float()
+sibling = train_sibling(seed=1)  # on the same 12,000 images, by the same recipe
 
 
-early, net = new_network(0)  # after two passes, and after three
-_, sibling = new_network(1)
-
-# %% [markdown]
-# The copy is stored as `float8_e4m3fn`, a float of one byte. PyTorch has no ReLU for this type on the CPU, so `.float()` brings the rounded numbers back into four bytes. What the rounding has lost stays lost.
-
-# %% three_networks_one_accuracy
-stored = copy.deepcopy(net).to(torch.float8_e4m3fn)  # one byte a number
-small = copy.deepcopy(stored).float()  # the rounded numbers, to compute with
-
-
+# %% four_networks
 @torch.no_grad()
-def right(model):
-    return model(test_images).argmax(1) == test_labels
+def right(model, images, labels):
+    return model(images).argmax(1) == labels
 
 
-for name, model in {"network": net, "sibling": sibling, "copy": small}.items():
-    print(f"{name}: {right(model).sum():,} of {len(test_images):,} right")
+networks = {"network": net, "fine copy": fine, "coarse copy": coarse, "sibling": sibling}
+answers = {name: right(model, images, labels) for name, model in networks.items()}
+for name, good in answers.items():
+    print(f"{name:11} {good.float().mean():.1%} right")
 
 # %% [markdown]
-# ### The same network?
+# By their accuracy, all four are alike. But do they also fail on the same images? In this lesson, two networks **disagree** on an image if exactly one of them is right.
 #
-# By their accuracy all three are alike. In this lesson two networks *disagree* on an image when exactly one of them is right.
-#
-# **Predict.** Each fails on about 200 of the 10,000 images. On how many do the network and its sibling disagree: **A** fewer than 10, **B** 50 to 500, **C** more than 500?
+# **Predict.** The network and its sibling each fail on about 300 of the 10,000 images. On how many do they disagree: **A** fewer than 20, **B** 100 to 500, or **C** more than 700?
 
-# %% the_same_network
-for name, model in {"sibling": sibling, "copy": small}.items():
-    print(f"network and {name} disagree on {(right(net) != right(model)).sum()} images")
+# %% squares tags=["hide-input"]
+# Draws a square for each test image, in random order, coloured where the network and another one disagree.
+show.squares(answers, ["sibling", "fine copy"])
 
 # %% [markdown] tags=["answer"]
-# **B, because both networks fail on the hardest images, and each fails on some of its own.** More than 500 is impossible, since each disagreement is a failure of one of the two.
+# **B, because the hardest images are too hard for both, but each network also fails on some images of its own.** More than about 600 is impossible, since each disagreement is a failure of one of the two.
 
 # %% [markdown]
-# The copy disagrees on a handful. So one accuracy hides two cases: the copy is nearly the same network, and the sibling is another one. Which of them is as good? In about [[minutes]] minutes you will be able to
+# So the fine copy is nearly the same network, and the sibling is another one. Which of the three is as good as our network? In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
 # [[builds_on]]
-#
-# **Try it.** In the cell that makes the copy, change `torch.float8_e4m3fn` to `torch.bfloat16`, a float of two bytes. Run it and the last cell again. Then change it back, and run both again.
-#
-# <details><summary>What others found</summary>
-#
-# Nearly all disagreements are gone. With two bytes a number is rounded by less. [[formats]] shows what such a float can say.
-#
-# </details>
 
 # %% [markdown]
-# ## 2. A quarter of which bytes?
+# ## 2. Count all the bytes
 #
-# - A **parameter** is a tensor that training changes through its gradient: weights and biases.
-# - A **buffer** belongs to the network as well, but has no gradient.
+# Let's first check the quarter of the bytes. What has to be counted?
 #
-# *By hand.* The first layer of LeNet has 784 · 300 = 235,200 weights and 300 biases. A float32, **fp32** for short, takes 4 bytes, so the layer takes 942,000 bytes.
-#
-# A *batch norm* over 8 channels learns a factor and a shift for each. These are 16 parameters, 64 bytes. In training the layer subtracts the mean of the batch and divides by its spread. But a user may send a single image, which has no batch. So the layer keeps a running mean and a running variance of each channel for later: 16 more numbers. A counter of batches takes 8 bytes. That makes 72 bytes of buffers: more than half of this layer.
-
-# %% a_quarter_of_which_bytes
-from torch import nn
+# - A **parameter** is a tensor that training changes by its gradient: the weights and the biases. LeNet has 60,074 of these numbers. A float of 32 bits, **fp32** for short, takes 4 bytes, so that's 240,296 bytes.
+# - A **buffer** is a tensor that the network also needs, but that has no gradient. LeNet has none. But take a *batch norm* over 8 channels. While it trains, it subtracts from each channel its mean over the batch, and divides by its standard deviation. Later a user may send a single image instead of a batch. So the layer keeps a running mean and a running variance for each channel. These are 16 floats, 64 bytes, and a counter of batches takes 8. That's more than its parameters take, a factor and a shift for each channel: 64 bytes.
 
 
+# %% all_the_bytes
 def n_bytes(model):
     return sum(t.nbytes for t in [*model.parameters(), *model.buffers()])
 
 
-print(f"batch norm: {n_bytes(nn.BatchNorm2d(8))} bytes")
-copies = {"network": net, "copy, stored": stored, "copy, computing": small}
-for name, model in copies.items():
-    print(f"{name}: {n_bytes(model):,} bytes")
+print([n_bytes(model) for model in (torch.nn.BatchNorm2d(8), net, stored, fine)])
 
 # %% [markdown]
-# `nbytes` is the number of elements times the bytes of one. Quantized tensors of a library may name the float type that they stand for; then weigh the file. The stored copy is four times smaller. The copy that computes is as large as the network, because each rounded number has 4 bytes again. So say which bytes you mean: those of the file, or those of the running network.
+# These are the bytes of the batch norm, of the network, of the fine copy as it is stored, and of the fine copy when it computes.
 #
-# What you ship is a file. It holds the `state_dict`, a dictionary from the names of the parameters and buffers to their tensors.
-
-# %%
-from pathlib import Path
-
-torch.save(stored.state_dict(), "copy.pt")
-again = models.LeNet300100()
-again.load_state_dict(torch.load("copy.pt"))  # becomes fp32 on the way
-same = torch.equal(again(test_images), small(test_images))
-print(f"{Path('copy.pt').stat().st_size:,} bytes; the same outputs: {same}")
-
-# %% [markdown]
-# The file is a little larger than the tensors, since it is an archive, which also says what each of them is called, its type and its shape.
-
-# %% [markdown]
-# ### Parameters alone
+# **Try it.** How many bytes would a batch norm over 64 channels take? Work it out, then change `8` to `64`.
 #
-# SmallResNet, a trained network of the course, names pieces of clothing, and has batch norms. We save its *parameters* alone, and load them into a new network with `strict=False`, which accepts a file that lacks something.
+# <details><summary>What others found</summary>
 #
-# **Predict.** How many pieces does the loaded network name rightly: **A** as many as before, **B** a little fewer, **C** about as many as by guessing?
-
-# %%
-from course_utils.data import checkpoints
-
-resnet = checkpoints.load("small_resnet")
-torch.save(dict(resnet.named_parameters()), "resnet.pt")
-loaded = models.SmallResNet().eval()
-loaded.load_state_dict(torch.load("resnet.pt"), strict=False)
-clothes, kinds = data.load("fashion_mnist", "test", n=1000)
+# 64 · 16 + 8 = 1,032 bytes: eight times as many floats, but still one counter.
+#
+# </details>
+#
+# As it is stored, the copy is four times smaller than the network. But PyTorch has no convolution for these floats on a CPU, so `.float()` has brought the rounded numbers back to 4 bytes, and the copy that computes is as large as the network. So say which bytes you mean: those of the file, or those of the running network.
+#
+# ### Does the file give the network back?
+#
+# What you ship is a file, usually with the `state_dict`, a dictionary of all parameters and buffers by their names. To check the file, load it into a *new* network, and see whether this one gives the same outputs.
+#
+# Our example is SmallResNet, another network of the course, which classifies photos of clothing and has batch norms. We save it twice, once with its parameters alone. `strict=False` tells PyTorch to accept a file that lacks something.
+#
+# **Predict.** With the parameters alone, how many photos does the loaded network get right: **A** as many as before, **B** a little fewer, or **C** about as many as by guessing?
 
 # %% parameters_alone
-for name, model in {"before": resnet, "loaded": loaded}.items():
-    print(f"{name}: {(model(clothes).argmax(1) == kinds).float().mean():.0%} right")
+from pathlib import Path
+
+resnet = checkpoints.load("small_resnet")
+photos, kinds = data.load("fashion_mnist", "test", n=1000)
+path = Path("resnet.pt")
+for content in (resnet.state_dict(), dict(resnet.named_parameters())):
+    torch.save(content, path)
+    loaded = models.SmallResNet().eval()
+    loaded.load_state_dict(torch.load(path), strict=False)
+    same = torch.equal(loaded(photos), resnet(photos))
+    score = right(loaded, photos, kinds).float().mean()
+    print(f"{path.stat().st_size:,} bytes, same outputs: {same}, {score:.0%} right")
 
 # %% [markdown] tags=["answer"]
-# **About as many as by guessing (C), because the new batch norms still have the mean 0 and the variance 1 of an untrained network.** The file lacks the buffers.
+# **About as many as by guessing (C), because the file lacks the buffers.** The new batch norms still have the mean 0 and the variance 1 of an untrained network, so the layers behind them get values that they've never seen.
 
 # %% [markdown]
-# Without `strict=False`, PyTorch refuses, and lists the missing names. But a file can be complete and hold wrong numbers. So compare the *outputs* after loading. **A file that does not give the network back has no size worth quoting.**
+# There was no error and no warning. Without `strict=False`, PyTorch would have refused the second file and listed what is missing. But even a complete file can hold wrong numbers, so compare the outputs.
 
 # %% [markdown]
-# ## 3. How sure is 98 %?
+# ## 3. How sure is an accuracy?
 #
-# Somebody tests a network on 100 images, and 90 are right. With 100 other images it would be a few more or fewer, by luck. The **standard error** says how far such a share $p$ of $n$ images typically lies from that of very many:
+# The copies are small. Are they as good? With other test images, each accuracy would be a little higher or lower, by luck. How much?
 #
-# $$\sqrt{p\,(1-p)\,/\,n} = \sqrt{0.9 \cdot 0.1 / 100} = 0.03$$
+# Suppose that a network gets 90 of 100 images right. The **standard error** says how far a share $p$ of $n$ images typically lies from the share that very many images would give:
 #
-# So this accuracy is 90 %, give or take 3 points.
+# $$\sqrt{\frac{p\,(1-p)}{n}} = \sqrt{\frac{0.9 \cdot 0.1}{100}} = 0.03$$
 #
-# The formula treats each image as the toss of a coin that falls on *right* with the probability $p$. The factor $p\,(1-p)$ says how much one toss scatters: not at all if $p$ is 1, and most if it is ½. And why the root? Lucky and unlucky images partly cancel, the better the more there are. With four times as many images, the standard error is half as large.
+# That's 3 points. The formula treats each image as the toss of a coin that shows *right* with probability $p$. A toss varies by $p\,(1-p)$: not at all if $p$ is 1, and most if $p$ is ½. The root comes from lucky and unlucky images, which partly cancel: with four times as many images, the standard error is half as large.
 #
-# Is luck really so large? We shuffle the 10,000 images, and cut them into 20 parts of 500.
+# In about 95 of 100 tests, the result lies within *two* standard errors of the true share. So 90 of 100 images means 84 to 96 %.
+#
+# Is luck really so large? Let's shuffle our 10,000 images, and cut them into 20 tests of 500.
 
-# %% how_sure_is_98
-answers = right(net).float()
-p, n = answers.mean(), len(answers) // 20
-parts = answers[torch.randperm(len(answers))].view(20, n).mean(1)
-scatter, formula = 100 * parts.std(), 100 * (p * (1 - p) / n) ** 0.5
-print(f"20 parts: from {parts.min():.1%} to {parts.max():.1%}")
-print(f"they scatter by {scatter:.2f} points; the formula says {formula:.2f}")
-
-# %% [markdown]
-# It is the same network, and its best and its worst part lie some points apart. The scatter is the standard deviation of the 20 shares, and the formula foresees about as much.
-#
-# For all 10,000 images it gives $\sqrt{0.98 \cdot 0.02 / 10{,}000}$ = 0.0014, or 14 images. About 95 of 100 samples lie within two standard errors of the truth. So 98 % means 97.7 to 98.3 %, and the second digit after the point of a single accuracy means nothing.
-#
-# Now another network is tested on 10,000 *other* images. Both errors count, but seldom fully add up, so the difference scatters by $\sqrt{14^2 + 14^2}$ = 20 images. A lead counts beyond two standard errors: here beyond **40 images**. That is a coarse test.
+# %% twenty_tests
+tests = answers["network"].float()[torch.randperm(10_000)].view(20, 500).mean(1)  # 20 accuracies
+error = (0.971 * 0.029 / 500) ** 0.5
+within = ((tests - 0.971).abs() <= 2 * error).sum()
+print(f"{tests.min():.1%} to {tests.max():.1%}, standard error {error:.2%}, {within} tests within two of them")
 
 # %% [markdown]
-# ## 4. The same images
+# It's the same network each time, and yet its best test is a few points above its worst.
 #
-# In a **paired comparison** both networks see the *same* images. An image that is hard for both then lowers both accuracies, and drops out of the difference.
-#
-# *By hand.* Of ten images the network fails on 7, 8 and 9, and another one on 9 and 10. The other *won* 7 and 8, and *lost* 10. Its lead is 2 − 1 = 1.
+# For all 10,000 images, the formula gives √(0.971 · 0.029 / 10,000) = 0.0017. Two of these are 0.34 points, or 34 images: far too coarse for our tolerance of ten.
 
 # %% [markdown]
-# Only the three *disagreements* tell which network is better. If both are equally good, each is the toss of a fair coin.
+# ## 4. Only the disagreements count
 #
-# How large a lead do coins give? Take 18 disagreements. By the formula of section 3 the share of heads scatters by $\sqrt{0.5 \cdot 0.5 / 18}$ = 0.118, which is 2.1 of 18 coins. One more head is also one tail fewer, so the lead scatters by twice as much, 4.2. That is $\sqrt{18}$.
+# But we've left something out: all four networks saw the *same* images. An image that is too hard for two networks lowers both accuracies, and doesn't say which is better. So we compare image by image, which is called a **paired comparison**.
+#
+# Suppose that our network fails on images 7, 8 and 9, and another one fails on 9 and 10. Then the other one has *won* images 7 and 8, and *lost* image 10. Its **lead** is 2 − 1 = 1.
+#
+# Could a lead be luck? If both networks are equally good, each disagreement is like the toss of a fair coin: heads it's won, tails it's lost. So we toss 16 coins, note the lead, heads minus tails, and do this 10,000 times. Then we do the same with 100 coins.
+#
+# **Predict.** One network has won 13 images and lost 3. Another has won 55 and lost 45. Both lead by ten. Whose lead is probably *not* luck: **A** both, **B** the first one's, or **C** the second one's?
 
-# %% [markdown]
-# ### Ahead by ten
-#
-# With $d$ disagreements luck makes a lead of about $\sqrt d$. We ask for more than two of these, as before: **a lead counts if it is larger than $2 \sqrt d$.** For 18 that is 8.5. So 14 : 4, a lead of ten, counts.
-#
-# **Predict.** Two other networks disagree on 100 images, 55 : 45. Ten ahead again. Does this lead count?
+# %% toss
+tosses = torch.randint(2, (10_000, 100)) * 2 - 1  # 1: won, -1: lost
+leads = {d: tosses[:, :d].sum(1) for d in (16, 100)}
+
+# %% coins tags=["hide-input"]
+# Draws how often each lead came up, with 16 coins and with 100.
+show.coins(leads)
 
 # %% [markdown] tags=["answer"]
-# **No, because a hundred fair coins often lead by ten:** $\sqrt{100}$ = 10, and it takes more than 20.
+# **The first one's (B), because 16 coins seldom lead by ten, and 100 coins often do.**
 
 # %% [markdown]
-# *The fewer images two networks disagree on, the smaller is the lead that counts.*
+# With $d$ coins, a lead is typically about $\sqrt d$: 4 with 16 coins, and 10 with 100. It's a root again, because heads and tails partly cancel. As in section 3, we allow luck two of these:
 #
-# Now we can answer the question of this lesson, and "the lead does not count" is not the answer. A test with four images never finds a lead that counts, and proves nothing. Say instead **how much worse the network could be**.
+# $$\text{a lead counts if it is larger than } 2\sqrt d$$
 #
-# *By hand.* Won 50, lost 55: behind by 5, and luck makes $2 \sqrt{105}$ = 20. So this network may be worse by about 25 images, a quarter of a point. If they never disagree on many images, we say 3: a network that loses 3 on average loses none in only 5 of 100 tests. Say *before* the test how much worse you would accept. We accept ten images, a tenth of a point.
-
-
-# %%
-def duel(a, b):
-    """Images that b wins from a, and images that it loses."""
-    won = (right(b) & ~right(a)).sum().item()
-    lost = (right(a) & ~right(b)).sum().item()
-    luck = 2 * (won + lost) ** 0.5
-    worse = max(0, lost - won + luck) if won + lost else 3
-    print(f"won {won}, lost {lost}, lead {won - lost}; it counts beyond {luck:.1f}; may be worse by {worse:.0f}")
-    return won, lost
-
-
-by_sibling = duel(net, sibling)
-by_copy = duel(net, small)
+# In the picture, these leads are orange. Luck alone makes them in only a few of a hundred tests. With 16 disagreements it takes more than 8, and with 100 more than 20. So **the fewer images two networks disagree on, the smaller a lead you can trust.**
 
 # %% [markdown]
-# ### Ten thousand images
+# ## 5. How much worse could it be?
 #
-# Each square is one test image, in the order of the file.
+# If a lead doesn't count, are the two networks equally good? No: in a test of four images, no lead ever counts, and you've shown nothing. So let's turn the question round, and ask how much worse the other network *could* be.
+#
+# Suppose that it won 40 images and lost 60. Its lead is 40 − 60 = −20, and luck makes up to 2 · √100 = 20 either way. So on very many images of this kind, its lead is probably somewhere from −40 to 0 for each 10,000. We compare this **range** with our tolerance of ten images:
+#
+# - If the whole range is at −10 or above, the network is **as good**.
+# - If the whole range is below −10, it's **worse**.
+# - Otherwise, as with −40 to 0, we **can't tell** without more test images.
+#
+# One exception: **if there are fewer than five disagreements, we count five**, the smallest number with which a lead can count. Otherwise, a test without any disagreement would leave no room for luck.
+#
+# Now for our three.
 
-# %% squares tags=["hide-input"]
-# Draws a square for each test image, coloured where the two networks disagree.
-show.squares(right(net), {"sibling": right(sibling), "copy": right(small)})
+
+# %% won_and_lost
+def won_and_lost(base, other):  # where each is right
+    return (other & ~base).sum().item(), (base & ~other).sum().item()
+
+
+results = {name: won_and_lost(answers["network"], answers[name]) for name in list(networks)[1:]}
+
+# %% ranges tags=["hide-input"]
+# Draws the lead of each network with its range, and the tolerance.
+show.ranges(results, tolerance=10)
 
 # %% [markdown]
-# In our run the copy may be worse by less than the ten images that we accept: by this measure it is as good. The sibling may be worse by more. All this is luck of the images; another seed is luck again, as *Deeper* says.
-
-# %% [markdown]
-# ## 5. Better than what?
+# The dot is the lead, and the bar is the range. The **fine copy** is as good, because its bar lies to the right of the dashed line. The **coarse copy** is worse, although it has lost only about a quarter of a point: it disagrees on so few images that luck can hardly explain this. The **sibling** disagrees on many more, so its bar is far longer, and unless its lead is very large, we can't tell.
 #
-# A colleague stores the network in one byte *before* its last pass. Then she trains that pass, and stores it in one byte again. Her copy wins against the network before that pass: "One byte is *better* than four!"
-
-# %% [markdown]
-# Before its last pass the network is our `early`, after two passes.
-
-
-# %% better_than_what
-def in_one_byte(model):
-    return copy.deepcopy(model).to(torch.float8_e4m3fn).float()
-
-
-hers = in_one_byte(train(in_one_byte(early), 1, 0.0002, 100))
-
-# %% better_than_what_2
-her_claim = duel(early, hers)
-
-# %% [markdown]
-# ### What did the byte do?
-#
-# The lead counts, by far, so luck does not explain it.
-#
-# **Predict.** Now her copy meets the network *after* the same last pass. How large is its lead: **A** as large as before, **B** about half, **C** about 0?
-
-# %% what_did_the_byte_do
-the_pass = duel(early, net)  # the pass, without the byte
-the_byte = duel(net, hers)  # the byte; both had the pass
-
-# %% [markdown] tags=["answer"]
-# **About 0 (C), because now the two networks differ in nothing but the byte.** In her claim they differed in a pass of training as well.
-
-# %% [markdown]
-# The first line is the control: the pass without the byte. It brings about as much as she gained.
-#
-# What a gain is measured against is called the **baseline**. It is fair if it got all that the new network got, but for the one thing under test: the same images, the same training, the same care in choosing the learning rate. A poor baseline makes a method look good, and that holds for speed as well ([[choosing]]). Whenever you read *better*, *smaller* or *faster*, ask: *than what?*
+# If the bar of your fine copy even lies to the right of 0, as ours did, this copy is probably a little better than the network. That doesn't mean that rounding improves networks: a test like this speaks of *two networks*, on images of one kind. To judge a *method*, you need several networks (see *Deeper*).
 
 # %% [markdown]
 # ## Exercise · Is it as good?
 # ★★ · 10 minutes
 #
-# Write `compare(a, b, images, labels)`. `a` is the network that you have, `b` the new one, both in evaluation mode. Either may be stored in another type that it computes in, such as float16: give it the images in that type.
+# Write `judge(net, other, images, labels, tolerance)`. It returns two values: how many bytes fewer `other` has than `net`, and the verdict on `other` by the rules of section 5, which is `"as good"`, `"worse"` or `"can't tell"`. You may use `n_bytes` and `right`.
 #
-# Return five values: the bytes of `a`, the bytes of `b`, how many images `b` won, how many it lost, and whether the lead counts (True or False), whoever is ahead. Then try `compare(net, sibling, test_images, test_labels)`.
+# Then let SmallResNet meet a narrower one: `judge(resnet, checkpoints.load("small_resnet_half"), photos, kinds, tolerance=10)`.
 #
 # <details><summary>Hint</summary>
 #
-# A network's type is that of its parameters: `next(model.parameters()).dtype`, and `images.to(dtype)` converts. Bytes are those of section 2, won and lost those of section 4.
+# Luck makes `2 * max(won + lost, 5) ** 0.5`. The range reaches from lead − luck to lead + luck.
+#
+# </details>
+#
+# <details><summary>What others found with SmallResNet</summary>
+#
+# It saves three quarters of the bytes. With so few photos, we can't tell; on all 10,000 it's worse.
 #
 # </details>
 
 
 # %% tags=["exercise"]
-def compare(a, b, images, labels):
-    """Bytes of a, bytes of b, images that b won, images that b lost, and whether the lead counts."""
+def judge(net, other, images, labels, tolerance):
+    """The bytes that `other` saves, and "as good", "worse" or "can't tell"; the tolerance is a number of images."""
     raise NotImplementedError
 
 
 # %% tags=["check"]
-check.compare(compare)
+check.judge(judge)
 
 
 # %% tags=["solution", "hide-cell"]
-def compare_solution(a, b, images, labels):
+def judge_solution(net, other, images, labels, tolerance):
     def size(model):
         return sum(t.nbytes for t in [*model.parameters(), *model.buffers()])
 
-    def answers_rightly(model):
-        x = images.to(next(model.parameters()).dtype)
-        with torch.no_grad():
-            return model(x).argmax(1) == labels
-
-    right_a, right_b = answers_rightly(a), answers_rightly(b)
-    won = (right_b & ~right_a).sum().item()
-    lost = (right_a & ~right_b).sum().item()
-    counts = abs(won - lost) > 2 * (won + lost) ** 0.5
-    return size(a), size(b), won, lost, counts
+    with torch.no_grad():
+        base, new = (model(images).argmax(1) == labels for model in (net, other))
+    won, lost = (new & ~base).sum().item(), (base & ~new).sum().item()
+    lead, luck = won - lost, 2 * max(won + lost, 5) ** 0.5
+    if lead - luck >= -tolerance:
+        verdict = "as good"
+    elif lead + luck < -tolerance:
+        verdict = "worse"
+    else:
+        verdict = "can't tell"
+    return size(net) - size(other), verdict
 
 
 # %% [markdown]
 # ## Remember
 #
-# - Count the bytes of parameters and buffers, and quote the size of a file only after it has given the network back.
-# - An accuracy scatters by √(p(1 − p) / n). On the same images only the disagreements count, and a lead must be larger than twice their root; if it is not, say how much worse the network could be.
-# - A baseline gets all that the new network got, but for the one thing under test.
+# - Count the bytes of parameters and buffers, and load a file before you quote its size.
+# - The standard error of an accuracy is √(p(1 − p)/n), but on the same images only the disagreements count, and luck makes a lead of up to twice their root.
+# - Choose the tolerance before you test: a network is as good if the whole range of its lead stays within the tolerance.
 
 # %% [markdown]
 # ## Scorecard
-#
-# What your run measured, beside what was published.
 
 # %% tags=["scorecard"]
 claims.show("baseline")
@@ -355,32 +299,25 @@ claims.show("baseline")
 #
 # ### Two networks, or two methods?
 #
-# Won and lost on images speak of *two networks*: on other images of this kind, the one whose lead counts would probably win again. They do not say that the *method* behind it is the better one. Train both once more, and the order may change. To compare methods, train each with several seeds, and let both have the same seeds and the same number of steps, each at its best learning rate.
+# Does rounding to `float8_e4m3fn` hurt? That's a question about a *method*, and a network trained from another seed may answer it differently. So train several networks, round each, and note how often the copy is ahead. Now a network takes the place of an image.
 #
-# Then a seed takes the place of an image: is the new method ahead with this seed, or behind? The **sign test** asks how often coins fall at least as one-sidedly, to one side or the other. Five coins fall in 2⁵ = 32 ways. All heads or all tails are 2 of them, so luck alone gives 5 : 0 or 0 : 5 in 6 of 100 cases. Six of six are 2 of 64, 3 of 100. By their signs alone three seeds that agree are a hint, and six are evidence. The rule $2 \sqrt d$ is an approximation of this test. `scipy.stats.binomtest(won, won + lost)` counts exactly; for two networks it is also called the exact McNemar test.
+# With so few tosses you can count exactly. Five coins fall in 2⁵ = 32 ways, and in two of them all fall alike. So luck alone gives 5 : 0 or 0 : 5 in 6 of 100 cases, and 6 : 0 or 0 : 6 in 3. This is the **sign test**, and `scipy.stats.binomtest(won, won + lost).pvalue` works it out for any numbers. For two networks on the same images it is also called the exact McNemar test ([Dietterich, 1998](https://doi.org/10.1162/089976698300017197)). Our $2\sqrt d$ approximates it: from five disagreements on, luck passes it in at most 7 of 100 tests.
 #
-# And choose rates on images that were kept apart from the training images. Whoever takes the best of many tries by the *test* images also takes the luckiest.
+# ### Better than what?
 #
-# ### Why is the file of a part as large as the whole?
+# A colleague rounds a network to one byte, and trains it for another epoch. Suppose that her copy now beats the network that she started from: "One byte is better than four!" But two things have changed, the bytes and an epoch of training. To see what the bytes did, give the network in four bytes the same epoch, and compare with *that*.
 #
-# We save one row of the first layer, 784 of its 235,200 numbers.
-
-# %%
-weight = net.fc1.weight.detach()
-for name, row in {"slice": weight[:1], "its clone": weight[:1].clone()}.items():
-    torch.save(row, "row.pt")
-    print(f"{name}: {Path('row.pt').stat().st_size:,} bytes")
-
-# %% [markdown]
-# A slice has no memory of its own. It is a *view* into the memory of the whole layer, the *storage*, and `torch.save` writes whole storages. `clone()` makes a tensor with a storage of its own. If you have cut a network, and its file is as large as before, look for a slice.
+# What a gain is measured against is called the **baseline**. It's fair if it got everything that the new network got, except the one thing under test: the same images, the same training, and the same care in choosing the learning rate.
 #
 # ### Why not save the network itself?
 #
-# `torch.save(net)` writes a Python object. Such a file can be read only where the class of the network is found at the same place. Loading it may run code that somebody has hidden in it. So `torch.load` reads tensors and plain values alone, unless you say `weights_only=False`. Do that for a file that you trust, and ship a `state_dict`.
+# `torch.save(net, path)` writes a Python object. Reading it needs the class of the network at the same place, and may run code that somebody has hidden in it. That's why `torch.load` reads only tensors and plain values, unless you say `weights_only=False`. Do that for files that you trust, and ship a `state_dict`.
 
 # %% [markdown]
-# **Sources.** S. Han, H. Mao and W. J. Dally, *Deep compression*, 2015, [arXiv:1510.00149](https://arxiv.org/abs/1510.00149): table 1 has this network, its error and its bytes. T. G. Dietterich, *Approximate statistical tests for comparing supervised classification learning algorithms*, 1998, [doi:10.1162/089976698300017197](https://doi.org/10.1162/089976698300017197).
+# **Sources.** P. Micikevicius et al., *FP8 formats for deep learning*, 2022, [arXiv:2209.05433](https://arxiv.org/abs/2209.05433): the two floats of one byte.
 #
-# **Going further.** P. Micikevicius et al., *FP8 formats for deep learning*, 2022, [arXiv:2209.05433](https://arxiv.org/abs/2209.05433). Project: take two networks from a model hub, and say on how many images they disagree.
+# **Going further.** In medicine, a test with a tolerance, there called a *margin*, is a *non-inferiority test*. Project: take two networks from a model hub, and say on how many images they disagree.
 #
 # **Credits.** MNIST: Y. LeCun, C. Cortes and C. Burges. Text CC BY 4.0, code MIT.
+#
+# **What's next.** A copy that is a quarter as large and as good: does it also need a quarter of the energy? In [[energy]], arithmetic at half the price saves less than one per cent.
