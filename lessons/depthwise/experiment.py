@@ -4,18 +4,19 @@ import io
 
 import torch
 
-from course_utils import data, training
+from course_utils import data
 from course_utils.data import checkpoints
 from course_utils.legacy_int8 import tq
 
 images, _ = data.load("fashion_mnist", n=512)  # training images, to calibrate with
-test = [part[:2000] for part in data.load("fashion_mnist", "test")]
+test_images, labels = (part[:2000] for part in data.load("fashion_mnist", "test"))
 net = checkpoints.load("depthwise_cnn")
 
 
 def accuracy(model):
     """Per cent of the test images that the model gets right."""
-    return 100 * training.evaluate(model, *test)
+    answers = torch.cat([model(batch).argmax(1) for batch in test_images.split(100)])
+    return 100 * (answers == labels).float().mean().item()
 
 
 def kilobytes(model):
