@@ -20,7 +20,7 @@
 # %% [markdown]
 # # [[title]]
 #
-# *The weights take less than a megabyte. Why does training take thirty times as much?*
+# *The weights take less than a megabyte. Why does training take more than thirty times as much?*
 
 # %% tags=["setup", "hide-input"]
 # Sets a seed and one thread, and imports the drawings of this lesson, its check and the scorecard.
@@ -36,9 +36,9 @@ torch.set_num_threads(1)
 # %% [markdown]
 # ## 1. One training step
 #
-# You start a training, and PyTorch answers *out of memory*. But the weights are far smaller than the memory. What takes up the rest?
+# You start a training, and PyTorch answers *out of memory*. But the weights are far smaller than the memory of your machine. What takes up the rest?
 #
-# Let's count everything in a small network, `deep`. It classifies images of 28 rows of 28 pixels. The first layer turns each row into 64 numbers. Six equal **blocks** follow: a linear layer from 64 to 256 numbers, one back to 64, and after each of the two a GELU, a smooth relative of ReLU. The last layer chooses among ten classes.
+# Let's count everything in a small network, `deep`. It classifies images of 28 rows of 28 pixels. The first layer turns each row into 64 numbers (`nn.Flatten(1, 2)` takes the colour channel away, so that rows remain). Six equal **blocks** follow: a linear layer from 64 to 256 numbers, one back to 64, and after each of the two a GELU, a smooth relative of ReLU. The last layer chooses among ten classes.
 
 # %%
 import torch
@@ -58,7 +58,7 @@ deep = nn.Sequential(nn.Flatten(1, 2), nn.Linear(28, 64), *blocks, nn.Flatten(),
 # %% [markdown]
 # Each weight needs a gradient, and the optimizer AdamW keeps two more numbers for it. So we expect about four times the weights.
 #
-# `peak_mb` makes two training steps with 64 images, and measures the **peak** of the second one: the most memory in use at any moment. (AdamW's numbers only come at the end of the first one.)
+# `peak_mb` runs two training steps with 64 images, and measures the **peak** of the second one: the most memory in use at any moment. (AdamW's numbers only come at the end of the first one.)
 
 # %% one_step
 weights = sum(p.nbytes for p in deep.parameters()) / 1e6
@@ -66,7 +66,7 @@ peak = peak_mb(deep)
 print(f"weights {weights:.2f} MB, peak {peak:.1f} MB: {peak / weights:.0f} times as much")
 
 # %% [markdown]
-# So most of this memory holds something else. (On a GPU, `torch.cuda.max_memory_allocated()` gives the peak.) In about [[minutes]] minutes you will be able to
+# So most of this memory holds something else. (On a GPU, `torch.cuda.max_memory_allocated()` gives the peak since the last `reset_peak_memory_stats()`.) In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
@@ -88,7 +88,7 @@ print(f"weights {weights:.2f} MB, peak {peak:.1f} MB: {peak / weights:.0f} times
 #
 # AdamW keeps a running average of each weight's gradients and one of their squares, from one training step to the next. That's its **optimizer state**.
 #
-# With 218,000 weights and biases, that's 3.5 MB, about a tenth of the peak. (A language model with 7 billion weights already takes 112 GB.)
+# With 218,000 weights and biases, that's 3.5 MB, about a tenth of the peak. (To train a language model with 7 billion weights in this way, you need 112 GB before the first activation.)
 #
 # ### What belongs to the batch
 #
@@ -119,31 +119,33 @@ def note(tensor):
 
 one = block()
 x = torch.randn(64, 28, 64, requires_grad=True)  # the input of a block
-with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):  # the second one would bring it back
+with torch.autograd.graph.saved_tensors_hooks(
+    note, lambda tensor: tensor
+):  # the second function would bring a saved tensor back
     y = one(x)
 for p in one.parameters():
     saved.pop(p.data_ptr(), None)  # weights are saved as well, but take no extra memory
 print("units:", [n / x.nbytes for n in saved.values()])
 
 # %% [markdown]
-# These are the numbers of our table. Six blocks save 60 units, and with the input of the last layer that's 61, or 28 MB.
+# These are the numbers of our table. Six blocks save 60 units, and with the input of the last layer that's 61, or 28 MB. (The input of the first layer, the images, is smaller than half a unit, and we leave it out.)
 #
 # **Try it.** Below `one = block()`, add the line `one[1], one[3] = nn.ReLU(), nn.ReLU()`, and run the cell again.
 #
-# <details><summary>What others found</summary>
+# <details><summary>What you should see</summary>
 #
-# Only 6 units. The *result* of ReLU tells its slope, 0 or 1, and the next layer saves this tensor anyway, as its input.
+# Only 6 units, and one of them is also the input of the next block. The *result* of ReLU tells its slope, 0 or 1, and the next layer saves this tensor anyway, as its input.
 #
 # </details>
 #
-# **Predict.** With 64 images, we have 28 MB of activations, and 3.5 MB that belong to the weights. With how many images are the two equally large: **A** 2, **B** 8, **C** 32?
+# **Predict.** With 64 images, we have 28 MB of activations, and 3.5 MB that belong to the weights. At what batch size do the two take up the same space: **A** 2, **B** 8, **C** 32?
 
 # %% stacks tags=["hide-input"]
 # Counts what a training step keeps, for three settings, and draws it.
 show.stacks(deep)
 
 # %% [markdown] tags=["answer"]
-# **With 8 images (B), because only the activations shrink with the batch.** One image has 28 / 64 = 0.44 MB of them, and 3.5 / 0.44 is 8.
+# **At 8 images (B), because only the activations shrink with the batch.** One image has 28 / 64 = 0.44 MB of them, and 3.5 / 0.44 is 8.
 
 # %% [markdown]
 # Each image has its own inputs at every layer, but the gradients of all images are added up into *one* number for each weight. The last bar shows SGD, which (without momentum) keeps no state.
@@ -164,7 +166,7 @@ show.stacks(deep)
 #
 # In the forward pass, each layer adds its activations. The backward pass begins with layer 3. Once this layer has made its gradients, it can release its activations: 30 − 10 + 1 = 21.
 #
-# So the first network is fullest at the **turn** from the forward to the backward pass, before any gradient is there. The second one is fullest at the end, when all gradients are there and the optimizer starts its work.
+# So the first network is fullest at the **turn** from the forward to the backward pass, when there are hardly any gradients yet. The second one is fullest at the end, when all gradients are there and the optimizer starts its work.
 #
 # Now for two real networks: `deep`, with 0.9 MB of weights and 28 MB of activations, and `wide`, a few large linear layers with 16 MB of weights and only 1 MB of activations.
 #
@@ -178,7 +180,7 @@ show.over_time({"deep": deep, "wide": wide})
 # **Near the turn in `deep`, and while AdamW works in `wide` (B), because activations are complete at the turn, and gradients at the end of the backward pass.**
 
 # %% [markdown]
-# At the turn, `deep` has no gradients yet. Of the 31.5 MB in our bar, 0.9 are missing, so 30.6 are there. The peak comes a little later and is slightly higher, because the backward pass also needs memory to work in. So does AdamW, which makes the spikes in `wide`.
+# At the turn, `deep` has no gradients yet, because each step begins with `zero_grad()`, which releases those of the step before. Of the 31.5 MB in our bar, 0.9 are missing, so 30.6 are there. The peak comes a little later and is slightly higher, because the backward pass also needs memory to work in. So does AdamW, which makes the spikes in `wide`.
 #
 # **So find out what's in memory at the fullest moment, and make *that* smaller.** A smaller batch helps `deep`, but not `wide`, where the activations are gone by then.
 
@@ -187,7 +189,7 @@ show.over_time({"deep": deep, "wide": wide})
 #
 # How can we lower the peak of `deep`? All activations in a block were computed from the block's input. So we keep only this input, and when the backward pass comes to the block, we run its forward pass once more. This is **activation checkpointing**, and the input that we keep is a *checkpoint*.
 #
-# It takes one call, `checkpoint(block, x, use_reentrant=False)` in place of `block(x)`. (PyTorch has two implementations, and recommends this one.) A module around each block makes this call:
+# It takes one call, `checkpoint(block, x, use_reentrant=False)` in place of `block(x)`. A module around each block makes this call:
 
 # %% checkpointed
 from torch.utils.checkpoint import checkpoint
@@ -219,21 +221,21 @@ same = torch.equal(experiment.gradient(deep), experiment.gradient(light))
 print(f"operations with checkpoints: {more:.2f} times as many; the same gradients: {same}")
 
 # %% [markdown] tags=["answer"]
-# **15 units (C), because all six inputs stay, and one block at a time has its other nine.**
+# **15 units (C), because all six inputs stay, and one block at a time has its other nine.** The exercise asks which of the six checkpoints you could do without.
 
 # %% [markdown]
-# In the right picture, each block's activations come and go twice, once in each pass. Of the peak, 15 · 0.46 = 6.9 MB are our units; the rest are weights, averages, and memory to work in.
+# In the right picture, each block makes two bumps. In the forward pass its results come and go, because nothing but its input is saved. In the backward pass its nine units are computed again, used and released. Of the peak, 15 · 0.46 = 6.9 MB are our units; the rest are weights, averages, and memory to work in.
 #
 # What does it cost? A linear layer makes one matrix product in the forward pass, and two in the backward pass: one for the gradient of its weights, and one for that of its input. That's 3, and with a second forward pass 4. So checkpoints cost up to **a third more operations**.
 #
-# The gradients stay the same, because the same numbers are computed again. (But a batch norm updates its running averages twice.)
+# The gradients stay the same, because the same numbers are computed again; for dropout, `checkpoint` restores the random numbers. (But a batch norm updates its running averages twice.)
 
 # %% [markdown]
 # ## 5. A batch in parts
 #
 # A smaller batch would lower the peak as well, but its gradients are noisier. **Gradient accumulation** feeds the large batch in parts, and adds up their gradients before the optimizer makes its step. Each part releases its activations before the next begins.
 #
-# There's one trap. Say that two images have the gradients 2 and 6. The loss is a *mean*, so the batch of both has the gradient (2 + 6) / 2 = 4. Now feed them one by one. `backward()` *adds* to the gradient that's already there, so you get 2 + 6 = 8, twice too much. So we divide each loss by the number of parts: 2 / 2 + 6 / 2 = 4. (The parts must be equally large.)
+# There's one trap. Suppose two images have the gradients 2 and 6. The loss is a *mean*, so the batch of both has the gradient (2 + 6) / 2 = 4. Now feed them one by one. `backward()` *adds* to the gradient that's already there, so you get 8, twice what it should be. So we divide each loss by the number of parts: 2 / 2 + 6 / 2 = 4. (The parts must be equally large.)
 
 
 # %% a_batch_in_parts
@@ -256,9 +258,9 @@ for name, network in {"deep": deep, "wide": wide}.items():
     print(f"{name}: peak {peak_mb(network):.1f} MB, in 8 parts {peak_mb(network, parts=8):.1f} MB")
 
 # %% [markdown]
-# The gradient is the same up to rounding, and the peak of `deep` falls to less than a quarter. The peak of `wide` stays.
+# The gradient is the same up to rounding, and the peak of `deep` falls to less than a quarter. What's left are mostly the weights, AdamW's averages and the gradients, which stay while the parts go by. The peak of `wide` doesn't change.
 #
-# But batch norm subtracts the mean of the images that come together. The mean of a part isn't that of the batch, so with batch norm the gradient is another one.
+# But batch norm subtracts the mean of the images that come together. The mean of a part isn't that of the batch, so with batch norm you get a different gradient.
 #
 # Parts need no extra operations, but small batches can be slow ([[roofline]]). If a single image is already too much, take checkpoints. And if the weights make the peak, as in `wide`, you need an optimizer with less state, or fewer weights to train ([[adapters]]).
 
@@ -268,7 +270,7 @@ for name, network in {"deep": deep, "wide": wide}.items():
 #
 # Write `fit_in(model, needs, most)`. Those parts of `model` that are an `nn.Sequential` are its blocks, all alike. Return a new `nn.Sequential` of the same parts, in which as few blocks as possible are `Checkpointed`, so that its peak, `needs(…)`, is at most `most` MB.
 #
-# First on paper: of two blocks of 10 units, one gets a checkpoint. Which one?
+# First on paper: a network has two blocks of 10 units, and only one of them gets a checkpoint. Should it be the first or the second?
 #
 # Then try `peak_mb(fit_in(deep, peak_mb, 20))`.
 #
@@ -290,6 +292,8 @@ check.fit_in(fit_in)
 
 
 # %% tags=["solution", "hide-cell"]
+# The first one: when the backward pass reaches it, the second block's units are gone, so 1 + 10 is the most. The
+# second one would be computed again while the first still has its 10. So checkpoints go to the first blocks.
 def fit_in_solution(model, needs, most):
     light = nn.Sequential(*model)
     for n, part in enumerate(model):
@@ -302,7 +306,7 @@ def fit_in_solution(model, needs, most):
 # ## Remember
 #
 # - With AdamW in fp32, each weight takes 16 bytes, gradient and two averages included. Activations come on top, and grow with the batch.
-# - If activations are the larger part, memory is fullest near the turn; if weights are, while the optimizer works. Make smaller what's there at that moment.
+# - Activations are complete at the turn, gradients only at the end, when the optimizer works. Find out which of the two moments is fuller, and make smaller what's there at that moment.
 # - Checkpoints compute activations again, for up to a third more operations. A batch in equal parts gives the same gradient, unless a layer mixes its images, as batch norm does.
 
 # %% [markdown]
@@ -316,7 +320,7 @@ claims.show("training_memory")
 #
 # ### What 16 bits save
 #
-# Under `autocast` ([[amp]]) matrix products are computed in 16 bits. What they save makes half as many bytes of activations.
+# Under `autocast` ([[amp]]) matrix products are computed in 16 bits. The inputs that such products save take half as many bytes.
 #
 # The 16 bytes for each weight stay, because weights, gradients and averages are still fp32. And if you store the whole network in 16 bits? Then small updates would be rounded away ([[formats]]), so the optimizer works on a copy in fp32, the **master weights**. That makes 2 bytes for the weight, 2 for its gradient, 4 for the master weight and 8 for the averages: 16 again. A GPT-2 with 1.5 billion weights needs at least 24 GB ([Rajbhandari et al., 2019](https://arxiv.org/abs/1910.02054)).
 #
@@ -340,8 +344,8 @@ claims.show("training_memory")
 # %% [markdown]
 # **Sources.** [`torch.utils.checkpoint`](https://docs.pytorch.org/docs/stable/checkpoint.html); T. Chen et al., *Training deep nets with sublinear memory cost*, 2016, [arXiv:1604.06174](https://arxiv.org/abs/1604.06174): with checkpoints, a network of 1,000 layers needed 7 GB in place of 48, for 30 % more time.
 #
-# **Going further.** PyTorch's [*Understanding CUDA memory usage*](https://docs.pytorch.org/docs/stable/torch_cuda_memory.html) draws every tensor over time. Projects: find the batch at which the activations of a network of yours overtake its states; give a checkpoint to every second block, and explain the peak.
+# **Going further.** PyTorch's [*Understanding CUDA memory usage*](https://docs.pytorch.org/docs/stable/torch_cuda_memory.html) draws every tensor over time.
 #
 # **Credits.** Text CC BY 4.0, code MIT.
 #
-# **What's still open.** Training takes 16 bytes for each weight, and a trained network only 4. Could it do with one, or with a quarter of one ([[integers]])?
+# **What's still open.** Training takes 16 bytes for each weight, and a trained network only 4. Could it make do with one, or with a quarter of one ([[integers]])?
