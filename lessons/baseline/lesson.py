@@ -35,11 +35,11 @@ torch.manual_seed(0)
 torch.set_num_threads(1)
 
 # %% [markdown]
-# ## 1. Four networks, one accuracy
+# ## 1. Four networks, and hardly a difference
 #
-# LeNet recognises handwritten digits. Suppose that a device has too little memory for it. So we make copies whose numbers take one byte each instead of four. PyTorch has two suitable floats: `float8_e4m3fn` rounds more finely, and `float8_e5m2` more coarsely. A colleague offers a third network, a *sibling*, which was trained in the same way from other first weights.
+# LeNet recognises handwritten digits. Suppose that its file is too large for a device. So we make copies whose numbers take one byte each instead of four. PyTorch has two suitable floats: `float8_e4m3fn` rounds more finely, and `float8_e5m2` more coarsely. A colleague offers a third network, a *sibling*, which was trained in the same way from other first weights.
 #
-# How much worse may a network be before we reject it? We decide **before we see any result**, because afterwards we'd be tempted to choose a limit that our favourite just meets. We'll accept ten of the 10,000 test images. We call this limit our **tolerance**.
+# How much worse may a network be before we reject it? We decide **before we see any result**, because afterwards we'd be tempted to choose a limit that our favourite just meets. We'll accept ten of the 10,000 test images, one in a thousand. We call this limit our **tolerance**.
 
 # %%
 import copy
@@ -70,7 +70,7 @@ for name, good in answers.items():
     print(f"{name:11} {good.float().mean():.1%} right")
 
 # %% [markdown]
-# By their accuracy, all four are alike. But do they also fail on the same images? In this lesson, two networks **disagree** on an image if exactly one of them is right.
+# The four accuracies look much alike. But do the networks also fail on the same images? In this lesson, two networks **disagree** on an image if exactly one of them is right.
 #
 # **Predict.** The network and its sibling each fail on about 300 of the 10,000 images. On how many do they disagree: **A** fewer than 20, **B** 100 to 500, or **C** more than 700?
 
@@ -91,10 +91,10 @@ show.squares(answers, ["sibling", "fine copy"])
 # %% [markdown]
 # ## 2. Count all the bytes
 #
-# Let's first check the quarter of the bytes. What has to be counted?
+# First, does the copy really need only a quarter of the bytes? What has to be counted?
 #
 # - A **parameter** is a tensor that training changes by its gradient: the weights and the biases. LeNet has 60,074 of these numbers. A float of 32 bits, **fp32** for short, takes 4 bytes, so that's 240,296 bytes.
-# - A **buffer** is a tensor that the network also needs, but that has no gradient. LeNet has none. But take a *batch norm* over 8 channels. While it trains, it subtracts from each channel its mean over the batch, and divides by its standard deviation. Later a user may send a single image instead of a batch. So the layer keeps a running mean and a running variance for each channel. These are 16 floats, 64 bytes, and a counter of batches takes 8. That's more than its parameters take, a factor and a shift for each channel: 64 bytes.
+# - A **buffer** is a tensor that the network also needs, but that has no gradient. LeNet has none. But take a *batch norm* over 8 channels. While it trains, it subtracts from each channel its mean over the batch, and divides by its standard deviation. Later a user may send a single image instead of a batch. So the layer keeps a running mean and a running variance for each channel. These are 16 floats, 64 bytes, and a counter of batches takes 8: 72 bytes of buffers. Its parameters, a factor and a shift for each channel, are another 16 floats, 64 bytes.
 
 
 # %% all_the_bytes
@@ -109,7 +109,7 @@ print([n_bytes(model) for model in (torch.nn.BatchNorm2d(8), net, stored, fine)]
 #
 # **Try it.** How many bytes would a batch norm over 64 channels take? Work it out, then change `8` to `64`.
 #
-# <details><summary>What others found</summary>
+# <details><summary>What you should see</summary>
 #
 # 64 · 16 + 8 = 1,032 bytes: eight times as many floats, but still one counter.
 #
@@ -143,20 +143,20 @@ for content in (resnet.state_dict(), dict(resnet.named_parameters())):
 # **About as many as by guessing (C), because the file lacks the buffers.** The new batch norms still have the mean 0 and the variance 1 of an untrained network, so the layers behind them get values that they've never seen.
 
 # %% [markdown]
-# There was no error and no warning. Without `strict=False`, PyTorch would have refused the second file and listed what is missing. But even a complete file can hold wrong numbers, so compare the outputs.
+# There was no error. `load_state_dict` returns a list of what is missing, but our code threw it away. Without `strict=False`, PyTorch would have refused the second file. But even a complete file can hold wrong numbers, so compare the outputs. (A file is always a little larger than what `n_bytes` counts, because it also holds names and shapes.)
 
 # %% [markdown]
 # ## 3. How sure is an accuracy?
 #
 # The copies are small. Are they as good? With other test images, each accuracy would be a little higher or lower, by luck. How much?
 #
-# Suppose that a network gets 90 of 100 images right. The **standard error** says how far a share $p$ of $n$ images typically lies from the share that very many images would give:
+# Suppose that a network gets 90 of 100 images right. With very many images, we'd find out its true share. The **standard error** says how far the share $p$ that we see on $n$ images typically lies from it:
 #
 # $$\sqrt{\frac{p\,(1-p)}{n}} = \sqrt{\frac{0.9 \cdot 0.1}{100}} = 0.03$$
 #
-# That's 3 points. The formula treats each image as the toss of a coin that shows *right* with probability $p$. A toss varies by $p\,(1-p)$: not at all if $p$ is 1, and most if $p$ is ½. The root comes from lucky and unlucky images, which partly cancel: with four times as many images, the standard error is half as large.
+# That's 3 points. The formula treats each image as the toss of a coin that shows *right* with probability $p$. The variance of a single toss is $p\,(1-p)$, which is largest if $p$ is ½. (It's 0 if $p$ is 1, but don't trust the formula there: 100 right of 100 isn't certainty.) The root comes from lucky and unlucky images, which partly cancel: with four times as many images, the standard error is half as large.
 #
-# In about 95 of 100 tests, the result lies within *two* standard errors of the true share. So 90 of 100 images means 84 to 96 %.
+# In about 95 of 100 tests, the result lies within *two* standard errors of the true share. Seen from the result, the true share is then within two standard errors of it. So 90 of 100 images means 84 to 96 %.
 #
 # Is luck really so large? Let's shuffle our 10,000 images, and cut them into 20 tests of 500.
 
@@ -191,7 +191,7 @@ leads = {d: tosses[:, :d].sum(1) for d in (16, 100)}
 show.coins(leads)
 
 # %% [markdown] tags=["answer"]
-# **The first one's (B), because 16 coins seldom lead by ten, and 100 coins often do.**
+# **The first one's (B), because a lead of ten is rare with 16 tosses, and common with 100.**
 
 # %% [markdown]
 # With $d$ coins, a lead is typically about $\sqrt d$: 4 with 16 coins, and 10 with 100. It's a root again, because heads and tails partly cancel. As in section 3, we allow luck two of these:
@@ -205,9 +205,9 @@ show.coins(leads)
 #
 # If a lead doesn't count, are the two networks equally good? No: in a test of four images, no lead ever counts, and you've shown nothing. So let's turn the question round, and ask how much worse the other network *could* be.
 #
-# Suppose that it won 40 images and lost 60. Its lead is 40 − 60 = −20, and luck makes up to 2 · √100 = 20 either way. So on very many images of this kind, its lead is probably somewhere from −40 to 0 for each 10,000. We compare this **range** with our tolerance of ten images:
+# Suppose that of 10,000 images it won 40 and lost 60. Its lead is 40 − 60 = −20, and luck alone could shift it by about 2 · √100 = 20 in either direction. So on very many images of this kind, its lead is probably somewhere from −40 to 0 for each 10,000. We compare this **range** with our tolerance of ten images:
 #
-# - If the whole range is at −10 or above, the network is **as good**.
+# - If the whole range is at −10 or above, the network is **as good**, within our tolerance.
 # - If the whole range is below −10, it's **worse**.
 # - Otherwise, as with −40 to 0, we **can't tell** without more test images.
 #
@@ -230,7 +230,7 @@ show.ranges(results, tolerance=10)
 # %% [markdown]
 # The dot is the lead, and the bar is the range. The **fine copy** is as good, because its bar lies to the right of the dashed line. The **coarse copy** is worse, although it has lost only about a quarter of a point: it disagrees on so few images that luck can hardly explain this. The **sibling** disagrees on many more, so its bar is far longer, and unless its lead is very large, we can't tell.
 #
-# If the bar of your fine copy even lies to the right of 0, as ours did, this copy is probably a little better than the network. That doesn't mean that rounding improves networks: a test like this speaks of *two networks*, on images of one kind. To judge a *method*, you need several networks (see *Deeper*).
+# If the bar of your fine copy even lies to the right of 0, as ours did, this copy may be a little better than the network. That doesn't mean that rounding improves networks: a test like this speaks of *two networks*, on images of one kind. To judge a *method*, you need several networks (see *Deeper*).
 
 # %% [markdown]
 # ## Exercise · Is it as good?
@@ -238,17 +238,17 @@ show.ranges(results, tolerance=10)
 #
 # Write `judge(net, other, images, labels, tolerance)`. It returns two values: how many bytes fewer `other` has than `net`, and the verdict on `other` by the rules of section 5, which is `"as good"`, `"worse"` or `"can't tell"`. You may use `n_bytes` and `right`.
 #
-# Then let SmallResNet meet a narrower one: `judge(resnet, checkpoints.load("small_resnet_half"), photos, kinds, tolerance=10)`.
+# Then let SmallResNet meet a narrower one: `judge(resnet, checkpoints.load("small_resnet_half"), photos, kinds, tolerance=1)`. Our `photos` are 1,000, so one of them is as large a share as ten of 10,000.
 #
 # <details><summary>Hint</summary>
 #
-# Luck makes `2 * max(won + lost, 5) ** 0.5`. The range reaches from lead − luck to lead + luck.
+# Luck can shift the lead by `2 * max(won + lost, 5) ** 0.5`. The range reaches from lead − luck to lead + luck.
 #
 # </details>
 #
-# <details><summary>What others found with SmallResNet</summary>
+# <details><summary>What you should find with SmallResNet</summary>
 #
-# It saves three quarters of the bytes. With so few photos, we can't tell; on all 10,000 it's worse.
+# It saves three quarters of the bytes. With 1,000 photos, we can't tell. With all 10,000 and a tolerance of ten, it's worse.
 #
 # </details>
 
@@ -285,7 +285,7 @@ def judge_solution(net, other, images, labels, tolerance):
 # ## Remember
 #
 # - Count the bytes of parameters and buffers, and load a file before you quote its size.
-# - The standard error of an accuracy is √(p(1 − p)/n), but on the same images only the disagreements count, and luck makes a lead of up to twice their root.
+# - The standard error of an accuracy is √(p(1 − p)/n), but on the same images only the disagreements count, and luck alone rarely makes a lead of more than twice the square root of their number.
 # - Choose the tolerance before you test: a network is as good if the whole range of its lead stays within the tolerance.
 
 # %% [markdown]
@@ -301,7 +301,7 @@ claims.show("baseline")
 #
 # Does rounding to `float8_e4m3fn` hurt? That's a question about a *method*, and a network trained from another seed may answer it differently. So train several networks, round each, and note how often the copy is ahead. Now a network takes the place of an image.
 #
-# With so few tosses you can count exactly. Five coins fall in 2⁵ = 32 ways, and in two of them all fall alike. So luck alone gives 5 : 0 or 0 : 5 in 6 of 100 cases, and 6 : 0 or 0 : 6 in 3. This is the **sign test**, and `scipy.stats.binomtest(won, won + lost).pvalue` works it out for any numbers. For two networks on the same images it is also called the exact McNemar test ([Dietterich, 1998](https://doi.org/10.1162/089976698300017197)). Our $2\sqrt d$ approximates it: from five disagreements on, luck passes it in at most 7 of 100 tests.
+# With so few tosses you can count exactly. Five coins fall in 2⁵ = 32 ways, and in two of them all fall alike. So luck alone gives 5 : 0 or 0 : 5 in 6 of 100 cases, and 6 : 0 or 0 : 6 in 3. This is the **sign test**, and `scipy.stats.binomtest(won, won + lost).pvalue` works it out for any numbers. For two networks on the same images it's the exact form of McNemar's test, which [Dietterich, 1998](https://doi.org/10.1162/089976698300017197), recommends where each method is trained only once. Our $2\sqrt d$ approximates it: from five disagreements on, luck passes it in at most 7 of 100 tests.
 #
 # ### Better than what?
 #
