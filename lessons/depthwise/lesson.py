@@ -78,9 +78,9 @@ print(f"int8, a scale per channel  {accuracy(many_scales):.1f} %")
 # %% [markdown]
 # ## 2. Which layer loses the points?
 #
-# Our two int8 networks differ only in how their weights are rounded, so rounded weights must have lost the points. Of which layer? We take the folded *float* network, and round the weights of some layers only.
+# Our two int8 networks differ only in how their weights are rounded, so rounded weights must have lost the points. Which layer's weights? We take the folded *float* network, and round the weights of some layers only.
 #
-# Int8 has the integers from −128 to 127, and PyTorch's scale is the largest weight, without its sign, divided by 127.5, half of the 255 steps between them. With the scale 0.1, a weight of 0.08 is 0.8 steps long and becomes 1 step, and 0.04 becomes 0.
+# Int8 has the integers from −128 to 127, and PyTorch divides the largest absolute weight by 127.5 to get the scale, because there are 255 steps between them. With the scale 0.1, a weight of 0.08 is 0.8 steps long and becomes 1 step, and 0.04 becomes 0.
 
 
 # %%
@@ -104,15 +104,15 @@ print(f"layer 0 alone: {right_with({0}):.1f} % right")
 # %% [markdown]
 # **Try it.** Layer 0 alone loses nothing. Which one does? Change `{0}` to the other numbers, up to `{7}`, and run the cell again.
 #
-# <details><summary>What others found</summary>
+# <details><summary>What you should find</summary>
 #
 # Layer 1 alone loses about 26 points, and no other layer loses one.
 #
 # </details>
 #
-# Rounding a layer **alone** tells whether it's *enough* to lose the points. Will they come back if we repair it? Not always. Suppose that either of two layers is enough to lose 20 points. Repair one, and the other still loses the 20.
+# Rounding a layer **alone** tells whether it's *enough* to lose the points. Will they come back if we repair it? Not always. Suppose that two layers are faulty, and each of them alone loses the 20 points. If you repair only one of them, the other one still loses the 20 points.
 #
-# So we also round **all but** this layer. If nothing is lost then, the layer is *needed* for the loss, and a repair brings the points back.
+# So we also round **all but** this layer. If nothing is lost then, there's no loss without this layer: it's *needed* for the loss, and repairing it brings the points back.
 
 # %% by_layer tags=["hide-input"]
 # Rounds each layer alone, and all but each, and puts the accuracies into a table.
@@ -132,7 +132,7 @@ show.by_layer(reference, alone, all_but)
 #
 # Layer 1 is a **depthwise convolution**, as in MobileNet ([Howard et al., 2017](https://arxiv.org/abs/1704.04861)). An ordinary convolution sums over all of its input channels. A depthwise one keeps them apart: each of the 32 channels has a filter of nine weights that reads this channel and no other.
 #
-# The largest weight of all sets the scale. How many steps of this scale is each filter's largest weight long? Each line of the axis is ten times the one below.
+# The largest weight of all sets the scale. How many steps of this scale does each filter's largest weight span? Each line of the axis is ten times the one below.
 
 # %% widths tags=["hide-input"]
 # Draws the largest weight of each channel of layer 1, in steps of the layer's scale.
@@ -147,7 +147,7 @@ show.widths(steps)
 # | channel | largest weight, as trained | factor $\gamma / \sqrt{\sigma^2 + \epsilon}$ | folded |
 # |---|---|---|---|
 # | 4 | 0.728 | 0.550 / √8.58 = 0.188 | 0.137 |
-# | 28 | 0.280 | 0.253 / √(0 + 0.00001) = 80.0 | 22.4 |
+# | 28 | 0.280 | 0.253 / √(0 + 0.00001) = 0.253 / 0.00316 = 80.0 | 22.4 |
 #
 # The scale is 22.4 / 127.5 = 0.176, so channel 4's largest weight is 0.137 / 0.176 = 0.78 steps long.
 #
@@ -158,10 +158,10 @@ given = net.features[0](images).amax((0, 2, 3))  # the largest number that each 
 print(f"largest input of channel 4: {given[4]:.1f}, of channel 28: {given[28]:.1f}")
 
 # %% [markdown] tags=["answer"]
-# **Not at all (C), because a variance of 0 means that the result was the same for every image.** The filter reads only zeros.
+# **Not at all (C), because a variance of 0 means that its result was the same for every image.** The cell shows why: the filter reads only zeros.
 
 # %% [markdown]
-# Channel 28 is **dead**: whatever the image, the ReLU of layer 0 makes it 0. An ordinary convolution would hardly notice, because it sums over many channels, and the sum still varies. A depthwise filter reads only this one, so its variance is 0, and its factor is huge. In float this does no harm, since 80 · 0 is 0. But folded into the weights, the 80 sets the scale for all.
+# Channel 28 is **dead**: on all of our 512 images, the ReLU of layer 0 makes it 0. An ordinary convolution would hardly notice, because it sums over many channels, and the sum still varies. A depthwise filter reads only this one, so its variance is 0, and its factor is huge. In float this does no harm, since 80 · 0 is 0. But folded into the weights, the 80 sets the scale for all.
 #
 # To test this, we change the nine weights of channel 28 *before* folding, and nothing else.
 
@@ -177,7 +177,7 @@ emptied, emptied_int8 = with_channel_28_times(0)
 print(f"float {accuracy(emptied):.1f} %, int8 {accuracy(emptied_int8):.1f} % right")
 
 # %% [markdown]
-# Float hasn't changed, so the network doesn't need these weights. And int8 has its points back, still with one scale per layer.
+# Float hasn't changed, so the network doesn't need these weights. And int8 has its points back, still with one scale per layer. (The next widest channel, 16, sets the scale now. It's dead as well, so the steps are only about half as long.)
 
 # %% [markdown]
 # ## 4. Which filter loses the points?
@@ -185,11 +185,11 @@ print(f"float {accuracy(emptied):.1f} %, int8 {accuracy(emptied_int8):.1f} % rig
 # Nine dead weights made the scale coarse. But they can't lose points themselves, since they multiply zeros. So which living filter does? Let's look at the filters that aren't one step long.
 
 # %% which_filter tags=["hide-input"]
-# Rounds single filters of layer 1 in the float network, with the layer's scale, and looks at layers 3 and 5.
+# Rounds single filters of layer 1 in the float network, with the layer's scale, and looks at layer 5.
 show.which_filter(steps, given, fold(net), rounded(weight))
 
 # %% [markdown]
-# Channel 4 is enough for the loss, and needed. A coarse scale needn't do harm: in layers 3 and 5, too, the widest channel is dead, yet rounding them cost next to nothing. So what's wrong with channel 4? Here are its nine weights:
+# Channel 4 is enough for the loss, and needed. A coarse scale needn't do harm: in layer 5, too, a dead channel sets the scale and some living filters are shorter than one step, and yet rounding this layer cost next to nothing. So what's wrong with channel 4? Here are its nine weights:
 
 # %% filter_4 tags=["hide-input", "legacy"]
 # Draws the filter of channel 4 in float and in int8.
@@ -204,7 +204,7 @@ show.filter_4(weight[4, 0] / (wide.max() / 127.5), integers[4, 0])
 # - In float the sum is 0.37 steps of 0.176, so the result is 10 · 0.37 · 0.176 − 0.27 = 0.38.
 # - In int8 the sum is 1 + 1 − 1 = 1 step, so the result is 10 · 1 · 0.176 − 0.27 = 1.49.
 #
-# **Small errors have added up, and the black background comes out four times as bright.**
+# **The errors have added up, and the black background comes out four times as bright.**
 #
 # And it was close: the first weight, 0.503 steps, was only just rounded up.
 #
@@ -223,8 +223,8 @@ print(f"float {accuracy(wider):.1f} %, int8 {accuracy(wider_int8):.1f} % right")
 # %% [markdown]
 # ## 5. Which repair?
 #
-# 1. **Empty the dead channels**, as we did. That works on any chip, but only where a dead channel is the widest. And it's only known to be dead on the images that you've shown it.
-# 2. **Take a scale per channel.** No channel spoils another then, dead or alive. (One huge weight still spoils its own channel.) The int8 kernels must support it.
+# 1. **Empty the dead channels.** We emptied one, as a test; the exercise empties all of them. That works on any chip, but only where a dead channel is the widest. And a channel is only known to be dead on the images that you've shown it.
+# 2. **Take a scale per channel.** No channel spoils another then, dead or alive. The int8 kernels must support it.
 # 3. **Leave the layer in float.** That needs a chip that computes in float as well, and time to convert. In PyTorch, a layer without a qconfig stays float, and stubs convert what enters and leaves it:
 
 # %% block_in_float tags=["legacy"]
@@ -251,10 +251,10 @@ file_kb = {name: kilobytes(model) for name, model in shipped.items()}
 show.remedies(right, file_kb)
 
 # %% [markdown] tags=["answer"]
-# **A scale per channel (B), because 586 · 16 bytes are 9.4 kB, a fifth of the file** (and bookkeeping adds some more). Layer 1 in float adds 288 · 3 bytes, 0.9 kB. A zero takes as many bytes as any other integer.
+# **A scale per channel (B), because 586 · 16 bytes are 9.4 kB, a fifth of the file.** (Names and other bookkeeping for these tensors add another 4 kB.) Layer 1 in float adds 288 · 3 bytes, 0.9 kB. A zero takes as many bytes as any other integer.
 
 # %% [markdown]
-# Here, all three bring the points back. Where the kernels allow it, take a scale per channel, since it needs no diagnosis. (If a channel has hundreds of weights, 16 bytes hardly count.) Where they don't, empty the widest channel if it's dead, and leave the layer in float if it isn't.
+# Here, all three bring the points back. Where the kernels allow it, take a scale per channel, since it needs no diagnosis. (If a channel has hundreds of weights, 16 bytes hardly count.) Where they don't, empty the dead channels if one of them is the widest, and leave the layer in float otherwise.
 
 # %% [markdown]
 # ## Exercise · Empty what is dead
@@ -262,7 +262,7 @@ show.remedies(right, file_kb)
 #
 # Write `repair(model, images)`: a copy of `model` in which each depthwise filter (`groups > 1`) that reads only zeros, on all `images`, is set to 0. Everything else stays, and so does `model`. `model.features` holds blocks of convolution, batch norm and ReLU.
 #
-# Then choose: when would you take this repair, and when a scale per channel? Print `accuracy` and `kilobytes` of `to_int8(fold(repair(net, images)), per_tensor)`.
+# Then choose: when would you take this repair, and when a scale per channel? In a new cell, print `accuracy` and `kilobytes` of `to_int8(fold(repair(net, images)), per_tensor)`.
 #
 # <details><summary>Hint</summary>
 #
@@ -270,7 +270,7 @@ show.remedies(right, file_kb)
 #
 # </details>
 #
-# <details><summary>What others found</summary>
+# <details><summary>What you should find</summary>
 #
 # It's about as accurate as a scale per channel, and adds no bytes, so take it where kernels know one scale only, or bytes are scarce. Elsewhere a scale per channel is safer, since it doesn't depend on the images.
 #

@@ -58,14 +58,16 @@ def which_filter(steps, given, folded, rounded):
 
     short = (steps < 1).nonzero().flatten().tolist()
     living = [channel for channel in short if given[channel] > 0]
-    print(f"shorter than one step: channels {short}, but only {living} read more than zeros")
+    print(f"shorter than one step: channels {short}; of these, {living} are alive, the others read only zeros")
     for channel in living:
         print(f"channel {channel} alone: {right_with([channel])}")
     print(f"all but channel 4: {right_with([channel for channel in range(len(steps)) if channel != 4])}")
-    for layer in (3, 5):
-        widest = folded.module.features[layer][0][0].weight.abs().amax((1, 2, 3)).argmax()
-        largest = net.features[:layer](images)[:, widest].max()
-        print(f"layer {layer}: the widest channel reads at most {largest:.1f}")
+    wide = folded.module.features[5][0][0].weight.abs().amax((1, 2, 3))
+    reads = net.features[:5](images).amax((0, 2, 3))
+    short = ((127.5 * wide / wide.max() < 1) & (reads > 0)).sum()
+    print(
+        f"layer 5: the widest channel reads at most {reads[wide.argmax()]:.1f}; alive and shorter than one step: {short}"
+    )
 
 
 def filter_4(steps, integers):
