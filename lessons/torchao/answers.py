@@ -4,14 +4,14 @@ import copy
 
 import torch
 from torch import nn
-from torchao.quantization import Int8DynamicActivationInt8WeightConfig, quantize_
+from torchao.quantization import Int8WeightOnlyConfig, quantize_
 
 
 def by_names(model, make, least):
     """Collects the names first, and lets the filter look them up."""
     chosen = {n for n, m in model.named_modules() if type(m) is nn.Linear and m.weight.shape[1] >= least}
     twin = copy.deepcopy(model)
-    quantize_(twin, Int8DynamicActivationInt8WeightConfig(), lambda module, name: name in chosen)
+    quantize_(twin, Int8WeightOnlyConfig(), lambda module, name: name in chosen)
     torch.save(twin.state_dict(), "int8.pt")
     new = make()
     new.load_state_dict(torch.load("int8.pt", weights_only=True), assign=True)
@@ -24,7 +24,7 @@ def layer_by_layer(model, make, least):
     twin.load_state_dict(model.state_dict())
     for module in twin.modules():
         if isinstance(module, nn.Linear) and not module.in_features < least:
-            quantize_(module, Int8DynamicActivationInt8WeightConfig())
+            quantize_(module, Int8WeightOnlyConfig())
     with open("int8.pt", "wb") as file:
         torch.save(twin.state_dict(), file)
     new = make()
@@ -37,7 +37,7 @@ def layer_by_layer(model, make, least):
 def on_the_meta_device(model, make, least):
     """Makes the new network without any numbers, since the file brings them all."""
     twin = copy.deepcopy(model)
-    config = Int8DynamicActivationInt8WeightConfig()
+    config = Int8WeightOnlyConfig()
     quantize_(twin, config, filter_fn=lambda m, _: getattr(m, "in_features", 0) >= least)
     torch.save(twin.state_dict(), "int8.pt")
     with torch.device("meta"):
@@ -54,6 +54,11 @@ WRONG = {
         "counts the outputs": ("module.in_features", "module.out_features"),
         "changes the model": ("copy.deepcopy(model)", "model"),
         "without assign": (", assign=True", ""),
+        "rounds the inputs as well": (
+            "quantize_(quantized, Int8WeightOnlyConfig()",
+            "from torchao.quantization import Int8DynamicActivationInt8WeightConfig as Dynamic\n"
+            "    quantize_(quantized, Dynamic()",
+        ),
         "returns what it quantized": ("return loaded", "return quantized.eval()"),
     }
 }

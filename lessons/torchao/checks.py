@@ -9,8 +9,8 @@ from pathlib import Path
 import torch
 from torch import nn
 from torchao.quantization import (
-    Int8DynamicActivationInt8WeightConfig,
-    Int8WeightOnlyConfig,  # noqa: F401  for the ideas
+    Int8DynamicActivationInt8WeightConfig,  # noqa: F401  for the ideas
+    Int8WeightOnlyConfig,
     quantize_,
 )
 
@@ -23,7 +23,7 @@ def _ship(model, make, least):
     def is_wide(module, name):
         return isinstance(module, nn.Linear) and module.in_features >= least
 
-    config = Int8DynamicActivationInt8WeightConfig()
+    config = Int8WeightOnlyConfig()
     quantized = copy.deepcopy(model)
     quantize_(quantized, config, filter_fn=is_wide)
     torch.save(quantized.state_dict(), FILE.name)
@@ -88,6 +88,6 @@ ship.ideas(
         "return isinstance(module, nn.Linear)": "All linear layers became int8. Ask in the filter for `in_features`.",
         "return isinstance(module, nn.Linear) and module.in_features > least": "At least `least` includes `least` itself.",
         "return isinstance(module, nn.Linear) and module.out_features >= least": "Asked are the inputs, `in_features`.",
-        "config = Int8WeightOnlyConfig()": "Only the weights are rounded. The config of the card rounds the inputs as well.",
+        "config = Int8DynamicActivationInt8WeightConfig()": "The inputs are rounded as well. Only the weights should be.",
     }
 )
