@@ -33,6 +33,7 @@ TOLD_WHOLE = {
     "ticket",
     "lightning_pruning",
     "lightning_qat",
+    "torchao",
     "training_memory",
 }
 WHAT = {
