@@ -1,4 +1,4 @@
-"""The exercise of the lesson qat_cnn: the channel of a depthwise layer whose running mean is furthest from its results."""
+"""The exercise of the lesson qat_cnn: the means of a depthwise layer's results in training, by which a channel with a wrong running mean is found."""
 
 import torch
 import torch.nn.functional as F
@@ -11,21 +11,19 @@ from course_utils.data.checkpoints import load as trained
 
 @exercise(
     "Find the channel",
-    why="Your results are those of the rounded filters, and they are measured in the channel's own standard deviations. "
-    "The second layer of DepthwiseCNN was among the tries.",
+    why="Your means are those of the rounded filters, with the factor divided out again. The second layer of DepthwiseCNN "
+    "was among the tries.",
 )
-def drift(weight, gamma, mean, sigma, scale, x):
-    factor = gamma / sigma  #: the factors
+def batch_means(weight, factor, scale, x):
     integers = torch.round(weight * factor[:, None, None, None] / scale)  #: the integers
     folded = F.conv2d(x, integers * scale, padding=1, groups=len(weight))  #: the results of the folded weights
     results = folded / factor[:, None, None]  #: the results, divided by the factors
-    means = results.mean((0, 2, 3))  #: the means of the channels
-    return (means - mean) / sigma
+    return results.mean((0, 2, 3))
 
 
-def _certain(weight, gamma, mean, sigma, scale, x):
+def _certain(weight, factor, scale, x):
     """Whether no factor is 0, and no weight lies half-way between two integers, where the order of the operations decides."""
-    return gamma.all() and ((weight * (gamma / sigma).view(-1, 1, 1, 1) / scale % 1 - 0.5).abs() > 1e-4).all()
+    return factor.all() and ((weight * factor.view(-1, 1, 1, 1) / scale % 1 - 0.5).abs() > 1e-4).all()
 
 
 def _numbers(low, high):
@@ -41,44 +39,31 @@ def _calls(draw):
 
     weight, x = torch.zeros(channels, 1, 3, 3), some(images * channels * 4, 0, 8).view(images, channels, 2, 2)
     weight[:, 0, 1, :2] = some(2 * channels, -8, 8).view(channels, 2)
-    gamma, mean, sigma = some(channels, -8, 8), some(channels, -8, 8), some(channels, 1, 8)
-    return weight, gamma, mean, sigma, torch.tensor(draw(_numbers(1, 8))), x
+    return weight, some(channels, -8, 8), torch.tensor(draw(_numbers(1, 8))), x
 
 
 def _by_hand():
     """The weight of section 2, alone in its filter."""
     weight = torch.zeros(1, 1, 3, 3)
     weight[..., 1, 1] = 0.518
-    numbers = [torch.tensor([value]) for value in (0.55, 2.14, 2.93)]
-    return weight, *numbers, torch.tensor(0.175), torch.full((1, 1, 2, 2), 6.0)
+    return weight, torch.tensor([0.55 / 2.93]), torch.tensor(0.175), torch.full((1, 1, 2, 2), 6.0)
 
 
 def _second_layer():
     """The second convolution of DepthwiseCNN, and what it gets from four images."""
     first, (conv, norm, _) = trained("depthwise_cnn").eval().features[:2]
-    sigma = (norm.running_var + norm.eps).sqrt()
-    folded = conv.weight * (norm.weight / sigma).view(-1, 1, 1, 1)
-    call = (
-        conv.weight,
-        norm.weight,
-        norm.running_mean,
-        sigma,
-        folded.abs().max() / 127.5,
-        first(load("fashion_mnist", n=4)[0]),
-    )
+    factor = norm.weight / (norm.running_var + norm.eps).sqrt()
+    scale = (conv.weight * factor.view(-1, 1, 1, 1)).abs().max() / 127.5
+    call = conv.weight, factor, scale, first(load("fashion_mnist", n=4)[0])
     return tuple(part.detach() for part in call)
 
 
-drift.tries(_calls().filter(lambda call: _certain(*call)), also=[_by_hand(), _second_layer()])
-drift.ideas(
+batch_means.tries(_calls().filter(lambda call: _certain(*call)), also=[_by_hand(), _second_layer()])
+batch_means.ideas(
     {
         "integers = torch.round(weight / scale) * factor[:, None, None, None]": "Fold first, then round: the scale is that of the folded weights.",
-        "integers = weight * factor[:, None, None, None] / scale": "These are the results of the trained filter. The copy has the rounded one.",
+        "integers = weight * factor[:, None, None, None] / scale": "These are the results of the trained filter. Training uses the rounded one.",
         "results = folded": "Batch norm gets the results after they are divided by the factor, as in the prepared module.",
-        (
-            "factor = gamma / sigma.sqrt()",
-            "sigma = sigma.sqrt()",
-        ): "sigma is a standard deviation already, and no variance.",
-        "return ((means - mean) / sigma).abs().argmax()": "Return a number for every channel. Which one is the largest, topk finds afterwards.",
+        "return results.mean()": "Return a mean for every channel, over images, rows and columns.",
     }
 )

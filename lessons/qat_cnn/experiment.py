@@ -82,3 +82,19 @@ def emptied(net):
     for conv, norm, _ in net.features:
         conv.weight[norm.running_var < 1e-20] = 0.0
     return net
+
+
+def patient(net, channel=63, longer=3):
+    """A network to examine: one filter of a depthwise layer was made longer, and the running statistics weren't told.
+
+    Returns:
+        the prepared network, with its scales fixed; and of that layer the weights, gamma / sigma, the scale, the input
+        from 960 images, the running mean and the running standard deviation.
+    """
+    prepared = fine_tune(tq.prepare_qat(fused(emptied(net))), order=0).apply(tq.disable_observer).requires_grad_(False)
+    conv = prepared.module.features[3][0]
+    conv.weight[channel] *= longer
+    sigma = (conv.bn.running_var + conv.bn.eps).sqrt()
+    before = copy.deepcopy(prepared)  # a pass moves the statistics
+    x = before.module.features[:3](before.quant(data.load("fashion_mnist", n=960)[0]))
+    return prepared, (conv.weight, conv.bn.weight / sigma, conv.weight_fake_quant.scale, x, conv.bn.running_mean, sigma)

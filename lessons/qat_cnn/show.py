@@ -24,21 +24,24 @@ def in_training_mode(prepared):
     return 100 * torch.cat([model(batch).argmax(1) for batch in images.split(250)]).eq(labels).float().mean().item()
 
 
-def in_evaluation_mode(prepared):
-    """The accuracy in percent with the running statistics, rounded but not converted; a copy with its scales fixed is asked."""
-    return experiment.accuracy(copy.deepcopy(prepared).apply(tq.disable_observer).eval())
-
-
 def batch_by_batch(prepared, fine_tune):
     """Fine-tune a prepared network, and note at each batch what becomes of channel 4.
 
     Returns:
-        A dict of lists, one entry a batch: `integers` (those of its nine that aren't 0, the largest first), `mean` (of its
-        results in the batch), `gradient` (the norm of that of its nine weights); and `running`: its running mean, first at
-        the start.
+        A dict of lists, one entry a batch: `integers` (those of its nine that aren't 0, the largest first), `mean` and
+        `deviation` (of its results in the batch), `gradient` (the norm of that of its nine weights); and `running` and
+        `running_deviation`, which begin before the first batch.
     """
     conv = prepared.module.features[1][0]
-    seen = {"integers": [], "mean": [], "gradient": [], "running": [conv.bn.running_mean[CHANNEL].item()]}
+    seen = {"integers": [], "mean": [], "deviation": [], "gradient": [], "running": [], "running_deviation": []}
+
+    def running(*_):
+        seen["running"].append(conv.bn.running_mean[CHANNEL].item())
+        seen["running_deviation"].append((conv.bn.running_var[CHANNEL] + conv.bn.eps).sqrt().item())
+
+    def batch(_, x):
+        seen["mean"].append(x[0][:, CHANNEL].mean().item())
+        seen["deviation"].append(x[0][:, CHANNEL].std().item())
 
     def rounded(quantizer, _, weight):
         integers = (weight[CHANNEL] / quantizer.scale).round().int().flatten().tolist()
@@ -49,10 +52,11 @@ def batch_by_batch(prepared, fine_tune):
 
     hooks = [
         conv.weight_fake_quant.register_forward_hook(rounded),
-        conv.bn.register_forward_pre_hook(lambda _, x: seen["mean"].append(x[0][:, CHANNEL].mean().item())),
-        conv.register_forward_hook(lambda *_: seen["running"].append(conv.bn.running_mean[CHANNEL].item())),
+        conv.bn.register_forward_pre_hook(batch),
+        conv.register_forward_hook(running),
         register_optimizer_step_pre_hook(gradient),
     ]
+    running()
     fine_tune(prepared)
     for hook in hooks:
         hook.remove()
@@ -86,39 +90,41 @@ def copies(in_training, int8, without):
 
 
 def one_channel(seen):
-    """The mean of channel 4 in each batch as dots, its running mean as a line, and above them its integers that aren't 0."""
-    fig, ax = plots.figure(size=(10, 4.4))
+    """The statistics of channel 4: of each batch as dots, the running ones as lines; above them its integers that aren't 0."""
+    fig, (upper, lower) = plots.figure(rows=2, size=(10, 6.6))
     batches = range(1, len(seen["mean"]) + 1)
     integers = [[str(n).replace("-", "−") for n in some] or ["none"] for some in seen["integers"]]
-    ax.plot(
-        batches, seen["mean"], "o", color=plots.COLOURS["black"], markersize=9, label="mean of the batch (training)"
-    )
-    ax.plot(
-        [0, *batches],
-        seen["running"],
-        "-",
-        color=plots.COLOURS["purple"],
-        linewidth=3,
-        label="running mean (evaluation, copy)",
-    )
-    above = {"va": "bottom", "ha": "center", "transform": ax.get_xaxis_transform(), "color": plots.COLOURS["blue"]}
+    panels = {upper: ("deviation", "running_deviation", "std. deviation σ"), lower: ("mean", "running", "mean")}
+    for ax, (of_batch, running, name) in panels.items():
+        ax.plot(
+            batches, seen[of_batch], "o", color=plots.COLOURS["black"], markersize=9, label="of the batch (training)"
+        )
+        line = {"color": plots.COLOURS["purple"], "linewidth": 3, "label": "running (folding, evaluation, copy)"}
+        # What a batch is folded with: the running statistics before it.
+        ax.plot([*batches, len(batches) + 1], seen[running], "-", **line)
+        ax.set(ylabel=name, xticks=batches, xlim=(-0.2, len(batches) + 1.2))
+        for n, column in zip(batches, integers, strict=True):
+            if column == ["none"]:
+                ax.axvspan(n - 0.4, n + 0.4, color=plots.COLOURS["yellow"], alpha=0.3, linewidth=0)
+    above = {"va": "bottom", "ha": "center", "transform": upper.get_xaxis_transform(), "color": plots.COLOURS["blue"]}
     for n, column in zip(batches, integers, strict=True):
-        if column == ["none"]:
-            ax.axvspan(n - 0.4, n + 0.4, color=plots.COLOURS["yellow"], alpha=0.3, linewidth=0)
-        ax.text(n, 1.02, "\n".join(column), **above)
-    ax.text(-0.9, 1.02, "integers\nthat\naren't 0", **above)
-    ax.set(xlabel="batch", ylabel="mean of channel 4", xticks=batches, xlim=(-0.2, len(batches) + 0.6))
-    ax.legend(loc="upper left", bbox_to_anchor=(0.09, 1), frameon=True, framealpha=1)
+        upper.text(n, 1.02, "\n".join(column), **above)
+    upper.text(-0.9, 1.02, "integers\nthat\naren't 0", **above)
+    lower.set_xlabel("batch")
+    upper.legend(loc="upper left")
     told = "; ".join(
-        f"batch {n}: {', '.join(column)}, mean {mean:.1f}"
-        for n, column, mean in zip(batches, integers, seen["mean"], strict=True)
+        f"batch {n}: {', '.join(column)}, deviation {deviation:.1f}, running {running:.1f}, mean {mean:.1f}"
+        for n, column, deviation, running, mean in zip(
+            batches, integers, seen["deviation"], seen["running_deviation"][:-1], seen["mean"], strict=True
+        )
     )
     plots.show(
         fig,
-        alt=f"Channel 4 in each of {len(batches)} batches, its integers that aren't 0 and the mean of its results. {told}. The running "
-        f"mean, a line, starts at {seen['running'][0]:.1f}, moves a tenth of the way to each mean, and ends at "
-        f"{seen['running'][-1]:.1f}.",
-        caption="Channel 4 in the first training. Yellow: all nine integers are 0.",
+        alt=f"Channel 4 in each of {len(batches)} batches, its integers that aren't 0, the standard deviation and the mean of its "
+        f"results. {told}. The running mean, a line, starts at {seen['running'][0]:.1f}, moves a tenth of the way to each mean, "
+        f"and ends at {seen['running'][-1]:.1f}.",
+        caption="Channel 4 in the first training. At each batch, the line shows the running statistic with which the batch "
+        "begins. Yellow: all nine integers are 0.",
     )
 
 
