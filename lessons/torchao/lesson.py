@@ -209,7 +209,9 @@ show.times(race)
 # **Slower (C), because at each call it first makes floats of all 16.8 million weights.** The third row is the time for that alone, and the product of floats comes on top.
 
 # %% [markdown]
-# The packed layer never makes the whole float matrix, because its routine unpacks *while* it multiplies. It's made for bfloat16, so compare it with the row above it. With one row of inputs, most of the time goes into fetching weights, so fewer bytes can save time. But the routine must be a fast one for your processor: in the record under *Deeper* it takes less than half as long as bfloat16.
+# Much of that can be memory, and not arithmetic. Each call needs 67 MB of new memory for the floats, and the operating system has to hand it out. In the fourth row, the same floats go into memory that is already there, so the difference is the price of new memory.
+#
+# The packed layer needs no float matrix, because its routine unpacks *while* it multiplies. It's made for bfloat16, so compare it with the row above it. With one row of inputs, most of the time goes into fetching weights, so fewer bytes can save time. But the routine must be a fast one for your processor: in the record under *Deeper* it takes less than half as long as bfloat16.
 #
 # ### The three answers
 
@@ -254,7 +256,7 @@ image = torch.rand(1, 1, 28, 28)
 print("the same outputs:", torch.equal(fresh(image), networks[torch.int4](image)))
 
 # %% [markdown]
-# The file holds integers, scales and the names of torchao's classes, but no code. So your colleague needs the code of the float network, and `import torchao` before `torch.load`, which otherwise refuses the unknown class: *Unsupported global*. (For a prototype, she imports the module that its config came from.)
+# The file holds integers, scales and the names of torchao's classes, but no code. So your colleague needs the code of the float network, and `import torchao` before `torch.load`, which otherwise refuses the unknown class: *Unsupported global*.
 #
 # Keep the float file as well, because rounding can't be undone, and `quantize_` stops with an error at a layer that is already quantized.
 
