@@ -1,50 +1,66 @@
 """The exercise of the lesson audit: odd but right answers, and wrong ones as patches of the solution."""
 
-from course_utils.measure.int8_audit import audit
+import copy
+
+from torch import nn
+from torch.ao.nn.quantized.dynamic import Linear
+from torch.ao.quantization import quantize_dynamic
 
 
-def by_a_table(model, x):
-    """One dictionary from the two facts to the text."""
-    texts = {True: "stores int8, computes float", False: "float"}
-    return {
-        row.name: {"int8": "int8", "unknown": "unknown"}.get(row.runs_in, texts[row.weight_bits == 8])
-        for row in audit(model, x).rows
-        if row.weight_bits
-    }
+def by_changing_the_class(model, kind):
+    """A derived layer that only counts becomes a plain one by its class."""
+    model = nn.Sequential(copy.deepcopy(model))
+    for layer in model.modules():
+        if type(layer) is kind:
+            layer.__class__ = nn.Linear
+    return quantize_dynamic(model, {nn.Linear})
 
 
-def float_first(model, x):
-    """Asks whether it computed in a float type, and then for the bits."""
-    found = {}
-    for row in reversed(audit(model, x).rows):
-        if row.weight_bits in (8, 16, 32, 64):
-            found[row.name] = row.runs_in
-            if row.runs_in.startswith(("float", "bfloat")):
-                found[row.name] = "stores int8, computes float" if row.weight_bits < 16 else "float"
-    return found
+def by_recursion(model, kind):
+    """A function that returns a plain layer, and else goes on with the children."""
+
+    def plain(module):
+        if type(module) is kind:
+            layer = nn.Linear(module.in_features, module.out_features, bias=module.bias is not None)
+            layer.load_state_dict(module.state_dict())
+            return layer
+        for name, child in module.named_children():
+            module.add_module(name, plain(child))
+        return module
+
+    made = plain(copy.deepcopy(model))
+    return quantize_dynamic(made if len(list(made.children())) else nn.Sequential(made), {nn.Linear})
 
 
-def two_audits(model, x):
-    """Reads what is stored without a run, and what was computed with one."""
-    stored = {row.name: row.weight_bits for row in audit(model).rows if row.weight_bits}
-    ran = {row.name: row.runs_in for row in audit(model, x).rows}
-    found = {}
-    for name, bits in stored.items():
-        found[name] = ran[name]
-        if "float" in ran[name]:
-            found[name] = "float" if bits != 8 else "stores int8, computes float"
-    return found
+def by_name(model, kind):
+    """Replaces by full names; each layer is made int8 alone."""
+    root = nn.ModuleList([copy.deepcopy(model)])
+    for name in [name for name, layer in root.named_modules() if isinstance(layer, kind)]:
+        layer = root.get_submodule(name)
+        alone = nn.Linear(layer.in_features, layer.out_features)
+        alone.weight, alone.bias = layer.weight, layer.bias
+        root.set_submodule(name, quantize_dynamic(nn.Sequential(alone), {nn.Linear})[0])
+    return root[0] if isinstance(root[0], Linear) else quantize_dynamic(root[0], {nn.Linear})
 
 
-ODD = {"verdicts": [by_a_table, float_first, two_audits]}
+ODD = {"to_int8": [by_changing_the_class, by_recursion, by_name]}
 WRONG = {
-    "verdicts": {
-        "the model is only read": ("audit(model, x)", "audit(model)"),
-        "what is stored decides": ('if row.runs_in in ("int8", "unknown"):', 'if row.runs_in == "unknown":'),
-        "rows without weights stay": ("if row.weight_bits is None:", "if False:"),
-        "what did not run is float": ('in ("int8", "unknown")', '== "int8"'),
-        "all that has few bits stores int8": ("row.weight_bits == 8", "row.weight_bits < 32"),
-        "only linear layers": ("if row.weight_bits is None:", 'if "Linear" not in row.kind:'),
+    "to_int8": {
+        "the class is only named": ("quantize_dynamic(model, {nn.Linear})", "quantize_dynamic(model, {kind})"),
+        "nothing is replaced": ("                setattr(parent, name, plain)\n", ""),
+        "the model itself is nobody's child": ("nn.Sequential(copy.deepcopy(model))", "copy.deepcopy(model)"),
+        "only the children of the model": ("list(model.modules())", "[model, model[0]]"),
+        "new weights": ("                plain.weight, plain.bias = child.weight, child.bias\n", ""),
+        "the bias is new": ("plain.weight, plain.bias = child.weight, child.bias", "plain.weight = child.weight"),
+        "the model itself is changed": ("copy.deepcopy(model)", "model"),
+        "still float": ("return quantize_dynamic(model, {nn.Linear})", "return model"),
+        "float twins of another class": ("if type(child) is kind", "if type(child) is nn.Linear"),
     }
 }
-EQUIVALENT = {"verdicts": {"layers doubled": "twice the rows give the same dictionary"}}
+EQUIVALENT = {
+    "to_int8": {
+        "plain = nn.Linear(child.in_features, child.out_features): nn.Linear(child.in_features, child.out_features): "
+        "arguments swapped": "the int8 layer takes its shape from the weight that follows",
+        "`list` left out": "a child is replaced in its place while the tree is walked",
+    }
+}

@@ -1,79 +1,84 @@
-"""The exercise of the lesson audit: what stores int8, and what computed in it."""
+"""The exercise of the lesson audit: linear layers of a derived class become int8 as well."""
+
+import copy
 
 import torch
+from hypothesis import strategies as st
 from torch import nn
-from torch.ao.quantization import MinMaxObserver, QConfig, QuantWrapper, convert, default_weight_observer, prepare
 from torch.ao.quantization import quantize_dynamic as line
 
 from course_utils import legacy_int8
-from course_utils.checks import exercise
-from course_utils.measure.int8_audit import audit
+from course_utils.checks import effects, exercise
 from course_utils.models import EncoderLayer
+from lessons.audit.experiment import Counted, counted
 
 torch.backends.quantized.engine = legacy_int8.best()  # it packs the weights of the models below
+legacy_int8.ignore_deprecations()
 
 
 @exercise(
-    "What ran in int8?",
-    why="A row says in how many bits the weights are stored, and what the run computed in: two facts, and neither tells the other.",
+    "A class of her own",
+    why="A plain layer with the same weights, as somebody's child: both causes of section 2 are gone. Now the limit is left.",
 )
-def verdicts(model, x):
-    rows = audit(model, x).rows
-    layers = [row for row in rows if row.weight_bits is not None]  #: the rows with weights
-    stored = {row.name: "stores int8, computes float" if row.weight_bits == 8 else "float" for row in layers}
-    told = {row.name: row.runs_in for row in layers if row.runs_in in ("int8", "unknown")}
-    return stored | told
+def to_int8(model, kind):
+    root = nn.Sequential(copy.deepcopy(model))
+    for parent in list(root.modules()):
+        for name, child in parent.named_children():
+            if type(child) is kind:
+                plain = nn.Linear(child.in_features, child.out_features)
+                plain.weight = child.weight
+                plain.bias = child.bias
+                setattr(parent, name, plain)
+    return line(root, {nn.Linear})
 
 
-class FirstOnly(nn.Sequential):
-    """Its second layer is never called."""
-
-    def forward(self, x):
-        return self[0](x)
+class Named(nn.Linear):
+    """Another derived class."""
 
 
-class WeightsOnly(nn.Module):
-    """Stores integers, and multiplies floats."""
-
-    def __init__(self):
-        super().__init__()
-        self.weight = nn.Parameter(torch.tensor([[3, -2], [1, 4]], dtype=torch.int8), requires_grad=False)
-
-    def forward(self, x):
-        return x @ (0.1 * self.weight).to(x.dtype)
+def _seen(int8, model, _):
+    width = next(layer.in_features for layer in model.modules() if isinstance(layer, nn.Linear))
+    kinds = enumerate(effects.kinds(int8).values(), 1)
+    x = torch.linspace(-1, 2, 3 * width).view(1, 3, width)
+    return {f"layer {n} of those with weights": kind for n, kind in kinds} | {"the outputs": int8(x)}
 
 
-def _static():
-    ready = QuantWrapper(nn.Sequential(nn.Linear(2, 2), nn.ReLU())).eval()
-    ready.qconfig = QConfig(MinMaxObserver.with_args(quant_min=0, quant_max=127), default_weight_observer)
-    observed = prepare(ready)
-    observed(ROW)
-    return convert(observed)
+def _two(bias=True):
+    return Counted(2, 2, bias=bias)
 
 
-ROW, IDS = torch.tensor([[1.0, -2.0]]), torch.tensor([0, 2])
-with legacy_int8.quiet():
-    torch.manual_seed(0)
-    one, table = nn.Sequential(nn.Linear(2, 2)).eval(), nn.Sequential(nn.Embedding(3, 2), nn.Linear(2, 2)).eval()
-    models = {
-        one: ROW,
-        line(one, {nn.Linear}): ROW,
-        nn.Sequential(WeightsOnly()): ROW,
-        nn.Sequential(WeightsOnly(), nn.Identity()): ROW.bfloat16(),  # float has other names, too
-        nn.Sequential(nn.Linear(2, 2)).bfloat16(): ROW.bfloat16(),
-        line(FirstOnly(nn.Linear(2, 2), nn.Linear(2, 2)), {nn.Linear}): ROW,
-        line(line(table, {nn.Linear}), {nn.Embedding}, dtype=torch.quint8): IDS,
-        _static(): ROW,
-        line(EncoderLayer(4, 2, 8).eval(), {nn.Linear}): torch.randn(1, 3, 4),
-    }
-verdicts.tries(also=list(models.items()))
-verdicts.ideas(
+_calls = st.tuples(
+    effects.models(
+        _two,
+        lambda: _two(bias=False),
+        lambda: nn.Linear(2, 2),
+        nn.ReLU,
+        lambda: nn.Sequential(_two(), nn.ReLU()),
+        first=_two,
+    ).filter(lambda model: any(isinstance(layer, nn.Linear) for layer in model.modules())),
+    st.just(Counted),
+)
+torch.manual_seed(0)
+to_int8.tries(
+    _calls,
+    also=[
+        (nn.Sequential(_two()), Counted),
+        (_two(), Counted),
+        (Named(2, 3, bias=False), Named),
+        (nn.Sequential(nn.Linear(2, 2), nn.Sequential(Named(2, 2), nn.LayerNorm(2))), Named),
+        (counted(EncoderLayer(8, 2, 16)).eval(), Counted),
+    ],
+    examples=30,
+)
+to_int8.looks({"": _seen})
+to_int8.ideas(
     {
-        "rows = audit(model).rows": "Without `x` the audit reads what a layer is. What it computed in, only a run tells.",
-        "layers = rows": "What only converts has a row, too. Leave out the rows whose `weight_bits` are `None`.",
-        "told = {row.name: row.runs_in for row in layers if row.runs_in == 'int8'}": "A layer that did not run is "
-        "`unknown`: nobody saw what it computes in.",
-        "told = {row.name: 'int8' for row in layers if row.weight_bits == 8}": "8 bits in the file are not yet integers in "
-        "the product: ask `runs_in` first.",
+        lambda model, kind: line(
+            model, {nn.Linear, kind}
+        ): "For each type `quantize_dynamic` needs an int8 class to put in "
+        "its place, and for this one it has none, even if you name it. Put a plain `nn.Linear` in the layer's place.",
+        "root = copy.deepcopy(model)": "Where the model itself is such a layer, it's nobody's child, and isn't found. "
+        "Put it into an `nn.Sequential`.",
+        "return root": "These are plain float layers now. `quantize_dynamic` has still to replace them.",
     }
 )

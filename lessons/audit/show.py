@@ -1,100 +1,115 @@
-"""The two drawings of the lesson audit."""
+"""What the lesson audit draws, times and counts."""
 
-import torch
+import time
 
 from course_utils import runtime
-from course_utils.show import diagrams, plots
+from course_utils.measure import timing
+from course_utils.measure.int8_audit import audit
+from course_utils.measure.sizes import size_report
+from course_utils.show import plots
+from lessons.audit.experiment import Counted
 
-LINEAR, ATTENTION, REST = "linear layers", "attention", "all the rest"
+LINEAR, ATTENTION, REST = "linear layers", "attention", "the rest"
 LOOKS = {
-    (LINEAR, "fp32"): ("linear layers in fp32", "yellow"),
-    (LINEAR, "int8"): ("linear layers in int8", "blue"),
-    ATTENTION: ("attention, float", "orange"),
-    REST: ("all the rest, float", "grey"),
+    (LINEAR, "fp32"): ("linear layers, float", "yellow"),
+    (LINEAR, "int8"): ("linear layers, int8", "blue"),
+    ATTENTION: ("inside the attention, float", "orange"),
+    REST: ("norms, GELU, additions: float", "grey"),
 }
-SHORT = {  # the operators that multiply -> what their boxes say
-    "quantized::linear_dynamic": "linear_\ndynamic",
-    "aten::addmm": "addmm",
-    "aten::scaled_dot_product_attention": "scaled_dot_\nproduct",
-}
-PARTS = ("queries, keys,\nvalues", "attention", "output", "first linear\nlayer", "second linear\nlayer")
 
 
-def products(called):
-    """Draw the operators that multiply in encoder layers in the order of their calls, int8 blue and float orange.
+def _seconds_of(block, x):
+    """Seconds of one run by modules: the block itself is "", a linear layer has its name."""
+    begun, spent, hooks = {}, {}, []
+    for name, module in block.named_modules():
+        if name in ("", "self_attention") or type(module).__name__ == "Linear":
+
+            def begin(*_, name=name):
+                begun[name] = time.perf_counter()
+
+            def end(*_, name=name):
+                spent[name] = time.perf_counter() - begun[name]
+
+            hooks += [module.register_forward_pre_hook(begin), module.register_forward_hook(end)]
+    block(x)
+    for hook in hooks:
+        hook.remove()
+    return spent
+
+
+def _parts(spent):
+    inside = sum(seconds for name, seconds in spent.items() if name.startswith("self_attention."))
+    linear = sum(seconds for name, seconds in spent.items() if name not in ("", "self_attention"))
+    attention = spent["self_attention"] - inside
+    return {LINEAR: linear, ATTENTION: attention, REST: spent[""] - linear - attention}
+
+
+def parts(fp32, int8, inputs, rounds=6):
+    """Draw the time of a block by parts, in float and in int8; print the limit of the gain, and the gain.
 
     Args:
-        called: name of a layer -> the operators of one run.
-    """
-    canvas, told, places = diagrams.Canvas(height=330), [], [235 + 195 * n for n in range(5)]
-    for left, words in zip(places, PARTS, strict=True):
-        canvas.text(left + 85, 40, words, size=22)
-    for top, (name, calls) in zip((85, 215), called.items(), strict=True):
-        canvas.text(15, top + 45, name, align="left", size=22)
-        found = [operator for operator in calls if operator in SHORT]
-        before = (205, top + 45)
-        for left, operator in zip(places, found, strict=False):
-            kind, short = "int8" if operator.startswith("quantized") else "fp32", SHORT[operator]
-            box = canvas.box(left, top, short, width=170, height=90, fill=kind, size=22)
-            canvas.wire(before, box.left, meaning="fp32", arrow=False)
-            before = box.right
-            told.append(f"{name}, {short}: {'int8' if kind == 'int8' else 'float'}".replace("\n", ""))
-    plots.show(
-        canvas.figure(),
-        alt=f"Two rows of boxes, one box for each operator that multiplies, in an encoder layer after the line. {'; '.join(told)}.",
-        caption="Each box is an operator that multiplies. Blue: int8. Orange: float.",
-    )
-
-
-def _times(milliseconds, layer, x):
-    """Milliseconds of each part of a layer, the least of some runs of each operator."""
-    layer(x)
-    runs = [milliseconds(layer, x) for _ in range(1 if runtime.quick() else 9 if x.shape[1] < 500 else 3)]
-    parts = {LINEAR: 0.0, ATTENTION: 0.0, REST: 0.0}
-    for operator in set.intersection(*map(set, runs)):
-        linear = any(word in operator for word in ("linear", "addmm", "copy_"))  # fp32 copies the bias, then adds
-        part = LINEAR if linear else ATTENTION if "scaled_dot" in operator else REST
-        parts[part] += min(run[operator] for run in runs)
-    return parts
-
-
-def parts(milliseconds, fp32, int8, lengths):
-    """Draw the time of an encoder layer by parts, before and after the line; print the limit of the gain.
-
-    Args:
-        milliseconds: (model, input) -> operator -> milliseconds.
-        fp32, int8: the layer, 768 wide.
-        lengths: tokens of the texts.
+        fp32, int8: the block, whose attention is called `self_attention`.
+        inputs: name -> float (pictures, patches, features).
+        rounds: in each, all four take their turn; the shortest time of each part is drawn.
     Returns:
-        dict of (tokens, "fp32" or "int8") -> part -> milliseconds.
+        dict of (name, "fp32" or "int8") -> part -> milliseconds.
     """
-    spent = {
-        (n, kind): _times(milliseconds, layer, torch.randn(1, n, 768))
-        for n in lengths
-        for kind, layer in (("fp32", fp32), ("int8", int8))
+    runs = {(name, kind): [] for name in inputs for kind in ("fp32", "int8")}
+    for _ in range(2 if runtime.quick() else rounds + 1):
+        for name, kind in runs:
+            runs[name, kind].append(_parts(_seconds_of({"fp32": fp32, "int8": int8}[kind], inputs[name])))
+    spent = {  # without the first round, which warms up
+        key: {part: 1000 * min(run[part] for run in own[1:]) for part in own[0]} for key, own in runs.items()
     }
-    fig, ax = plots.figure(size=(11, 4))
+    fig, ax = plots.figure(size=(11, 4.4))
     told, named = [], set()
-    for row, ((n, kind), times) in enumerate(spent.items()):
-        whole, start, at = sum(spent[n, "fp32"].values()), 0.0, row + row // 2 * 0.4
+    for row, ((name, kind), times) in enumerate(spent.items()):
+        start, at = 0.0, row + row // 2 * 0.4
         for part, ms in times.items():
             words, colour = LOOKS[part, kind] if part == LINEAR else LOOKS[part]
             label = None if words in named else words
             named.add(words)
-            ax.barh(at, 100 * ms / whole, left=start, color=plots.COLOURS[colour], label=label)
-            start += 100 * ms / whole
-        told.append(f"{n:,} tokens, {kind}: " + ", ".join(f"{p} {100 * t / whole:.0f}" for p, t in times.items()))
-    ax.set_yticks([0, 1, 2.4, 3.4], [f"{n:,} tokens, {kind}" for n, kind in spent])
+            ax.barh(at, ms, left=start, color=plots.COLOURS[colour], label=label)
+            start += ms
+        told.append(f"{name}, {kind}: " + ", ".join(f"{part} {ms:.0f}" for part, ms in times.items()))
+    ax.set_yticks([0, 1, 2.4, 3.4], [f"{name}, {kind}" for name, kind in spent])
     ax.invert_yaxis()
-    ax.set(xlabel="time, % of the same layer in fp32")
-    ax.legend(loc="lower center", bbox_to_anchor=(0.4, 1), ncols=2, frameon=False)
+    ax.set(xlabel="milliseconds")
+    ax.legend(loc="lower center", bbox_to_anchor=(0.35, 1), ncols=2, frameon=False)
     ax.grid(False)
     plots.show(
         fig,
-        alt=f"Four bars, the time of an encoder layer by parts, in percent of fp32. {'; '.join(told)}.",
-        caption="One encoder layer, one thread, by PyTorch's profiler. Attention is float in all four.",
+        alt=f"Four bars, the time of a block by parts, in milliseconds. {'; '.join(told)}.",
+        caption="One block, one thread. The shortest of several times; all four took turns.",
     )
-    for n in lengths:
-        whole = sum(spent[n, "fp32"].values())
-        print(f"{n:5,} tokens: at most {whole / (whole - spent[n, 'fp32'][LINEAR]):.1f} times as fast")
+    for name in inputs:
+        gain = sum(spent[name, "fp32"].values()) / sum(spent[name, "int8"].values())
+        print(f"{name:17}  limit {limit(spent, name):4.1f}, measured {gain:.1f} times as fast")
     return spent
+
+
+def float_part(spent, kind, name="1 large picture"):
+    """Milliseconds of what stays float."""
+    return spent[name, kind][ATTENTION] + spent[name, kind][REST]
+
+
+def limit(spent, name):
+    """The whole time over that of the float part, in the float model."""
+    return sum(spent[name, "fp32"].values()) / float_part(spent, "fp32", name)
+
+
+def int8_layers(model, x):
+    """How many layers ran in int8."""
+    return audit(model, x).count("int8")
+
+
+def times_smaller(before, after):
+    """The bytes of one model's file over those of another's."""
+    return size_report(before).file_bytes / size_report(after).file_bytes
+
+
+def race(fp32, to_int8, x):
+    """Print how many times as fast the int8 copy of a colleague's block is."""
+    int8 = to_int8(fp32, Counted)
+    ways = timing.compare({"fp32": lambda: fp32(x), "int8": lambda: int8(x)}, rounds=5, device="cpu")
+    print(f"{ways.ratio('int8'):.1f} times as fast")
