@@ -35,6 +35,7 @@ TOLD_WHOLE = {
     "lightning_qat",
     "torchao",
     "training_memory",
+    "audit",
 }
 WHAT = {
     "words": "words before Deeper",
