@@ -28,14 +28,15 @@ def _count(model, x):
 def choose(rows, fp32_ms, int8_ms, lost):
     linear = [row for row in rows if isinstance(row[0], nn.Linear)]
     best = min(fp32_ms)  #: the time of the best fp32
+    gain = best / int8_ms  #: int8's own gain
     macs = sum(macs for _, macs, _ in linear)  #: the MACs of the linear layers
     half = sum(macs for _, macs, _ in rows) / 2  #: half of all MACs
     inputs = sum(inputs for *_, inputs in linear)  #: the inputs of the linear layers
-    faster = int8_ms < best  #: whether int8 is faster
     kernels = macs > half  #: whether the layers that dynamic takes do most of the work
     often = macs >= 400 * inputs  #: whether inputs are used often
     pays = kernels and often and lost["dynamic"] <= 1  #: whether dynamic would pay, if int8 is faster
-    return "float" if not faster else "dynamic" if pays else "qat" if lost["static"] > 1 else "static"
+    way = "float" if gain <= 1 else "dynamic" if pays else "qat" if lost["static"] > 1 else "static"  #: the way
+    return way, gain
 
 
 FAST, TIMES, KEPT = ([9.0, 4.0], 3.0), [9.0, 6.0, 3.0, 5.0], {"dynamic": 0.0, "static": 0.0}
@@ -65,7 +66,7 @@ choose.tries(
 )
 choose.ideas(
     {
-        "best = fp32_ms[0]": "The opponent is the *best* fp32: the fastest of all ways in fp32.",
+        "best = fp32_ms[0]": "Compare with the *best* fp32: the fastest of all ways in fp32.",
         "kernels = True": "Dynamic int8 takes only linear layers here. They must do more than half of all MACs.",
         "often = True": "Count how often the linear layers use an input: their MACs over their inputs, at least 400.",
         "pays = kernels and often": "Dynamic int8 rounds as well: it may lose at most a point.",

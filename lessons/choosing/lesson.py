@@ -1,8 +1,8 @@
 # ---
 # jupyter:
 #   course:
-#     promise: You will choose a way to int8 for any network by a count and three questions, and say what int8 itself has brought.
-#     seconds: 30
+#     promise: You will choose a way to int8 by a count and three questions, and say what int8 itself has gained.
+#     seconds: 25
 #     needs: [audit, static, qat]
 #     values:
 #       bert_fp32: show.PUBLISHED['BERT-base shape'].split()[0]
@@ -14,7 +14,7 @@
 #     goals:
 #       - count how often a network uses a number that it converts;
 #       - choose between float, dynamic, static and quantization-aware training by three questions;
-#       - say over which float a speed-up was measured, and which part of it is int8's.
+#       - say over which fp32 a speed-up was measured, and which part of it comes from int8.
 #     terms: [best fp32, ONNX, runtime]
 #   jupytext: {text_representation: {extension: .py, format_name: percent}}
 #   kernelspec: {display_name: Python 3, language: python, name: python3}
@@ -28,6 +28,7 @@
 # %% tags=["setup", "hide-input", "legacy"]
 # Sets one thread and the int8 engine, switches gradients off, and hides the warnings of PyTorch's older int8.
 import torch
+from torch import nn
 
 from course_utils import legacy_int8
 from course_utils.scorecard import claims
@@ -40,71 +41,49 @@ legacy_int8.ignore_deprecations(remarks=True)
 torch.backends.quantized.engine = legacy_int8.best()
 
 # %% [markdown]
-# ## 1. The same work, another price
+# ## 1. Two networks with almost as many conversions
 #
-# A layer of *dynamic* int8 takes floats and gives floats: it converts its inputs at every call. In *static* int8 a network can convert at its two ends alone. What do the conversions cost?
+# You'd like to run a trained network in int8. *Dynamic* quantization takes one line, and no data ([[dynamic]]). But then each layer converts its inputs at every call: it searches for their range, and rounds them. *Static* quantization finds the ranges beforehand, so numbers can stay int8 from layer to layer ([[static]]).
 #
-# We run two networks in int8 with and without conversions at each layer. The int8 products are the same. One is a Transformer of BERT's shape, which reads a text of 128 tokens ([[dynamic]]). We time its linear layers. The other is MobileNet-v2, a CNN for phones, which looks at one image. So that each of its layers converts, we put a `QuantWrapper` around every one ([[static]]). Both have random weights.
+# What do conversions cost? Let's try two networks with random weights: a Transformer with the shape of BERT, which reads 128 tokens, and MobileNet-v2, a CNN for phones, which looks at one image. For each linear layer and convolution we time the conversion of its inputs, and the int8 layer itself, whose inputs are int8 already.
 
-# %%
-from course_utils.int8_routes import networks
-
-mobile = networks.mobilenet_v2()  # the model, and an image as its example
-
-# %% the_same_work_another_price tags=["hide-input", "legacy"]
-# Times both networks in int8, converted once and converted at each layer.
-shown, longer = show.converted_at_each_layer(mobile)
-shown
+# %% conversions tags=["legacy"]
+timed = show.time_layers()
+show.conversions_table(timed)
 
 # %% [markdown]
-# BERT converts more numbers, and loses little time; MobileNet-v2 takes much longer. In about [[minutes]] minutes you will be able to
+# Both convert millions of inputs, and converting one takes about as long in both. Yet conversions add little to BERT's time, and several times as much to MobileNet-v2's. In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
 # [[builds_on]]
 
 # %% [markdown]
-# ## 2. How often is a number used?
+# ## 2. How often is an input used?
 #
-# A linear layer has 3 inputs and 2 outputs, so 6 weights. It gets 4 rows. A multiplication with its addition is a *MAC*.
+# Neither the number of conversions nor their price is the reason. What differs is what we divide by, the time of the int8 layers: BERT's do far more work with each number. Can we see that from the shape of a layer?
 #
-# - It makes 4 · 6 = 24 MACs.
-# - It converts 4 · 3 = 12 inputs.
-# - So each input is used 24 / 12 = **2 times**: once for each output.
+# A layer's work is counted in **MACs**: multiply an input by a weight, and add the product to a sum. Take a linear layer with 3 inputs and 2 outputs, so 6 weights. It gets 4 rows.
 #
-# A conversion is like a ticket for a museum, dear for one visit and cheap for a hundred: it is paid once for a number, and afterwards the number takes part in one product after the other. So what counts is how often an input is used.
+# - In each row, each weight makes one MAC. That's 4 · 6 = 24 MACs.
+# - The layer converts 4 · 3 = 12 inputs.
+# - So each input is used in 24 / 12 = **2 MACs**, one for each output.
+#
+# A conversion is paid once for an input, so the more MACs share it, the less it matters.
 
 # %% [markdown]
 # **Predict.** BERT reads 256 tokens in place of 128, and each token is a row. How often does a linear layer now use an input: **A** twice as often, **B** as often as before, **C** half as often?
 
 # %% [markdown] tags=["answer"]
-# **As often as before (B), because an input is used once for each output, and the outputs of a row stay the same.** There are twice as many MACs, and twice as many inputs.
+# **As often as before (B), because an input is used once for each output of its row.** There are twice as many MACs, but twice as many inputs, too.
 
 # %% [markdown]
-# In a convolution an input lies under several places of the window, and is used at each of them for every output channel. With 3 × 3 places and 64 output channels that makes up to 9 · 64 = 576 times. A *depthwise* convolution filters each channel on its own, so there it is at most 9 times. In an ordinary 1 × 1 convolution with 16 output channels it is 16 times.
+# In a **convolution**, a window slides over the image, so an input takes each place of the window once. With 3 × 3 places and 64 output channels, that's up to 9 · 64 = 576 MACs for each input. A *depthwise* convolution filters each channel on its own, so there it's 9 at most.
 #
-# ### The price of a ticket
-#
-# How many MACs could have been made while one number is converted? We time a search for the range and a rounding, and beside them a large int8 layer.
-
-# %% tags=["hide-input", "legacy"]
-# Times a search for the range and a rounding on a million bytes of floats, and a large int8 layer.
-price = show.price_in_macs()
-print(f"one conversion takes as long as {price:.0f} MACs in int8")
-
-# %% [markdown]
-# A conversion has to read a float, compare, divide, round and pack. In this time our processor could make a hundred MACs or more with this engine.
-#
-# Take 100. If an input is used 1,000 times, its conversion adds 100 / 1,000, a tenth of the layer's work. **At 400 uses it adds about 100 / 400, a quarter.** This division is a first guess. How much longer your network takes, the clock must say.
-#
-# Now we count. A hook is called with a layer, its inputs and its output. Each number of the output is a sum with one product for each weight of its row or filter.
+# To count a whole network, we put a hook on each layer. PyTorch calls it with the layer, its inputs and its output. Each output is a sum with one MAC for each weight of its row or filter, `weight[0]`.
 
 
-# %%
-import torch
-from torch import nn
-
-
+# %% count
 def count(model, x):
     """(layer, MACs, inputs) for each linear layer and convolution."""
     rows = []
@@ -112,8 +91,8 @@ def count(model, x):
     def note(layer, given, out):
         rows.append((layer, out.numel() * layer.weight[0].numel(), given[0].numel()))
 
-    layers = [m for m in model.modules() if isinstance(m, nn.Linear | nn.Conv2d)]
-    hooks = [layer.register_forward_hook(note) for layer in layers]
+    layers = (nn.Linear, nn.Conv2d)
+    hooks = [m.register_forward_hook(note) for m in model.modules() if isinstance(m, layers)]
     model(x)
     for hook in hooks:
         hook.remove()
@@ -123,152 +102,145 @@ def count(model, x):
 print(count(nn.Linear(3, 2), torch.zeros(4, 3)))  # the layer by hand
 
 # %% [markdown]
-# **Try it.** Change the last line to `count(nn.Conv2d(64, 64, 3, padding=1, groups=64), torch.zeros(1, 64, 8, 8))`, run the cell again, and divide the MACs by the inputs. Then leave out `groups=64`.
+# **Try it.** Change the last line to `count(nn.Conv2d(64, 64, 3, padding=1, groups=64), torch.zeros(1, 64, 8, 8))`, and divide the MACs by the inputs. Then leave out `groups=64`.
 #
 # <details><summary>What others found</summary>
 #
-# The depthwise convolution uses each input 9 times, the other one 576 times: for each of 64 output channels. At the border it is less, but here the zeros of the padding are counted as well.
+# The depthwise convolution uses each input 9 times, and the other one 576 times.
 #
 # </details>
 #
-# For counting, shapes are enough. On the device `meta` a tensor has no numbers.
+# A count needs only shapes, and on PyTorch's device `meta` tensors have nothing else:
 
-# %%
-import torchvision
+# %% uses
+from torchvision.models import mobilenet_v2
 
 from course_utils.models import Encoder
 
 with torch.device("meta"):
-    pixels, tokens = torch.zeros(1, 3, 224, 224), torch.zeros(1, 128, dtype=torch.long)
     counted = {
-        "BERT shape": count(Encoder(), tokens),
-        "ResNet-50": count(torchvision.models.resnet50(), pixels),
-        "MobileNet-v2": count(torchvision.models.mobilenet_v2(), pixels),
+        "BERT shape": count(Encoder(), torch.zeros(1, 128, dtype=torch.long)),
+        "MobileNet-v2": count(mobilenet_v2(), torch.zeros(1, 3, 224, 224)),
     }
+uses = {name: sum(row[1] for row in rows) / sum(row[2] for row in rows) for name, rows in counted.items()}
+print({name: round(number) for name, number in uses.items()})
 
 # %% [markdown]
-# ### Three networks
-#
-# Let a conversion cost 100 MACs. How often is each input used?
-
-# %% three_networks tags=["hide-input"]
-# Draws how often each layer uses an input.
-uses = show.uses_figure(counted)
+# BERT uses an input about thirty times as often, because its linear layers have 768 outputs or more, while MobileNet-v2 saves MACs by depthwise convolutions.
 
 # %% [markdown]
-# That fits the first table. BERT's linear layers have 768 outputs or more, so every ticket is used often. MobileNet-v2 saves MACs wherever it can. Its inputs are used some forty times on average, and in the depthwise layers nine times, or with stride 2 about twice. ResNet-50, a CNN that saves less, lies in between.
+# ## 3. From a count to a time
+#
+# Can we now foresee *how much* time conversions add? We also need the **price** of one: how many MACs take as long? BERT tells us, since we've timed both. If the price were 20 MACs, and an input were used 40 times, its conversion should add 20 / 40, a half. So our guess is price / uses.
+
+# %% guess_and_measurement
+bert = timed["BERT shape"]
+price = bert.ns_to_convert / bert.ns_of_a_mac
+print(f"One conversion takes as long as {price:.0f} MACs of BERT.")
+for name, net in timed.items():
+    print(f"{name}: guess {price / uses[name]:.0%}, measured {net.added:.0%}")
 
 # %% [markdown]
-# ## 3. The decision
+# For BERT the two agree, because the price came from there. For MobileNet-v2 the guess is several times too high. It assumes that a MAC takes equally long in every layer. Does it? Let's look, in picoseconds (ps), thousandths of a nanosecond:
+
+# %% mac_by_mac tags=["hide-input"]
+# Prints how often an input is used, and how long a MAC takes, for three kinds of layers.
+for name, often, ps in show.kinds(timed):
+    print(f"{name:24} {often:7,.1f} uses, {ps:4.0f} ps for a MAC")
+
+# %% [markdown]
+# The less often an input is used, the longer a MAC takes. The reason is probably that a layer also reads its inputs and writes its outputs. This is paid once for each number, like a conversion. Can it be so much? Let's test a depthwise layer with 144 channels, beside an ordinary convolution with the same inputs and as many outputs. There, each output needs all channels, so it makes 144 times as many MACs.
+
+# %% same_inputs tags=["hide-input", "legacy"]
+# Times an int8 layer with 144 channels of 56 by 56, depthwise and ordinary.
+longer = show.same_inputs()
+print(f"144 times the MACs take {longer:.0f} times as long")
+
+# %% [markdown]
+# At the speed of the ordinary one, MACs would be less than a tenth of the depthwise layer's time. So where inputs are used rarely, a layer takes longer than its MACs say, and conversions add less to it than we guessed.
 #
-# Three questions, from the way that needs least to the one that needs most.
+# **The count shows where conversions are cheap, and only the clock shows how much they add.** For a rule of thumb, let's take 100 MACs as the price (on processors that we tried, it was 20 to 150). Then from 400 uses on, conversions should add no more than 100 / 400, a quarter.
+
+# %% [markdown]
+# ## 4. Three questions
 #
-# You know four ways: float needs nothing, dynamic int8 one line, static int8 examples of the inputs, and quantization-aware training, QAT, a training ([[qat]]).
+# The four ways stand in the order of what they need. QAT is quantization-aware training ([[qat]]). We stop at the first way that will do.
 
 # %% chain tags=["hide-input"]
 # Draws three questions and the four ways that they lead to.
 show.chain()
 
 # %% [markdown]
-# **1. Is int8 faster than the best fp32 on your device?** Best means the fastest that your device has (section 4). For int8, time a quick conversion; its speed does not need good ranges. Some processors lack fast int8 products. If int8 is not faster, stay in float.
+# **1. Is int8 faster than the best fp32 (section 5) on your device?** Time what is quickly made: dynamic int8 for a Transformer, and for a CNN static int8, calibrated with a single batch, since the time doesn't depend on the ranges. For a small network, or without fast int8 instructions, the answer may be no. Then stay in float.
 #
-# **2. Is dynamic int8 cheap, and does it lose at most a point?** PyTorch's line, `quantize_dynamic`, takes linear layers, LSTMs and GRUs, and leaves convolutions in float ([[audit]]). As a rule of thumb, it is cheap if the layers that it takes do most of the MACs, and use an input at least 400 times on average. By our first guess they then take about a quarter longer than in a network that is int8 throughout. We pay that for not having to calibrate. A Transformer converts at each linear layer in static int8, too, so there try dynamic at any width. You may set another limit.
+# **2. Is dynamic int8 cheap, and does it lose at most a point of accuracy?** `quantize_dynamic` converts linear layers, LSTMs and GRUs, and leaves convolutions in float ([[audit]]). We call it cheap if these layers make more than half of all MACs, and use an input at least 400 times on average. *BERT* uses an input 1,317 times, and PyTorch [published](https://pytorch.org/blog/introduction-to-quantization-on-pytorch/) a loss of 0.7 points (of F1), so we stop here. *MobileNet-v2* makes nearly all its MACs in convolutions, so we go on.
 #
-# **3. Does static int8 lose more than a point, with all remedies that need no training?** If not, take static. Such remedies are a scale for each channel, other ranges, and a layer left in float. Only what is lost with all of them is a case for QAT.
-#
-# - *BERT:* int8 is faster, an input is used some 1,300 times, at most a point is lost: dynamic.
-# - *MobileNet-v2:* int8 is faster, but convolutions do the work: static, or QAT if that loses more than a point.
+# **3. Does static int8 lose more than a point, with all remedies that need no training?** Such remedies are a scale for each channel, other ranges, or one layer left in float. If they help, take static. If not, it's a case for QAT. Measure the loss on examples that you didn't calibrate with.
 
 # %% [markdown]
-# ### Who has to be trained?
-#
-# Take DepthwiseCNN, trained. In static int8 it loses some 25 points with one scale for each layer, and less than a point with a scale for each channel ([[depthwise]]).
-#
-# **Predict.** Int8 is faster than the best fp32. Where do the questions lead: **A** to dynamic, **B** to static, **C** to QAT?
+# **Predict.** Suppose that DepthwiseCNN, a small CNN, is faster in int8. Static int8 costs it some 25 points with one scale for each layer, and less than a point with a scale for each channel ([[depthwise]]). Where do the questions lead: **A** to dynamic, **B** to static, **C** to QAT?
 
 # %% [markdown] tags=["answer"]
-# **To static (B), because the third question counts what is lost with all remedies, and a scale for each channel needs no training.** Dynamic falls out, since the line skips convolutions.
+# **To static (B), because a scale for each channel is a remedy that needs no training.** Dynamic would leave its convolutions in float.
 
 # %% [markdown]
-# ## 4. Faster than which fp32?
+# ## 5. Faster than which fp32?
 #
-# The first question says *best* fp32. Why not simply fp32?
+# The same network can run in fp32 in several ways. In *eager* mode Python calls layer after layer. A *trace* records the calls once, and then runs without Python. PyTorch can then also fold the batch norms into the convolutions, and arrange the weights to suit the processor.
 #
-# In *eager* fp32 Python calls each layer. A *trace* runs the recorded calls without Python, and PyTorch can fold the batch norms, and arrange the rest for the processor.
-#
-# **Predict.** Traced int8 is 3.6 times as fast as eager fp32. Traced fp32 is 1.6 times as fast. What have the 8 bits brought: **A** 3.6 times, **B** 2.25 times, **C** 2 times?
+# **Predict.** Suppose that, compared with eager fp32, traced int8 is 3.6 times as fast, and traced fp32 1.6 times. How much have the 8 bits brought: **A** 3.6 times, **B** 2.25 times, **C** 2 times?
 
 # %% [markdown] tags=["answer"]
-# **2.25 times (B), because 3.6 / 1.6 = 2.25, and the 1.6 came without a single integer.** Factors are divided, not subtracted.
+# **2.25 times (B), because 3.6 / 1.6 = 2.25, and the factor 1.6 came without a single integer.**
 
 # %% [markdown]
-# So a speed-up has two baselines. Over eager fp32, which many people run, it says what they will notice. Over the **best fp32**, the fastest way to run the same network in fp32, it says what int8 is worth. We measure both within PyTorch, for MobileNet-v2 in static int8 throughout.
+# So a speed-up has two baselines. Over eager fp32, it says how much faster things get for those who run that today. Over the **best fp32**, the fastest way to run the network in fp32, it says what int8 itself has gained. For MobileNet-v2 we measure both: three routes take turns, and we compare medians.
 
-# %% tags=["legacy"]
-from course_utils.int8_routes import torch_eager
-from course_utils.measure import timing
+# %% routes tags=["legacy"]
+from course_utils.int8_routes import networks, torch_eager
 
-net, image = mobile.model, mobile.example
-int8 = torch_eager.int8_model(mobile)  # static int8: fused, calibrated, converted
-
-
-def traced(model):
-    return torch.jit.freeze(torch.jit.trace(model, image))
-
-
+mobile = networks.mobilenet_v2()  # the model, and an image as its example
+net, image, int8 = mobile.model, mobile.example, torch_eager.int8_model(mobile)  # static, throughout
 routes = {
     "fp32, eager": net,
-    "fp32, traced": torch.jit.optimize_for_inference(traced(net)),
-    "int8, eager": int8,
-    "int8, traced": traced(int8),
+    "fp32, traced": torch.jit.optimize_for_inference(torch.jit.trace(net, image)),
+    "int8, traced": torch.jit.freeze(torch.jit.trace(int8, image)),
 }
-calls = {name: lambda m=m: m(image) for name, m in routes.items()}
-race = timing.compare(calls, rounds=9, device="cpu")
+race = show.race(routes, image)
 
 # %% routes_table tags=["hide-input"]
-# Puts the four routes into a table, over both baselines.
+# Puts the three routes into a table, over both baselines.
 show.routes_table(race)
 
 # %% [markdown]
-# Nothing was quantized in the second row, and it is ahead of the first. So the first step to a faster network is often a better program in float: a trace, a compiler ([[pt2e]]), or another **runtime**, which is the program that runs a network. It needs no data and loses no accuracy. Where a speed-up is reported, ask for four facts: over which baseline, on which processor, with how many threads, in which runtime.
-
-# %% [markdown]
-# ## 5. Before you ship
+# In the last row, the first factor makes the headline, and the second one is int8's own part. The rest is the first factor of the row above, where nothing was quantized. So first try a better program in float: a trace, a compiler ([[pt2e]]), or another **runtime**, the program that runs a network.
 #
-# 1. *In float*, before anything is rounded: the changed network gives the old outputs, but for the last digits.
-# 2. Count the layers that **run in int8**.
-# 3. Compare the **accuracy**, on examples that you did not calibrate with.
-# 4. Time it on the device, against the best fp32.
-#
-# Folding and exporting must not change an output, so in the first check a difference of a hundredth is a mistake, such as pixels that are scaled twice. A layer that stayed float gives right answers and no speed; the count shows it ([[audit]]).
-#
-# For a network of your own, the worksheet [Your network](../8_capstone/your_network.ipynb) tries the ways that fit, makes these checks, and says what to ship.
+# When somebody reports a speed-up, ask for four facts: over which fp32, on which processor, with how many threads, and in which runtime. And count the layers that ran in int8 ([[audit]]).
 
 # %% [markdown]
 # ## Exercise · Which way?
 # ★★ · 10 minutes
 #
-# Write `choose(rows, fp32_ms, int8_ms, lost)`. Ask the three questions, and return `"float"`, `"dynamic"`, `"static"` or `"qat"`.
+# Write `choose(rows, fp32_ms, int8_ms, lost)`. Ask the three questions of section 4, and return a pair: the way (`"float"`, `"dynamic"`, `"static"` or `"qat"`), and how many times as fast int8 is as the best fp32.
 #
-# - `rows`: what `count` gives for a network.
-# - `fp32_ms`: a list with the times of several ways to run it in fp32. `int8_ms`: the time in int8.
+# - `rows`: what `count` gives. `quantize_dynamic` will convert its `nn.Linear` layers.
+# - `fp32_ms`: a list, the times of several ways to run it in fp32. `int8_ms`: its time in int8.
 # - `lost`: points that `"dynamic"` and `"static"` lose, with all remedies.
-# - Here the line takes only `nn.Linear`. These layers must do more than half of all MACs, and use an input at least 400 times on average.
 #
 # <details><summary>Hint</summary>
 #
-# The average is the MACs of all linear layers over the inputs of all linear layers. "At most a point" includes 1. Try it on ResNet-50, with times that the course recorded:
+# For the average of question 2, divide the MACs of all linear layers by their inputs. A network may have no linear layer. This should give `"static"` and about 1.5:
 #
 # ```python
-# choose(counted["ResNet-50"], [99, 66], 17, {"dynamic": 0, "static": 0.2})
+# choose(counted["MobileNet-v2"], [24, 14], 9.5, {"dynamic": 0, "static": 0.2})
 # ```
 #
 # </details>
 
 
-# %% tags=["exercise"]
+# %% choose tags=["exercise"]
 def choose(rows, fp32_ms, int8_ms, lost):
-    """One of "float", "dynamic", "static" and "qat" for the network of these rows."""
+    """The way for the network of these rows, and what int8 itself gains."""
     raise NotImplementedError
 
 
@@ -278,30 +250,29 @@ check.choose(choose)
 
 # %% tags=["solution", "hide-cell"]
 def choose_solution(rows, fp32_ms, int8_ms, lost):
-    if int8_ms >= min(fp32_ms):
-        return "float"
     linear = [row for row in rows if isinstance(row[0], nn.Linear)]
+    gain = min(fp32_ms) / int8_ms
+    if gain <= 1:
+        return "float", gain
     all_macs = sum(macs for _, macs, _ in rows)
     macs = sum(macs for _, macs, _ in linear)
     inputs = sum(inputs for _, _, inputs in linear)
     if 2 * macs > all_macs and macs >= 400 * inputs and lost["dynamic"] <= 1:
-        return "dynamic"
+        return "dynamic", gain
     if lost["static"] > 1:
-        return "qat"
-    return "static"
+        return "qat", gain
+    return "static", gain
 
 
 # %% [markdown]
 # ## Remember
 #
-# - A conversion costs as much as many MACs, and pays if the number is used often; a linear layer uses it once for each output.
-# - Ask in the order of what the ways need: float if int8 is not faster than the best fp32, dynamic if it takes the layers and they are wide, static, and training only where all remedies fail.
-# - A speed-up is a better program times fewer bits: compare with the best fp32, and name the device.
+# - A conversion costs little where its input is used often: a linear layer uses it once for each output, a depthwise convolution only a few times.
+# - Ask in the order of what the ways need: float if int8 isn't faster, then dynamic, then static, and QAT only if all other remedies fail.
+# - Compare with the best fp32 to see int8's own part, because a speed-up over eager fp32 also contains a better program.
 
 # %% [markdown]
 # ## Scorecard
-#
-# What your run measured, beside what was published.
 
 # %% tags=["scorecard"]
 claims.show("choosing")
@@ -309,7 +280,7 @@ claims.show("choosing")
 # %% [markdown]
 # ## Deeper
 #
-# ### The headline table
+# ### A famous table
 #
 # PyTorch published this in [2020](https://pytorch.org/blog/introduction-to-quantization-on-pytorch/):
 #
@@ -319,20 +290,20 @@ claims.show("choosing")
 # | ResNet-50, static | 214 | 103 | 2.1 | 76.1 → 75.9 % right | the same |
 # | MobileNet-v2, static; accuracy by QAT | 97 | 17 | 5.7 | 71.9 → 71.6 % right | Samsung S9, a phone |
 #
-# MobileNet-v2 seems to gain most. But its row comes from another device, and the post says of its float that it ran in Caffe2, "not optimized". So a part of the 5.7 may be a better program. The course has measured all three on two processors:
+# MobileNet-v2 seems to gain most. But its fp32 ran in Caffe2, and was "not optimized", says the post. So a part of the 5.7 may come from a better program. Our records:
 
 # %% tags=["hide-input"]
 # Writes what was published beside the course's records of two processors.
 show.recorded_table()
 
 # %% [markdown]
-# Over PyTorch's best fp32 it is ResNet-50 that gains most, on both processors.
+# Over PyTorch's best fp32 it's ResNet-50 that gains most, on both processors.
 #
-# The post's advice goes by names: Transformers and RNNs dynamic, CNNs static, and QAT where static loses too much. The post also says that CNNs wait for their activations to be moved, while by our questions a CNN goes static because PyTorch's line skips its convolutions.
+# The post's advice goes by names: dynamic for Transformers and RNNs, static for CNNs, and QAT where static loses too much. It says that CNNs wait for their activations to be moved. By our questions, a CNN goes static because PyTorch's line skips its convolutions. And a Transformer gains little by static int8: PyTorch computes norms and softmax in float, so each linear layer converts anyway.
 #
 # ### Other runtimes
 #
-# **ONNX** is a file format for networks, which other runtimes read ([onnx.ai](https://onnx.ai)). You export the *float* network, and quantize it there, with the tools of that runtime. The exporter does not take PyTorch's older int8 layers. Install `onnx`, `onnxscript` and `onnxruntime` first.
+# **ONNX** is a file format for networks that other runtimes read ([onnx.ai](https://onnx.ai)). Export the *float* network, and quantize it with the tools of that runtime, because the exporter doesn't take PyTorch's older int8 layers. Install `onnx`, `onnxscript` and `onnxruntime` first.
 #
 # ```python
 # batch = torch.export.Dim("batch")  # else the file accepts the example's size only
@@ -341,29 +312,27 @@ show.recorded_table()
 # output = session.run(None, {session.get_inputs()[0].name: image.numpy()})[0]
 # ```
 #
-# The file holds the graph and the weights. It does not hold your code: scaling the pixels and choosing the largest output stay your business. The course's records split the factors of two runtimes:
-
-# %% tags=["hide-input"]
-# Writes the records of ONNX Runtime and OpenVINO.
-show.runtimes_table()
-
-# %% [markdown]
-# For MobileNet-v2 the runtime in float brings as much as its 8 bits, or more. In int8 neither runtime is the faster one for all three networks on the Intel processor, so try two.
+# You still have to scale the pixels.
 #
 # ### Other devices
 #
 # | device | ways to int8 |
 # |---|---|
 # | x86, a server or a laptop | PyTorch, compiled or not; ONNX Runtime, with `activation_type=QuantType.QUInt8`; OpenVINO |
-# | ARM, a phone | PyTorch by `qnnpack`; ExecuTorch by [XNNPACK](https://docs.pytorch.org/executorch/stable/backends-xnnpack.html); ONNX Runtime |
-# | NVIDIA's GPUs | torchao ([[torchao]]); [TensorRT](https://docs.nvidia.com/deeplearning/tensorrt/latest/inference-library/work-quantized-types.html), by post-training quantization (PTQ) or with a network that was trained for it |
+# | ARM, a phone | PyTorch with `qnnpack`; ExecuTorch with [XNNPACK](https://docs.pytorch.org/executorch/stable/backends-xnnpack.html); ONNX Runtime |
+# | NVIDIA's GPUs | torchao ([[torchao]]); [TensorRT](https://docs.nvidia.com/deeplearning/tensorrt/latest/inference-library/work-quantized-types.html) |
 #
-# An engine is made for one kind of processor. In the records `qnnpack`, which is made for ARM, runs ResNet-50 in int8 *slower* than eager float on both x86 processors. Question 1 would have caught that.
+# An engine is made for one kind of processor. In our records `qnnpack`, which is made for ARM, runs ResNet-50 in int8 *slower* than eager fp32 on both x86 processors. The first question catches that.
 #
 # **Sources.** R. Krishnamoorthi, J. Reed, M. Ni, C. Gottbrath, S. Weidman, [Introduction to quantization on PyTorch](https://pytorch.org/blog/introduction-to-quantization-on-pytorch/), 2020: the table and the advice.
 #
 # **Recommended video.** Chris Gottbrath, *Deep Dive on PyTorch Quantization*, [youtube.com/watch?v=c3MT2qV5f9w](https://www.youtube.com/watch?v=c3MT2qV5f9w).
 #
-# **Going further.** H. Wu et al., *Integer quantization for deep learning inference*, 2020, [arXiv:2004.09602](https://arxiv.org/abs/2004.09602). D. Bailey, *Twelve ways to fool the masses when giving performance results on parallel computers*, 1991. Project: add a record of your own processor, with `python3 course.py bench quantization --peers`.
+# **Going further.** The worksheet [Your network](../8_capstone/your_network.ipynb) tries the ways that fit a network of your own, and says what to ship. H. Wu et al., *Integer quantization for deep learning inference*, 2020, [arXiv:2004.09602](https://arxiv.org/abs/2004.09602). D. Bailey, *Twelve ways to fool the masses when giving performance results on parallel computers*, 1991. Project: add a record of your own processor, with `python3 course.py bench quantization --peers`.
 #
 # **Credits.** Part of the course's idea is Tal Daniel's (Technion, EE 046211, tutorial 10). Text CC BY 4.0, code MIT.
+
+# %% [markdown]
+# ## Fewer bits, or fewer weights?
+#
+# All four ways keep every weight. In [[prune_module]] half of a layer becomes zero, and nobody notices, not even the file.

@@ -1,26 +1,70 @@
-"""Networks, clocks and drawings of the lesson choosing, which stand beside what the lesson explains."""
+"""Clocks, tables and drawings of the lesson choosing, which stand beside what the lesson explains."""
 
 import copy
+import math
 import time
+from dataclasses import dataclass
 
 import torch
 from torch import nn
 from torch.ao import quantization as tq
 
-from course_utils import runtime
-from course_utils.int8_routes import record, torch_eager
+from course_utils import models, runtime
+from course_utils.int8_routes import record
+from course_utils.measure import timing
 from course_utils.show import diagrams, plots
 from course_utils.show.tables import Table
 
 CLOCK = time.process_time if time.get_clock_info("process_time").resolution < 1e-5 else time.perf_counter
-BERT_LAYERS = ((768, 2304), (768, 768), (768, 3072), (3072, 768))  # of each of the twelve blocks
 PUBLISHED = {"BERT-base shape": "581 / 313 = 1.9", "ResNet-50": "214 / 103 = 2.1", "MobileNet-v2": "97 / 17 = 5.7"}
-QUARTER = 400  # uses of an input at which a conversion of 100 MACs adds a quarter
+LAYERS = nn.Linear | nn.Conv2d
 
 
-def least_ms(jobs, rounds=8):
+@dataclass
+class Timed:
+    """One layer, or several with one shape: counts of a call, and its times in milliseconds.
+
+    Attributes:
+        depthwise: whether each channel is filtered on its own.
+        macs, inputs: of one layer.
+        layer_ms: in int8, with inputs that are int8 already.
+        convert_ms: of its inputs: a search for the range, and the rounding.
+        copies: how many layers have this shape.
+    """
+
+    depthwise: bool
+    macs: int
+    inputs: int
+    layer_ms: float
+    convert_ms: float
+    copies: int
+
+
+class Network(list):
+    """The layers of a network, each a `Timed`, and sums over all of them."""
+
+    def sum(self, name):
+        return sum(getattr(one, name) * one.copies for one in self)
+
+    @property
+    def ns_to_convert(self):
+        """Nanoseconds to convert one number."""
+        return 1e6 * self.sum("convert_ms") / self.sum("inputs")
+
+    @property
+    def ns_of_a_mac(self):
+        """Nanoseconds of one MAC in int8."""
+        return 1e6 * self.sum("layer_ms") / self.sum("macs")
+
+    @property
+    def added(self):
+        """The time of all conversions over that of all int8 layers."""
+        return self.sum("convert_ms") / self.sum("layer_ms")
+
+
+def least_ms(jobs, rounds=10):
     """The least processor time of each job in milliseconds; the jobs run in turn. A quick run takes one round."""
-    best = dict.fromkeys(jobs, float("inf"))
+    best = dict.fromkeys(jobs, math.inf)
     for _ in range(1 if runtime.quick() else rounds):
         for name, job in jobs.items():
             job()
@@ -30,7 +74,7 @@ def least_ms(jobs, rounds=8):
     return best
 
 
-def static_layer(layer, x):
+def in_int8(layer, x):
     """A run of the layer in static int8, on inputs that are int8 already."""
     model = tq.QuantWrapper(nn.Sequential(copy.deepcopy(layer))).eval()
     model.qconfig = tq.get_default_qconfig(torch.backends.quantized.engine)
@@ -40,109 +84,93 @@ def static_layer(layer, x):
     return lambda: model.module(x_int8)
 
 
-def with_round_trips(network):
-    """MobileNet-v2 in static int8, with a wrapper around each convolution and linear layer."""
+def conversion(x):
+    """What dynamic int8 does with inputs at each call: a search for the range, and the rounding."""
 
-    def wrap(module):
-        for name, child in module.named_children():
-            if type(child).__name__ in ("Conv2d", "ConvReLU2d", "Linear"):
-                wrapped = tq.QuantWrapper(child)
-                wrapped.qconfig = tq.get_default_qconfig(torch.backends.quantized.engine)
-                setattr(module, name, wrapped)
-            else:
-                wrap(child)
+    def run():
+        torch.aminmax(x)
+        torch.quantize_per_tensor(x, 0.05, 64, torch.quint8)  # the time does not depend on the scale
 
-    model = network.quantizable()
-    model.fuse_model()
-    wrap(model)
-    tq.prepare(model, inplace=True)(network.calibration[:1])  # times do not depend on the ranges
-    return tq.convert(model, inplace=True)
+    return run
 
 
-def converted_at_each_layer(mobile):
-    """The table of the hook, and by how much conversions at each layer lengthen BERT's layers and MobileNet-v2."""
-    traced = {}
-    for name, model in (("once", torch_eager.int8_model(mobile)), ("each", with_round_trips(mobile))):
-        traced[name] = torch.jit.freeze(torch.jit.trace(model, mobile.example, check_trace=False).eval())
-    jobs = {("MobileNet-v2", name): lambda run=run: run(mobile.example) for name, run in traced.items()}
-    for n_in, n_out in BERT_LAYERS:
-        x, layer = torch.randn(128, n_in), nn.Linear(n_in, n_out)
-        jobs[n_in, n_out, "once"] = static_layer(layer, x)
-        dynamic = tq.quantize_dynamic(nn.Sequential(layer))
-        jobs[n_in, n_out, "each"] = lambda dynamic=dynamic, x=x: dynamic(x)
-    least = least_ms({name: job for name, job in jobs.items() if len(name) == 2})
-    least |= least_ms({name: job for name, job in jobs.items() if len(name) == 3}, rounds=40)
-    ms = {"MobileNet-v2": [least["MobileNet-v2", way] for way in ("once", "each")]}
-    ms["BERT shape"] = [12 * sum(least[*shape, way] for shape in BERT_LAYERS) for way in ("once", "each")]
-    numbers = {"BERT shape": 12 * 128 * sum(n_in for n_in, _ in BERT_LAYERS), "MobileNet-v2": 0}
+def shapes(model, x):
+    """(class, its arguments, shape of the inputs, MACs) -> how many layers are like this."""
+    found = {}
 
     def note(layer, given, out):
-        numbers["MobileNet-v2"] += given[0].numel()
+        if isinstance(layer, nn.Linear):
+            sizes = (("in_features", layer.in_features), ("out_features", layer.out_features))
+        else:
+            names = "in_channels", "out_channels", "kernel_size", "stride", "padding", "groups"
+            sizes = tuple((name, getattr(layer, name)) for name in names)
+        key = type(layer), sizes, tuple(given[0].shape), out.numel() * layer.weight[0].numel()
+        found[key] = found.get(key, 0) + 1
 
-    model = copy.deepcopy(mobile.model)
-    for layer in model.modules():
-        if isinstance(layer, nn.Conv2d | nn.Linear):
-            layer.register_forward_hook(note)
-    model(mobile.example)
-    longer = {name: each / once - 1 for name, (once, each) in ms.items()}
-    rows = [
-        [name, f"{numbers[name] / 1e6:.1f} million", *(f"{t:.1f}" for t in ms[name]), f"{1 + longer[name]:.2f}"]
-        for name in numbers
-    ]
-    columns = [
-        "int8, one thread",
-        "inputs of all layers",
-        "in int8 throughout, ms",
-        "converted at each layer, ms",
-        "times as long",
-    ]
-    return Table(columns, rows), longer
+    hooks = [m.register_forward_hook(note) for m in model.modules() if isinstance(m, LAYERS)]
+    model(x)
+    for hook in hooks:
+        hook.remove()
+    return found
 
 
-def price_in_macs():
-    """How many int8 MACs run in the time of one conversion: of a search and a rounding, on 1 MB of floats."""
-    some, square = torch.randn(256, 1024), torch.randn(1024, 1024)
-    ms = least_ms(
-        {
-            "range": lambda: torch.aminmax(some),
-            "round": lambda: torch.quantize_per_tensor(some, 0.05, 64, torch.quint8),
-            "layer": static_layer(nn.Linear(1024, 1024), square),
+def time_layers():
+    """Network -> its linear layers and convolutions, timed one by one: BERT's shape with 128 tokens, MobileNet-v2 with an image."""
+    from torchvision.models import mobilenet_v2  # imports torch.ao itself
+
+    with torch.device("meta"):
+        found = {
+            "BERT shape": shapes(models.Encoder(), torch.zeros(1, 128, dtype=torch.long)),
+            "MobileNet-v2": shapes(mobilenet_v2(), torch.zeros(1, 3, 224, 224)),
         }
-    )
-    return (ms["range"] + ms["round"]) / some.numel() / (ms["layer"] / 1024**3)
+    timed = {}
+    for name, layers in found.items():
+        jobs = {}
+        for number, (cls, sizes, shape, _) in enumerate(layers):
+            layer, x = cls(**dict(sizes)), torch.randn(shape)
+            jobs[number, "layer"], jobs[number, "convert"] = in_int8(layer, x), conversion(x)
+        ms = least_ms(jobs)
+        timed[name] = Network(
+            Timed(dict(sizes).get("groups", 1) > 1, macs, math.prod(shape), ms[i, "layer"], ms[i, "convert"], copies)
+            for i, ((_, sizes, shape, macs), copies) in enumerate(layers.items())
+        )
+    return timed
 
 
-def uses_figure(counted):
-    """Draw how often each layer uses an input.
+def conversions_table(timed):
+    """What the conversions of each network cost, beside its int8 layers."""
+    return Table(
+        ["one thread", "inputs", "to convert one", "all int8 layers", "conversions add"],
+        [
+            [
+                name,
+                f"{net.sum('inputs') / 1e6:.1f} million",
+                f"{net.ns_to_convert:.2f} ns",
+                f"{net.sum('layer_ms'):.1f} ms",
+                f"{net.added:.0%}",
+            ]
+            for name, net in timed.items()
+        ],
+    )
 
-    Args:
-        counted: network -> [(layer, MACs, inputs)].
-    """
-    fig, ax = plots.figure(size=(12, 4.4))
-    averages = {}
-    for place, (name, rows) in enumerate(reversed(counted.items())):
-        averages[name] = sum(macs for _, macs, _ in rows) / sum(inputs for *_, inputs in rows)
-        shift = [place + 0.3 * ((i * 0.618) % 1 - 0.5) for i in range(len(rows))]
-        ax.plot([macs / inputs for _, macs, inputs in rows], shift, "o", ms=9, alpha=0.5, color=plots.COLOURS["sky"])
-        ax.plot(averages[name], place, "D", ms=14, color=plots.COLOURS["blue"], mec="white")
-    ax.axvline(QUARTER, color=plots.COLOURS["orange"], ls="--")
-    ax.text(
-        QUARTER / 1.08,
-        len(counted) - 0.62,
-        "400: a quarter longer, by the first guess",
-        color=plots.COLOURS["orange"],
-        va="center",
-        ha="right",
-    )
-    ax.set(xscale="log", xlabel="MACs for each input", ylim=(-0.5, len(counted) - 0.35))
-    ax.set_yticks(range(len(counted)), list(averages))
-    told = "; ".join(f"{name} {average:,.0f}" for name, average in reversed(averages.items()))
-    plots.show(
-        fig,
-        alt=f"A dot a layer and a diamond a network on a logarithmic axis of MACs for each input. Averages: {told}. A line at 400.",
-        caption=f"A dot is a layer, a diamond the whole network: {told}.",
-    )
-    return averages
+
+def kinds(timed):
+    """Three kinds of layers: (name, MACs for each input, picoseconds of a MAC) of each."""
+    mobile = timed["MobileNet-v2"]
+    parts = {
+        "BERT, linear": timed["BERT shape"],
+        "MobileNet-v2, ordinary": Network(one for one in mobile if not one.depthwise),
+        "MobileNet-v2, depthwise": Network(one for one in mobile if one.depthwise),
+    }
+    return [(name, net.sum("macs") / net.sum("inputs"), 1000 * net.ns_of_a_mac) for name, net in parts.items()]
+
+
+def same_inputs():
+    """How many times as long an ordinary 3 × 3 convolution takes as a depthwise one of the same inputs and outputs."""
+    x = torch.randn(1, 144, 56, 56)  # a layer of MobileNet-v2
+    pair = {groups: in_int8(nn.Conv2d(144, 144, 3, padding=1, groups=groups), x) for groups in (1, 144)}
+    ms = least_ms(pair)
+    return ms[1] / ms[144]
 
 
 QUESTIONS = (
@@ -153,8 +181,8 @@ QUESTIONS = (
 ENDS = {
     "float": "needs nothing",
     "dynamic": "one line, no data",
-    "static": "some hundred\ninputs",
-    "QAT": "a training,\nhours",
+    "static": "examples to\ncalibrate",
+    "QAT": "a training",
 }
 
 
@@ -180,17 +208,22 @@ def chain():
         canvas.figure(),
         alt="Three questions in a chain. 1: is int8 faster than the best fp32? No: float, which needs nothing. 2: is dynamic "
         "cheap, and does it lose at most a point? Yes: dynamic, one line and no data. 3: does static lose more "
-        "than a point, with all remedies? No: static, some hundred inputs. Yes: QAT, training data and hours.",
+        "than a point, with all remedies? No: static, examples to calibrate. Yes: QAT, a training.",
         caption="Under each way: what it needs beside the trained network.",
     )
 
 
+def race(routes, x):
+    """The routes in turn on one input: a `Comparison`."""
+    return timing.compare({name: lambda run=run: run(x) for name, run in routes.items()}, rounds=9, device="cpu")
+
+
 def routes_table(race):
-    """Four ways to run one network, over eager fp32 and over the faster fp32; the factors are quotients of the times."""
+    """Ways to run one network, over eager fp32 and over the faster fp32; the factors are quotients of the times."""
     ms = {name: race.median_ms(name) for name in race.samples}
     best = min(time for name, time in ms.items() if name.startswith("fp32"))
     return Table(
-        ["MobileNet-v2, one image", "ms", "times eager fp32", "times the faster fp32"],
+        ["MobileNet-v2, one image", "ms", "times as fast as eager fp32", "as the best fp32 here"],
         [[name, f"{time:.1f}", f"{ms['fp32, eager'] / time:.1f}", f"{best / time:.1f}"] for name, time in ms.items()],
     )
 
@@ -198,34 +231,17 @@ def routes_table(race):
 def recorded_table():
     """What was published, and what the records of the course say over both baselines."""
     records = record.records()
-    columns = ["int8 over fp32", "published, ms"]
-    for name in records:
-        columns += [f"{name.split(',')[0]}: over eager", "over the best"]
+    short = {name.split(",")[0]: one for name, one in records.items()}
     rows = []
     for network, told in PUBLISHED.items():
-        rows.append([network.replace("-base", ""), told])
-        for one in records.values():
-            row = one.best(network, "torch")
-            rows[-1] += [f"{row.speedup_over_eager:.1f}", f"{row.speedup_over_best_fp32:.1f}"]
+        best = [one.best(network, "torch") for one in short.values()]
+        over = (
+            " and ".join(f"{getattr(row, f'speedup_over_{which}'):.1f}" for row in best)
+            for which in ("eager", "best_fp32")
+        )
+        rows.append([network.replace("-base", ""), told, *over])
     return Table(
-        columns,
+        ["int8 over fp32", "published, ms", "over eager", "over the best fp32"],
         rows,
-        caption="Eager and best fp32 are PyTorch's; one thread, one input. Both processors have instructions for int8 products.",
-    )
-
-
-def runtimes_table():
-    """The records of the other runtimes: their fp32 over eager PyTorch, and their int8 over their own fp32."""
-    rows = []
-    for processor, one in record.records().items():
-        for network in PUBLISHED:
-            cells = [processor.split(",")[0], network.replace("-base", "")]
-            for runtime_name in record.PEERS:
-                fp32, int8 = (one.best(network, runtime_name, start) for start in ("fp32", "int8"))
-                cells += [f"{fp32.speedup_over_eager:.1f}", f"{int8.speedup_over_best_fp32:.1f}"]
-            rows.append(cells)
-    return Table(
-        ["processor", "network", *(f"{name}: {what}" for name in record.PEERS for what in ("fp32", "int8"))],
-        rows,
-        caption="fp32: times PyTorch's eager fp32. int8: times the fp32 of the same runtime.",
+        caption=f"The last two columns: the course's records of {' and '.join(short)}, in this order; PyTorch, one thread, one input.",
     )
