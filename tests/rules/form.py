@@ -35,6 +35,8 @@ TOLD_WHOLE = {
     "lightning_qat",
     "torchao",
     "training_memory",
+    "pt2e",
+    "choosing",
     "audit",
 }
 WHAT = {
