@@ -1,4 +1,6 @@
-"""The exercise of the lesson pt2e: a CNN becomes an int8 graph that is ready to ship."""
+"""The exercise of the lesson pt2e: a CNN becomes an int8 graph, and its answers are compared with those in float."""
+
+import copy
 
 import torch
 from torch import nn
@@ -6,76 +8,64 @@ from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
 from torchao.quantization.pt2e.quantizer import x86_inductor_quantizer as x86
 
 from course_utils.checks import effects, exercise
-from course_utils.data.checkpoints import load
 
 
 @exercise(
-    "Ready to ship",
-    why="The list says where ranges belong, each range has seen all batches, and the file holds each weight once.",
+    "Convert and compare",
+    why="The list is written in evaluation mode, its ranges have seen all batches, and new images are the judge.",
 )
-def to_int8(model, batches):
-    for_x86 = x86.X86InductorQuantizer().set_global(x86.get_default_x86_inductor_quantization_config())
-    graph = torch.export.export(model, (batches[0],)).module()
+def to_int8(model, batches, test):
+    config = x86.get_default_x86_inductor_quantization_config(reduce_range=True)
+    for_x86 = x86.X86InductorQuantizer().set_global(config)
+    net = copy.deepcopy(model).eval()
+    graph = torch.export.export(net, (batches[0],)).module()
     observed = prepare_pt2e(graph, for_x86)
     for batch in batches:
         observed(batch)
     int8 = convert_pt2e(observed)
-    read = {node.target for node in int8.graph.nodes}
-    idle = [name for name, _ in int8.named_parameters() if name not in read]  #: the names that nothing reads
-    for name in idle:
-        owner, _, leaf = name.rpartition(".")
-        delattr(int8.get_submodule(owner), leaf)
-    return int8
+    pairs = [(int8(batch).argmax(1), net(batch).argmax(1)) for batch in test]
+    different = sum((ours != theirs).sum() for ours, theirs in pairs)
+    return int8, different
 
 
-def _seen(int8, model, batches):
+def _seen(answer, model, batches, test):
+    int8, different = answer
     if not isinstance(int8, torch.fx.GraphModule):
-        return {"what comes back": effects.Said(f"something of the type {type(int8).__name__}")}
-    calls = [node for node in int8.graph.nodes if node.op == "call_function"]
-    names = [node.target.__name__.split(".")[0] for node in calls]
-    read = {node.target for node in int8.graph.nodes}
+        return {"what comes back first": effects.Said(f"something of the type {type(int8).__name__}")}
+    calls = {node: str(node.target) for node in int8.graph.nodes if node.op == "call_function"}
+    rounding = [node.args[1] for node, name in calls.items() if ".quantize_per_tensor" in name]
+    dropout = [node.args[2] for node, name in calls.items() if "dropout" in name]
     return {
-        "what comes back": effects.Said("a graph"),
-        "how often the graph rounds to int8": names.count("quantize_per_tensor"),
-        "how many batch norms it has": names.count("batch_norm"),
-        "the scales, from the smallest on": torch.tensor(
-            [
-                n.args[1]
-                for n, name in zip(calls, names, strict=True)
-                if name == "quantize_per_tensor" and type(n.args[1]) is float
-            ]
-        )
-        .sort()
-        .values,
-        "how many parameters nothing reads": sum(name not in read for name, _ in int8.named_parameters()),
-        "the outputs": int8(batches[0]),
+        "what comes back first": effects.Said("a graph"),
+        "how many dropouts of the graph are in training mode": sum(dropout),
+        "how often the graph rounds to int8": len(rounding),
+        "the scales, from the smallest on": torch.tensor(rounding).sort().values,
+        "how many answers differ": torch.as_tensor(different).float(),
+        "whether `model` is in training mode": model.training,
     }
 
 
-def _conv(*more):
+def _net(*more):
     torch.manual_seed(0)
-    return nn.Sequential(nn.Conv2d(1, 1, 1), *more).eval().requires_grad_(False)
+    return nn.Sequential(nn.Conv2d(1, 4, 1), *more, nn.Flatten()).requires_grad_(False)
 
 
-def _image(low, high, pixels=32, images=1):
-    return torch.linspace(low, high, pixels).view(images, 1, 1, -1)
+def _images(low, high, count=512):
+    return torch.linspace(low, high, count).view(-1, 1, 1, 1)
 
 
-# Of few values the observer looks for the range in 100,000 steps, a second long; of one, or of many, in a few.
 to_int8.tries(
     also=[
-        (_conv(), [_image(2.0, 2.0, 1)]),
-        (_conv(), [_image(0.0, 1.0, images=2), _image(-1.0, 4.0, images=2)]),
-        (_conv(nn.BatchNorm2d(1), nn.ReLU6()), [_image(0.5, 3.0), _image(1.0, 2.0)]),
-        (load("small_resnet").requires_grad_(False), [torch.linspace(0, 1, 784).view(1, 1, 28, 28)]),
+        (_net().eval(), [_images(-1.0, 1.0)], [_images(-1.0, 1.0), _images(-0.5, 0.5), _images(0.0, 0.5)]),
+        (_net().eval(), [_images(0.0, 1.0), _images(-1.0, 4.0)], [_images(-1.0, 1.0), _images(-1.0, 4.0)]),
+        (_net(nn.BatchNorm2d(4), nn.Dropout(0.5)), [_images(-3.0, 3.0)], [_images(-6.0, 3.0)]),
     ]
 )
 to_int8.looks({"": _seen})
 to_int8.ideas(
     {
-        "int8 = observed": "Nothing is rounded. Does the quantizer have a configuration, and is what was prepared converted?",
-        "for batch in []:\n    observed(batch)": "A range that saw no batch is none. Show the batches, then convert.",
-        "for batch in batches[:1]:\n    observed(batch)": "Only the first batch was shown. The observers need all of them.",
-        "idle = []": "The float weights are still in the graph. Delete each parameter whose name no node has as target.",
+        "for batch in []:\n    observed(batch)": "Nobody has shown the observers a batch.",
+        "for batch in [*batches, *test]:\n    observed(batch)": "What calibrates can't judge: keep `test` out of the calibration.",
+        "int8 = observed": "Nothing is rounded to int8: what was prepared has to be converted.",
     }
 )
