@@ -193,7 +193,8 @@ ours_int8 = quantize_dynamic(ours)
 # %% the_checks tags=["hide-input", "legacy"]
 # Makes the three checks.
 print(f"1. in float, the largest difference is {(ours(x) - block(x)).abs().max():.6f}")
-operators(ours_int8, x)  # 2.
+print("2. in int8, the operators are")
+operators(ours_int8, x)
 print(f"3. in int8, the largest difference is {(ours_int8(x) - block(x)).abs().max():.2f}")
 print(f"   and the largest output is {block(x).abs().max():.2f}")
 
@@ -225,7 +226,12 @@ spent = show.parts(ours, ours_int8, {"16 small pictures": torch.randn(16, 64, 76
 # %% [markdown]
 # The linear layers take about as long for one large picture as for sixteen small ones. The grey part is about the same in all four bars, because int8 changes nothing in it. Only the attention grows, so the limit falls, and the gain with it.
 #
-# So work out the limit first, with the inputs that you'll have. Where it's low, faster linear layers won't help.
+# So work out the limit first, with the inputs that you'll have. Here's the profile of a float copy of our block, for the large picture. The exercise uses it.
+
+# %% hers tags=["hide-input"]
+# Makes the colleague's block, and prints its operators in float.
+hers = counted(ours)
+operators(hers, large)
 
 # %% [markdown]
 # ## Exercise · A class of her own
@@ -235,14 +241,8 @@ spent = show.parts(ours, ours_int8, {"16 small pictures": torch.randn(16, 64, 76
 #
 # Write `to_int8(model, kind)`: an int8 copy in which layers of the derived class `kind` are int8, too. The model itself may be such a layer.
 #
-# Then foresee from her profile in float: at most how many times as fast can `hers` become for the large picture? Try `show.race(hers, to_int8, large)`.
-
-# %% hers tags=["hide-input"]
-# Makes the colleague's block, and prints its operators in float.
-hers = counted(ours)
-operators(hers, large)
-
-# %% [markdown]
+# Then foresee from its profile above: at most how many times as fast can `hers` become for the large picture? Try `show.race(hers, to_int8, large)`.
+#
 # <details><summary>Hint</summary>
 #
 # Put a copy of the model into an `nn.Sequential`. For each `parent` in `list(model.modules())` and each `name, child` in `parent.named_children()`, ask for `type(child)`. With `setattr`, put a plain `nn.Linear` with the same weight and bias in its place.
