@@ -115,4 +115,10 @@ def plain(tensor: torch.Tensor) -> torch.Tensor:
     """The values of a quantized or sparse tensor as an ordinary one."""
     if tensor.layout != torch.strided:
         return tensor.to_dense()
-    return tensor.dequantize() if tensor.is_quantized or hasattr(tensor, "__tensor_flatten__") else tensor
+    if not (tensor.is_quantized or hasattr(tensor, "__tensor_flatten__")):
+        return tensor
+    try:
+        return tensor.dequantize()
+    except NotImplementedError:  # torchao's weights packed for one kernel can only be multiplied
+        units = torch.eye(tensor.shape[1], dtype=tensor.dtype, device=tensor.device)
+        return torch.nn.functional.linear(units, tensor).T

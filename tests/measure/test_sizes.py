@@ -10,6 +10,7 @@ from torch import nn
 from course_utils import models
 from course_utils.measure import sizes
 from course_utils.measure.sizes import size_report
+from course_utils.measure.sparsity import sparsity_report
 
 pytestmark = [*_legacy.KNOWN, *_legacy.ignoring(".*must run observer")]
 
@@ -88,6 +89,19 @@ def test_torchao_weights_count_as_what_they_store():
     report = size_report(model)
     assert report.parameters == 64 * 64
     assert 64 * 64 < report.memory_bytes < 1.2 * 64 * 64  # int8, and scales
+
+
+def test_packed_weights_which_have_no_dequantize_are_counted_too():
+    from torchao.prototype.quantization.int4 import PrototypeInt4WeightOnlyConfig
+    from torchao.quantization import quantize_
+
+    model = nn.Sequential(nn.Linear(64, 32, bias=False))
+    with torch.no_grad():
+        model[0].weight[3] = 0
+    quantize_(model, PrototypeInt4WeightOnlyConfig(group_size=32))
+    report = size_report(model)
+    assert report.memory_bytes == 64 * 32 * 6 // 8  # half a byte each, and two floats of 4 bytes for 32
+    assert sparsity_report(model)["0.weight"].zeros >= 64
 
 
 def test_the_compressed_file_sees_zeros():
