@@ -126,7 +126,7 @@ uses = {name: sum(row[1] for row in rows) / sum(row[2] for row in rows) for name
 print({name: round(number) for name, number in uses.items()})
 
 # %% [markdown]
-# BERT uses an input about thirty times as often, because its linear layers have 768 outputs or more, while MobileNet-v2 saves MACs by depthwise convolutions.
+# BERT uses an input about thirty times as often, because its linear layers have 768 outputs or more, while MobileNet-v2 saves MACs by depthwise and narrow convolutions.
 
 # %% [markdown]
 # ## 3. From a count to a time
@@ -157,7 +157,7 @@ longer = show.same_inputs()
 print(f"144 times the MACs take {longer:.0f} times as long")
 
 # %% [markdown]
-# At the speed of the ordinary one, MACs would be less than a tenth of the depthwise layer's time. So where inputs are used rarely, a layer takes longer than its MACs say, and conversions add less to it than we guessed.
+# At the speed of the ordinary one, MACs would be a small part of the depthwise layer's time. So where inputs are used rarely, a layer takes longer than its MACs say, and conversions add less to it than we guessed.
 #
 # **The count shows where conversions are cheap, and only the clock shows how much they add.** For a rule of thumb, let's take 100 MACs as the price (on processors that we tried, it was 20 to 150). Then from 400 uses on, conversions should add no more than 100 / 400, a quarter.
 
