@@ -90,7 +90,7 @@ show.copies(in_training, copies, without)
 #
 # The convolution can do this itself: we multiply its weights by 0.188, and give it the bias −0.27. In float, nothing changes. This is called *folding*. In general, a weight $w$ becomes $w\gamma/\sigma$, and the bias is $\beta - \mu\gamma/\sigma$.
 #
-# Let's fold one of channel 4's nine weights, 0.518. It becomes 0.518 · 0.188 = 0.097. Now it's rounded to a multiple of the scale. All 32 channels share this scale, and it has to reach the largest folded weight of all, −22.4 in another channel. So one step of the scale is 0.175, which is coarse.
+# Let's fold one of channel 4's nine weights, 0.518. It becomes 0.518 · 0.188 = 0.097. Now it's rounded to a multiple of the scale. All 32 channels share this scale, and it has to reach the largest folded weight of all, −22.4 in another channel. (That channel hardly ever gets an input, so its σ is nearly 0, and folding divides by it: [[depthwise]].) So one step of the scale is 0.175, which is coarse.
 #
 # **Predict.** What takes the place of our 0.097: **A** 0, **B** 0.175, **C** 0.35?
 
@@ -109,13 +109,13 @@ print(f"folded: {folded:.3f}, in scales: {folded / scale:.2f}, integer: {round(f
 #
 # **Try it.** Set `sigma` to 3.43 in the last cell, and run it again. What's our integer now?
 #
-# <details><summary>What others found</summary>
+# <details><summary>What you should see</summary>
 #
 # 0, because the folded weight is only 0.47 scales.
 #
 # </details>
 #
-# In PyTorch, `fuse_modules_qat` makes one module of a convolution, its batch norm and its ReLU, and `prepare_qat` adds the rounding. Both need training mode. After the training, `convert` makes the kernels. Above, `int8_copy` gives it a deep copy, so we could go on training.
+# In PyTorch, `fuse_modules_qat` makes one module of a convolution, its batch norm and its ReLU, and `prepare_qat` adds the rounding. Both need training mode. After the training, and in evaluation mode, `convert` makes the kernels. Above, `int8_copy` does both on a deep copy, so that we could go on training.
 
 # %% prepare tags=["legacy"]
 from lessons.qat_cnn.experiment import one_scale
@@ -128,7 +128,7 @@ model.qconfig = one_scale  # tq.get_default_qat_qconfig("x86") has one per chann
 prepared = tq.prepare_qat(model)  # now we could train
 
 # %% [markdown]
-# The upper half of the figure is a fused module in training. It folds its weights, rounds them and convolves. Batch norm still follows, because it goes on learning, and it expects results that aren't folded. So the module divides the results by $\gamma/\sigma$ again. In channel 4, our weight 0.518 was folded and rounded to 0.175. Dividing by 0.188 gives 0.93. So the network trains as if this weight were 0.93. The lower half is the kernel that `convert` makes of it.
+# The upper half of the figure is a fused module in training. It folds its weights, rounds them and convolves. Batch norm still follows, because it goes on learning. But folding has already multiplied by $\gamma/\sigma$, and batch norm would do it once more. So the module first divides the results by $\gamma/\sigma$ again. In channel 4, our weight 0.518 was folded and rounded to 0.175. Dividing by 0.188 gives 0.93. So the network trains as if this weight were 0.93. The lower half is the kernel that `convert` makes of it.
 
 # %% fold_then_round tags=["hide-input"]
 # Draws one fused module in training, and the kernel that it becomes.
@@ -170,17 +170,17 @@ seen = show.batch_by_batch(tq.prepare_qat(fused(net)), lambda model: fine_tune(m
 show.one_channel(seen)
 
 # %% [markdown]
-# 1. **Rounding makes another filter.** In batch 1, the standard deviation is 6.4, against a running $\sigma$ of 2.9. So the running $\sigma$ rises to 3.4.
+# 1. **Rounding makes another filter.** Of the nine weights, only 1, 1 and −1 are left. In batch 1, the standard deviation is 6.4, against a running $\sigma$ of 2.9. So the running $\sigma$ rises to 3.4.
 # 2. **A larger $\sigma$ rounds weights away,** because folding divides by it. That's your **Try it**: at 3.43, our 0.518 is rounded to 0. So is the other 1, and from batch 2 on only the −1 is left.
 # 3. **What is left grows.** The −1 stands for a folded weight of −0.175, and the module divides by $\gamma/\sigma$, which is now smaller. So the same −1 acts as a larger weight. So the mean drifts from −5 to −7, the standard deviation grows to 6.3, and $\sigma$ goes on rising.
 # 4. **The last weight goes.** In batch 8, $\sigma$ is 4.6, and the −1 is rounded to 0 as well. All results are 0, and so is their standard deviation. (In batch 9 the −1 is back, because this 0 has lowered $\sigma$ a little.)
-# 5. **The gradient becomes huge.** Batch norm can't divide by 0, so it adds a tiny number to the variance, and divides by 0.003, in place of about 6 in batch 7. The gradient passes the same division on its way back, so it's thousands of times larger.
+# 5. **The gradient becomes huge.** Batch norm can't divide by 0, so it adds a tiny number to the variance, and divides by 0.003, in place of about 6 in batch 7. The gradient passes the same division on its way back, so it's thousands of times larger. (Rounding lets gradients pass as if it weren't there, so they reach weights that are rounded to 0, too: [[qat]].)
 # 6. **The weights move far.** Momentum repeats this gradient in each batch that follows. By batch 11 it has turned the −1 into a 1, and in the end there are two 1s. So the mean leaps from −6 to 14.
 # 7. **The running mean stays behind,** because each batch closes only a tenth of the gap. At the end training subtracts 14, and the copy 3.
 #
-# Is it really this gradient? We trained with six orders of the images, and limited the gradients of channel 4 to a length of 1, far above that of ordinary batches. Then all six copies were good (`records/qat_cnn`). One channel of 576 ruins the network.
+# Is the huge gradient really the cause? To test it, we trained with six orders of the images, and limited the gradients of channel 4 to a length of 1. Ordinary batches stay far below that, so only the huge gradient was cut. Then all six copies were good (`records/qat_cnn`). One channel of 576 ruins the network.
 #
-# You can read all this from any prepared module. Here is channel 4 of our first network, after its training:
+# You can inspect any prepared module this way, beginning with the layers whose scale is coarsest. Here is channel 4 of our first network, after its training:
 
 # %% read tags=["legacy"]
 from course_utils.data import load
@@ -198,7 +198,7 @@ print(f"running mean: {conv.bn.running_mean[4]:.1f}, running sigma: {sigma[4]:.1
 # %% [markdown]
 # ## 5. The repair: freeze the statistics
 #
-# The chain began when $\sigma$ moved. So let's hold it: `freeze_bn_stats` stops the running statistics, and makes training use them, too. $\gamma$ and $\beta$ still learn. This helps in three ways: $\sigma$ stays at 2.93 and shrinks no weights; training divides by 2.93 and not by 0.003; and it subtracts the same mean as the copy, so the loss sees what the copy will do.
+# The chain runs through a $\sigma$ that moves. So let's hold it: `freeze_bn_stats` stops the running statistics, and makes training use them, too. $\gamma$ and $\beta$ still learn. This helps in three ways: $\sigma$ stays at 2.93 and shrinks no weights; training divides by 2.93 and not by 0.003; and it subtracts the same mean as the copy, so the loss sees the shift that training missed.
 
 # %% frozen tags=["legacy"]
 from torch.ao.nn.intrinsic.qat import freeze_bn_stats
@@ -211,7 +211,7 @@ print("int8 copies, batch norm frozen:", *(f"{percent:.1f} %" for percent in of_
 # %% [markdown]
 # All three copies are good.
 #
-# **When should you freeze?** With one coarse scale per layer, before the first batch. In the record, we trained six networks with batch norm free, and then once more with it frozen. Their copies reached 52 to 73 %, while six that were frozen from the first batch reached 87 % or more. Once the weights have moved far, freezing comes too late.
+# **When should you freeze?** With one coarse scale per layer, before the first batch. In the record, six networks were trained with batch norm free, and then trained on with it frozen. Their copies reached 52 to 73 %, while six that were frozen from the first batch reached 87 % or more. Once the weights have moved far, freezing comes too late.
 #
 # But did we need QAT? It needs labels and a training run, and the real culprit is the coarse scale. So let's give each channel its own, and not train.
 
@@ -220,7 +220,7 @@ finer = accuracy(static_int8(net, per_channel=True))
 print(f"int8 without training, a scale per channel: {finer:.1f} %")
 
 # %% [markdown]
-# That's as good as in float. So here, QAT wins back only what the coarse scale had cost. With a scale per channel there's little to win back: all 24 copies in the record ended between 90 and 91 %. **So a scale per channel is what to try first,** if your kernels support it. Train if that loses too much.
+# That's as good as in float. So here, QAT wins back only what the coarse scale had cost. With a scale per channel there's little to win back: all 24 copies in the record ended at about 90 or 91 %, whether batch norm was frozen or not. **So a scale per channel is what to try first,** if your kernels support it. Train if that loses too much.
 
 # %% tags=["hide-input"]
 # Makes another network, in which one channel doesn't fit its running statistics, and reads that layer.
@@ -266,9 +266,9 @@ def batch_means_solution(weight, factor, scale, x):
 
 
 # %% [markdown]
-# <details><summary>What others found</summary>
+# <details><summary>Answer</summary>
 #
-# Channel 63. Somebody has made its filter three times as long. In training mode batch norm takes that out again, but the running statistics, and with them the copy, still expect the old filter.
+# Channel 63. We multiplied its filter by three, and left the running statistics alone. In training mode batch norm takes that out again, but the running statistics, and with them the copy, still expect the old filter.
 #
 # </details>
 
@@ -290,7 +290,7 @@ claims.show("qat_cnn")
 #
 # ### What if the kernels have one scale per layer?
 #
-# Then you can *empty the dead channels*. A **dead channel** gets only zeros, so its $\sigma$ is nearly 0, and folding makes its weights huge. In our layer, −22.4 is in one. Such weights do nothing, so set them to 0 ([[depthwise]]). Or *measure the statistics anew*: pass the images once through the prepared network, in training mode (`for batch in images.split(64): prepared(batch)`). Without a loss, no gradient can become huge.
+# Then you can *empty the dead channels*. A **dead channel** gets only zeros, so its $\sigma$ is nearly 0, and folding makes its weights huge. In our layer, −22.4 is in one. Such weights do nothing, so set them to 0 ([[depthwise]]). Or *re-estimate the statistics of batch norm*: pass the images once through the prepared network, in training mode (`for batch in images.split(64): prepared(batch)`). Without a loss, no gradient can become huge.
 
 # %% compared tags=["hide-input", "legacy"]
 # Measures int8 without training, and puts it beside the record of the other ways.
@@ -304,7 +304,7 @@ untrained = {
 show.compared(untrained)
 
 # %% [markdown]
-# A *smaller learning rate* can help, too: at 0.0001, six of six copies were good, but at 0.0003 three of six failed. With emptied channels, freezing at once cost two points or more in five of six trainings at our rate, and once nine points (all in `records/qat_cnn`).
+# A *smaller learning rate* can help, too: at 0.0001, six of six copies were good, but at 0.0003 three of six failed. (All in `records/qat_cnn`.)
 #
 # ### In a longer training
 #
