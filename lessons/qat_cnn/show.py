@@ -91,7 +91,7 @@ def copies(in_training, int8, without):
 
 def one_channel(seen):
     """The statistics of channel 4: of each batch as dots, the running ones as lines; above them its integers that aren't 0."""
-    fig, (upper, lower) = plots.figure(rows=2, size=(10, 6.6))
+    fig, (upper, lower) = plots.figure(rows=2, size=(10, 5.6))
     batches = range(1, len(seen["mean"]) + 1)
     integers = [[str(n).replace("-", "−") for n in some] or ["none"] for some in seen["integers"]]
     panels = {upper: ("deviation", "running_deviation", "std. deviation σ"), lower: ("mean", "running", "mean")}
