@@ -133,7 +133,7 @@ for node in torch.export.export(Toy(), (batches[0],)).graph.nodes:
 # %% [markdown]
 # ## 3. The list describes int8
 #
-# We have a list in float. Who makes it int8?
+# We have a list in float. This is how it becomes int8:
 #
 # - **The quantizer** knows which operations one target can do in int8. Our target is PyTorch's compiler on an x86 processor; another target has another quantizer.
 # - **`prepare_pt2e`** asks the quantizer where in the list a range is needed, and puts an observer there. So nobody has to write stubs. It also folds each batch norm into its convolution.
@@ -165,7 +165,7 @@ show.first_layer(int8)
 # It's the same number. **So the converted graph *describes* an int8 network.** Run as it stands, it shows what int8 would answer. But it still multiplies floats, and it rounds besides, so it's slower than the network we started from.
 
 # %% [markdown]
-# ## 4. Who computes in int8?
+# ## 4. A compiler makes it int8
 #
 # The graph says what to compute, and leaves open how. Now a compiler can read it. PyTorch's own, *inductor*, is called by `torch.compile`. It looks for chains such as `dequantize` (dq), `conv2d`, `relu`, `quantize` (q), and replaces each of them by one int8 kernel.
 
@@ -210,7 +210,7 @@ show.kernels_and_speed(kernels, speeds, right)
 # %% [markdown]
 # The int8 graph calls no int8 kernel. Compiled, it calls seven, because SmallResNet has six convolutions and one linear layer. The ReLUs and even the `+` of the shortcuts are part of these kernels. And now int8 is faster than float.
 #
-# But is that int8's merit? The compiler makes float faster, too. So the fair opponent is *compiled* float: divide the last speed by the one above it, and you have what int8 itself has gained. It depends on the processor.
+# How much of that comes from int8? The compiler makes float faster, too. So the fair opponent is *compiled* float: divide the last speed by the one above it, and you have what int8 itself has gained. It depends on the processor.
 #
 # **Try it.** What if you forget the promise? Set `inductor.freezing = False`, and run the last two code cells again. Then change it back, and run both once more.
 #
