@@ -325,7 +325,7 @@ claims.show("depthwise")
 #
 # ### A network from the world
 #
-# EfficientNet-Lite0 was made for phones, and knows the photos of ImageNet ([[pt2e]]). We fold its 49 convolutions and round their weights. The cell asks whether it may fetch the network, 17 MB.
+# EfficientNet-Lite0 was made for phones, and knows the photos of ImageNet. We fold its 49 convolutions and round their weights. The cell asks whether it may fetch the network, 17 MB.
 
 # %% tags=["hide-input"]
 # Rounds the weights of EfficientNet-Lite0 in three ways, and counts the answers that stay.
