@@ -49,7 +49,7 @@ show.two_parts(arithmetic, fetching)
 # **Less than 1 % (D), because nearly all of the energy goes into fetching the weights.** One weight takes 640 picojoules to fetch, and 4.6 to multiply and add. The new chip saves half of 4.6, which is 2.3 of 644.6.
 
 # %% [markdown]
-# Nobody measured any energy here. It's an *estimate*, a bill: we multiplied counts by published prices. But the bill shows which part is the large one, and you want to know that before you spend a month on the other one. After all, energy use drains phone batteries, runs up the bills of data centres, and harms the environment.
+# Nobody measured any energy here. It's an *estimate*, a bill: we multiplied counts by published prices. But the bill shows which part is the large one, and you want to know that before you spend a month on the other one.
 #
 # In about [[minutes]] minutes you will be able to
 #
@@ -103,19 +103,17 @@ print(f"If each weight is used once, half-price arithmetic saves {mac / 2 / (mac
 show.uses_of_a_weight()
 
 # %% [markdown]
-# **A linear layer** has one weight for each pair of an input and an output, and uses it in one MAC for each image. With $n$ input numbers and $m$ outputs, that's $n \cdot m$ weights and $n \cdot m$ MACs. LeNet-300-100 has three such layers. The first turns the 28 · 28 = 784 pixels into 300 numbers, the second turns these into 100, and the third into 10:
+# **A linear layer** has one weight for each pair of an input and an output, and uses it in one MAC for each list of numbers that it reads: one for each image in LeNet-300-100, but often hundreds in a transformer. With $n$ input numbers and $m$ outputs, that's $n \cdot m$ weights and $n \cdot m$ MACs. LeNet-300-100 has three such layers. The first turns the 28 · 28 = 784 pixels into 300 numbers, the second turns these into 100, and the third into 10:
 #
 # $$784 \cdot 300 + 300 \cdot 100 + 100 \cdot 10 = 266{,}200$$
-#
-# That's why section 1 had the same number twice.
 #
 # **A convolution** slides a small window of weights, the *kernel*, over the image, and uses all of them again at every position. A kernel of 3 × 3 fits into an image of 5 × 5 at 3 · 3 = 9 positions, and each gives one pixel of the output. So its 9 weights make 9 · 9 = 81 MACs:
 #
 # $$\text{MACs} = \text{weights} \cdot \text{positions}$$
 #
-# This holds for many channels, too, because each weight is still used once at each position. Take the first layer of ResNet-50, a network that recognises photographs. Its 64 kernels of 7 × 7 over 3 channels have 64 · 3 · 7 · 7 = 9,408 weights, and each is used at 112 · 112 = 12,544 positions: the image has 224 · 224 pixels, and the window moves by two at a time. That makes 118 million MACs, and far more than 139 uses. In the last layers, where the maps have only 7 · 7 positions, a weight is used 49 times.
+# This holds for many channels, too, because each weight is still used once at each position. Take the first layer of ResNet-50, a network that recognises photographs. Its 64 kernels of 7 × 7 over 3 channels have 64 · 3 · 7 · 7 = 9,408 weights, and each is used at 112 · 112 = 12,544 positions: the image has 224 · 224 pixels and a border of zeros, and the window moves by two at a time. That makes 118 million MACs, and far more than 139 uses. In the last convolutions, where the maps have only 7 · 7 positions, a weight is used 49 times.
 #
-# For a whole network we let PyTorch count. `FlopCounterMode` adds up the *floating-point operations*, FLOPs, of the layers that run inside the `with` block. A MAC is two of them. We leave out biases, as the counter does, since a bias is a single addition for each output.
+# For a whole network we let PyTorch count. `FlopCounterMode` adds up the *floating-point operations*, FLOPs, of the convolutions and matrix products that run inside the `with` block. A MAC is two of them. The counter leaves out the rest, such as biases, and so do we, since that's only a few operations for each output.
 
 # %%
 import torch
@@ -161,7 +159,7 @@ for name, (macs, weights) in counted.items():
 # **About a quarter (B), because a weight is used 160 times on average, so it pays 160 · 4.6 = 736 pJ for its MACs and 640 for its fetch.** Arithmetic is a little more than half of the bill, and the chip saves half of that.
 
 # %% [markdown]
-# So our question has two answers: next to nothing for LeNet-300-100, and a quarter for ResNet-50. What matters is how often each weight is used.
+# So what matters is how often each weight is used.
 
 # %% [markdown]
 # ## 4. Which remedy helps where?
@@ -197,12 +195,12 @@ Table(["saved by", "LeNet-300-100 (1 use)", "ResNet-50 (160 uses)"], rows)
 # **More (C), because ResNet-50 pays half of its bill for MACs, and these fall to a fifteenth, while a fetch falls to a quarter.** What is left is 160 · 0.3 = 48 pJ for MACs and 160 for the fetch: 208 in place of 1,376.
 
 # %% [markdown]
-# - **Where a weight is used once**, only a cheaper fetch matters. Storing in 8 bits saves three quarters, whether you also multiply in int8 or not, and a batch of 8 saves even more.
+# - **Where a weight is used once**, only fewer or cheaper fetches matter. Storing in 8 bits saves three quarters, whether you also multiply in int8 or not, and a batch of 8 saves even more.
 # - **Where a weight is used 160 times**, both parts are about equal, so a remedy for one of them can't save much more than half. Int8 lowers both.
 #
 # In int8 the fetch is the larger part even for ResNet-50, because a fetch has become four times cheaper, and a MAC fifteen times. Now a weight has to be used 160 / 0.3 = 533 times, and no longer 139, before its arithmetic costs as much as its fetch.
 #
-# Our bill leaves out the **activations**, the values that one layer passes to the next, and also instructions and waiting (see *Deeper*). With them it would be larger, and they don't get cheaper when MACs do. So with weights from DRAM, and at these prices, half-price arithmetic saves even less than the share that we worked out.
+# Our bill leaves out the **activations**, the values that one layer passes to the next, and also instructions and waiting (see *Deeper*). None of them gets cheaper when MACs do. So with weights from DRAM, and at these prices, half-price arithmetic saves even less than we worked out. For ResNet-50 on a simple processor it saves far less, because of the instructions.
 #
 # You'll put the remedies into practice in [[amp]], [[weight_only]], [[dynamic]] and [[structured]].
 
@@ -244,8 +242,8 @@ def batch_needed_solution(model, x, mac_pj, fetch_pj):
 # %% [markdown]
 # ## Remember
 #
-# - By published prices, fetching an fp32 weight from DRAM takes as much energy as about 140 MACs.
-# - How often a fetched weight is used decides which part of the bill is larger: a linear layer uses it once for each image, a convolution once at each position, and the images of a batch share its fetch.
+# - By the prices of 2014, fetching an fp32 weight from DRAM takes as much energy as about 140 MACs.
+# - How often a fetched weight is used decides which part of the bill is larger: a linear layer uses it once for each list of numbers, a convolution once at each position, and the images of a batch share its fetch.
 # - Cheaper arithmetic alone saves next to nothing where a weight is used once; int8 and fewer weights lower both parts.
 
 # %% [markdown]
@@ -273,9 +271,9 @@ claims.show("energy")
 # joules = (int(counter.read_text()) - before) / 1e6
 # ```
 #
-# On most systems only the administrator may read it, and from time to time it starts again at 0. For a GPU, NVIDIA's library NVML (`pip install nvidia-ml-py`) has `nvmlDeviceGetTotalEnergyConsumption`, in millijoules; call `torch.cuda.synchronize()` before you read.
+# On most systems only the administrator may read it. For a GPU, NVIDIA's library NVML (`pip install nvidia-ml-py`) has `nvmlDeviceGetTotalEnergyConsumption`, in millijoules; call `torch.cuda.synchronize()` before you read.
 #
-# Two warnings. Such a counter adds up whatever runs, so close other programs. And `intel-rapl:0` counts the processor chip, usually without the DRAM beside it, so it would miss the very fetches of this lesson.
+# A warning: `intel-rapl:0` counts the processor chip, usually without the DRAM beside it, so it would miss most of what our fetches take.
 #
 # ### What do newer chips change?
 #
@@ -283,8 +281,8 @@ claims.show("energy")
 #
 # ### What does the bill leave out?
 #
-# - **Activations.** LeNet-300-100 has only a few hundred. But the convolutions of ResNet-50 give out 11 million numbers for one photograph. To write them to DRAM and read them back, at 640 pJ each way, would cost nearly as much as to fetch its weights.
-# - **Instructions.** A simple processor takes about 70 pJ for each one (Horowitz, 2014).
+# - **Activations.** The convolutions of ResNet-50 give out 11 million numbers for one photograph. To write them to DRAM and read them back, at 640 pJ each way, would cost nearly as much as to fetch its weights.
+# - **Instructions.** A simple processor takes about 70 pJ for each one (Horowitz, 2014). With one for each MAC, a weight of ResNet-50 would cost 160 · 70 = 11,200 pJ in instructions, eight times our 1,376. So chips for networks make many MACs with one instruction.
 # - **Waiting.** A device that draws 0.1 W and reads one digit a second takes 0.1 J for waiting, and less than 0.0002 J for the digit.
 #
 # So use the bill to see which part a remedy lowers, and not to predict what you'll pay.
