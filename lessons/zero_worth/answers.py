@@ -1,92 +1,80 @@
 """The lesson zero_worth: odd but right answers, and wrong ones as people write them, each a patch of the solution."""
 
-import io
-import math
+import copy
 import warnings
 
 import torch
 from torch import nn
 
 
-def by_the_lists(model):
-    """Counts the bytes of the lists that PyTorch makes."""
-    chosen = {}
+def _csr(weight):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        csr = weight.to_sparse_csr()
+    lists = csr.crow_indices().int(), csr.col_indices().int(), csr.values()
+    return torch.sparse_csr_tensor(*lists, size=weight.shape)
+
+
+def by_bytes(model, k):
+    """Compares the bytes of values and columns with those of the matrix, and estimated times."""
+    thin = copy.deepcopy(model)
+    for layer in [one for one in thin.modules() if type(one) is nn.Linear]:
+        csr = _csr(layer.weight.detach())
+        smaller = csr.values().nbytes + csr.col_indices().nbytes < layer.weight.nbytes
+        if smaller and k * len(csr.values()) < layer.weight.numel():
+            layer.weight = nn.Parameter(csr, requires_grad=False)
+    return thin
+
+
+def by_the_zeros(model, k):
+    """Counts the zeros, with one bound."""
+    thin = copy.deepcopy(model)
     for name, layer in model.named_modules():
-        if not isinstance(layer, nn.Linear):
-            continue
-        weight = layer.weight.detach()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            lists = weight.to_sparse_csr()
-        csr = sum(4 * one.numel() for one in (lists.crow_indices(), lists.col_indices(), lists.values()))
-        pairs = [(weight.numel() * weight.element_size(), "dense")]
-        pairs.append((4 * (weight != 0).sum().item() + math.ceil(weight.numel() / 8), "bit mask"))
-        least, form = min([*pairs, (csr, "CSR")], key=lambda pair: pair[0])
-        chosen[name] = (form, least)
-    return chosen
+        zeros = (layer.weight == 0).float().mean() if isinstance(layer, nn.Linear) else 0
+        if zeros > max(1 - 1 / k, 0.5):
+            weight = nn.Parameter(_csr(layer.weight.data), requires_grad=False)
+            thin.get_submodule(name).register_parameter("weight", weight)
+    return thin
 
 
-def with_ifs(model):
-    """Compares the three forms one after the other, from the state_dict."""
-    linear = {name for name, layer in model.named_modules() if type(layer) is nn.Linear}
-    found = {}
-    for key, weight in model.state_dict().items():
-        name = key.removesuffix(".weight")
-        if name in linear and key.endswith(".weight"):
-            rows, columns = weight.shape
-            left = len(weight.nonzero())
-            found[name] = ["dense", 4 * rows * columns]
-            for form, n_bytes in (("bit mask", 4 * left + (rows * columns + 7) // 8), ("CSR", 8 * left + 4 * rows + 4)):
-                if n_bytes < found[name][1]:
-                    found[name] = [form, n_bytes]
-    return {name: tuple(pair) for name, pair in found.items()}
+def without_a_parameter(model, k):
+    """Puts the tensor in as a buffer."""
+    thin = copy.deepcopy(model)
+    for layer in thin.modules():
+        if isinstance(layer, nn.Linear) and layer.weight.count_nonzero() / layer.weight.numel() < min(1 / k, 0.5):
+            weight = layer.weight.detach()
+            del layer.weight
+            layer.register_buffer("weight", _csr(weight))
+    return thin
 
 
-def by_packing(model):
-    """Really packs the weights, and counts what was packed."""
-
-    def one(weight):
-        kept = weight[weight != 0].numpy().tobytes()
-        file = io.BytesIO()
-        for bit in torch.nn.functional.pad((weight != 0).flatten().int(), (0, -weight.numel() % 8)).view(-1, 8):
-            file.write(bytes([int("".join(map(str, bit.tolist())), 2)]))
-        sizes = [weight.numpy().nbytes, len(kept) + len(file.getvalue()), 2 * len(kept) + 4 + 4 * len(weight)]
-        return ("dense", "bit mask", "CSR")[sizes.index(min(sizes))], min(sizes)
-
-    layers = dict(model.named_modules()).items()
-    return {name: one(layer.weight.detach()) for name, layer in layers if isinstance(layer, nn.Linear)}
-
-
-ODD = {"cheapest": [by_the_lists, with_ifs, by_packing]}
+ODD = {"sparser": [by_bytes, by_the_zeros, without_a_parameter]}
 WRONG = {
-    "cheapest": {
-        "the starts are forgotten": (" + 4 * (rows + 1)", ""),
-        "one start for each row": ("4 * (rows + 1)", "4 * rows"),
-        "the columns are forgotten": ("8 * left", "4 * left"),
-        "indices of 8 bytes": ("8 * left + 4 * (rows + 1)", "12 * left + 8 * (rows + 1)"),
-        "a start for each column": ("layer.out_features", "layer.in_features"),
-        "bits are rounded down": ("-(-size // 8)", "size // 8"),
-        "a byte for each bit": ("-(-size // 8)", "size"),
-        "the zeros are counted": ("int(layer.weight.count_nonzero())", "int((layer.weight == 0).sum())"),
-        "only the outermost layers": ("named_modules", "named_children"),
-        "an embedding counts as a linear layer": (
-            "isinstance(layer, nn.Linear):\n"
-            "            size, left = layer.weight.numel(), int(layer.weight.count_nonzero())\n"
-            "            rows = layer.out_features",
-            "isinstance(layer, (nn.Linear, nn.Embedding)):\n"
-            "            size, left = layer.weight.numel(), int(layer.weight.count_nonzero())\n"
-            "            rows = len(layer.weight)",
+    "sparser": {
+        "only faster": (" and left < 1 / 2", ""),
+        "only smaller": ("left < 1 / k and ", ""),
+        "faster or smaller": ("1 / k and left", "1 / k or left"),
+        "more than 1/k is left": ("left < 1 / k", "left > 1 / k"),
+        "compared with k": ("left < 1 / k", "left < k"),
+        "zeros in place of what is left": ("int(weight.count_nonzero())", "int((weight == 0).sum())"),
+        "the crossing of 8-byte indices": ("left < 1 / 2", "left < 1 / 3"),
+        "PyTorch's own indices of 8 bytes": (
+            "csr.crow_indices().int(), csr.col_indices().int()",
+            "csr.crow_indices(), csr.col_indices()",
         ),
-        "small weights count as zeros": (
-            "int(layer.weight.count_nonzero())",
-            "int((layer.weight.abs() > 1e-3).sum())",
-        ),
-        "the larger file": ("min(", "max("),
+        "every layer": ("left < 1 / k and left < 1 / 2", "left >= 0"),
+        "the model itself is changed": ("copy.deepcopy(model)", "model"),
+        "only the outermost layers": ("model.modules()", "model.children()"),
+        "every layer with a weight": ("isinstance(layer, nn.Linear)", 'getattr(layer, "weight", None) is not None'),
+        "small weights count as zeros": ("int(weight.count_nonzero())", "int((weight.abs() > 1e-3).sum())"),
     }
 }
 EQUIVALENT = {
-    "cheapest": {
-        "`int` left out of the weights left in the last layer": "a tensor of one number counts and compares like that number",
-        "* without its sign": "counts and bytes are never negative",
+    "sparser": {
+        "most = min(1 / k, 1 / 2): min(1 / k, 1 / 2): arguments swapped": "the smaller of two numbers, in any order",
+        "layer.weight = nn.Parameter(_csr(weight), requires_grad=False): False -> True": "the network is run, and not trained",
+        "`detach` left out": "a parameter cuts the history off by itself",
+        "`item` left out of the share left in the last layer": "a tensor of one number compares like that number",
+        "* without its sign": "shares are never negative",
     }
 }

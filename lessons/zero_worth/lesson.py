@@ -36,73 +36,64 @@ torch.set_num_threads(1)
 # %% [markdown]
 # ## 1. Half of the work
 #
-# A layer has 1,024 inputs and 1,024 outputs. We prune half of its weights, the smallest, and remove the mask.
+# A linear layer has 1,024 inputs and 1,024 outputs. We prune the smaller half of its weights. The zeros cost as much as before, because PyTorch multiplies by them as well. The routine that computes a layer is called a **kernel**, and the usual one is *dense*: it goes through all the numbers.
 #
-# The zeros cost as much as before: PyTorch multiplies by 0 as it does by any number. The routine that computes a layer is called a **kernel**, and the usual one is *dense*: it goes through all the numbers.
+# PyTorch also has a *sparse* kernel, which skips the zeros. A layer uses it when its weight is stored in the form that `to_csr` makes. Then half of the multiplications are left. `race` times both.
 #
-# PyTorch also has a *sparse* kernel, which skips the zeros. The call `to_sparse_csr()` brings the matrix into the form that this kernel reads, and a linear layer takes it as its weight. Then half of the multiplications are left.
-
-# %% [markdown]
-# **Predict.** PyTorch's *sparse* kernel skips the zeros. For 64 images, how long does it take, compared with the usual *dense* one: **A** half as long, **B** about as long, **C** more than twice as long?
+# **Predict.** For 64 images, how long does the sparse kernel take, compared with the dense one: **A** half as long, **B** about as long, or **C** more than twice as long?
 
 # %%
 import torch
 from torch import nn
 from torch.nn.functional import linear
-from torch.nn.utils import prune
 
-from course_utils.measure import timing
+from lessons.zero_worth.experiment import pruned, race
 
 torch.set_grad_enabled(False)  # we only multiply here
 
 
-def pruned(left, width=1024):
-    layer = nn.Linear(width, width, bias=False)
-    prune.l1_unstructured(layer, "weight", amount=1 - left)
-    prune.remove(layer, "weight")
-    return layer.weight.detach()
-
-
-def race(dense, sparse, images):
-    """How many times as long the layer takes with the sparse weight, each at its fastest; a row is an image."""
-    jobs = {"dense": lambda: linear(images, dense), "sparse": lambda: linear(images, sparse)}
-    seconds = timing.compare(jobs, device="cpu").samples
-    return min(seconds["sparse"]) / min(seconds["dense"])
+def to_csr(matrix):
+    csr = matrix.to_sparse_csr()
+    starts, columns = csr.crow_indices().int(), csr.col_indices().int()  # 4 bytes each, as the kernel wants them
+    return torch.sparse_csr_tensor(starts, columns, csr.values(), size=matrix.shape)
 
 
 # %% half_of_the_work
 images = torch.rand(64, 1024)
 half = pruned(0.5)
-times_as_long = race(half, half.to_sparse_csr(), images)
+seconds = race(images, linear, dense=half, sparse=to_csr(half))
+times_as_long = seconds["sparse, linear"] / seconds["dense, linear"]
 print(f"the sparse kernel takes {times_as_long:.1f} times as long")
 
 # %% [markdown] tags=["answer"]
-# **More than twice as long (C), although the sparse kernel makes only half of the multiplications.**
+# **More than twice as long (C), because each multiplication takes the sparse kernel far longer.** Section 4 shows why.
 
 # %% [markdown]
-# So a multiplication costs more in the sparse kernel than in the dense one. How much more, and how many zeros make up for it? In about [[minutes]] minutes you will be able to
+# So how many zeros does it take? In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
 # [[builds_on]]
 
 # %% [markdown]
-# ## 2. Where does each number belong?
+# ## 2. CSR: three lists in place of a matrix
 #
-# Whoever leaves the zeros out must say where the other numbers belong. **CSR**, *compressed sparse row*, keeps three lists:
+# If we leave the zeros out, we have to say where the other numbers belong. Take the rows (0, 5, 0, 3) and (0, 0, 0, −2). **CSR**, *compressed sparse row*, keeps three lists:
 #
-# - the *values* that are left, row by row;
-# - the *column* of each value, counted from 0;
-# - the *starts*: for each row the place of its first value in the two other lists, and at the end how many values there are.
+# - the *values* that are left, row by row: 5, 3, −2;
+# - the *column* of each value, counted from 0: the 5 is in column 1, the 3 and the −2 are in column 3;
+# - the *starts*: for each row, how many values come before it.
+#
+# No value comes before row 0, so its start is 0. Two values come before row 1, so its start is 2. A last entry, 3, counts all values, so that we know where row 1 ends.
 
 # %% three_lists tags=["hide-input"]
 # Draws a matrix of two rows and its three lists.
 show.three_lists()
 
 # %% [markdown]
-# Row 0 starts at value number 0, row 1 at value number 2. The last entry, 3, says where row 1 ends, so there is always one start more than there are rows. PyTorch calls the starts `crow_indices`, *compressed row indices*.
+# PyTorch calls the starts `crow_indices`:
 
-# %% tags=["nbval-check-output"]
+# %% lists tags=["nbval-check-output"]
 matrix = torch.tensor([[0.0, 5, 0, 3], [0, 0, 0, -2]])
 csr = matrix.to_sparse_csr()
 print("values: ", csr.values().tolist())
@@ -114,27 +105,18 @@ print("starts: ", csr.crow_indices().tolist())
 #
 # <details><summary>What others found</summary>
 #
-# There is one value less and one column less. The third list still has three numbers: 0, 2, 2. Row 1 starts where it ends.
+# Values and columns. The starts are still three numbers, 0, 2, 2, because row 1 starts where it ends.
 #
 # </details>
-
-# %% [markdown]
-# ### Multiply without touching a zero
 #
-# The matrix has the rows (0, 5, 0, 3) and (0, 0, 0, −2). The inputs are $x = (1, 2, 3, 4)$, counted from 0.
-
-# %% [markdown]
-# - row 0: $5 \cdot x_1 + 3 \cdot x_3 = 10 + 12 = 22$
-# - row 1: $-2 \cdot x_3 = -8$
+# How does a kernel multiply with these lists? Let the inputs be $x = (1, 2, 3, 4)$. For each value, it reads the column, fetches the input with that number, and multiplies. The starts tell it when to go on to the next output.
 #
-# Three multiplications in place of eight.
+# - Row 0: $5 \cdot x_1 + 3 \cdot x_3 = 5 \cdot 2 + 3 \cdot 4 = 22$
+# - Row 1: $-2 \cdot x_3 = -2 \cdot 4 = -8$
 #
-# The kernel takes a value, reads its column, fetches the input with that number, and multiplies. The starts tell it when to go on to the next output.
-
-# %% [markdown]
-# ### And back
+# That's three multiplications in place of eight, and no zero was touched.
 #
-# **Predict.** A matrix with four columns has the values 4, 6, 1, the columns 2, 0, 3 and the starts 0, 1, 1, 3. Write it down. What does it give for the inputs (1, 1, 1, 1)?
+# **Predict.** A matrix with four columns has the values 4, 6, 1, the columns 2, 0, 3 and the starts 0, 1, 1, 3. Write the matrix down. What does it give for the inputs (1, 1, 1, 1)?
 
 # %% and_back tags=["nbval-check-output"]
 back = torch.sparse_csr_tensor([0, 1, 1, 3], [2, 0, 3], [4.0, 6.0, 1.0], size=(3, 4))
@@ -142,231 +124,177 @@ print(back.to_dense())
 print("times ones:", (back @ torch.ones(4, 1)).flatten().tolist())
 
 # %% [markdown] tags=["answer"]
-# **The rows are (0, 0, 4, 0), (0, 0, 0, 0) and (6, 0, 0, 1), and the outputs are 4, 0 and 7.** Row 1 is empty, because it starts and ends at 1.
+# **The rows are (0, 0, 4, 0), (0, 0, 0, 0) and (6, 0, 0, 1), and the outputs are 4, 0 and 7.** Four starts make three rows, and row 1 is empty, because it starts at 1 and ends at 1.
 
 # %% [markdown]
 # ## 3. From how many zeros on is a file smaller?
 #
-# Our 2 × 4 matrix, with 4 bytes for each value and each index:
+# The columns and the starts take bytes, too. With 4 bytes for each value and each index, our 2 × 4 matrix takes
 #
 # | form | what it holds | bytes |
 # |---|---|---:|
-# | dense | 8 numbers | 32 |
-# | CSR | 3 values, 3 columns, 3 starts | 36 |
-# | bit mask | 3 values, 8 bits | 13 |
+# | dense | 8 numbers | 8 · 4 = 32 |
+# | CSR | 3 values, 3 columns, 3 starts | 9 · 4 = 36 |
+# | bit mask | 3 values, 8 bits | 3 · 4 + 1 = 13 |
 #
-# The **bit mask** was used in [[prune_module]], without a name: one bit for each position says whether a weight is left there. It is far smaller than CSR here. But it is harder to compute with: to find out which bit belongs to the third value, one must count the bits before it. So it is mostly a form for files, and is unpacked before use.
-
-# %% [markdown]
-# ### Bytes for each weight
+# The **bit mask** is the form from [[prune_module]]: one bit for each position says whether a weight is left there. It's the smallest here, but hard to compute with: to find out where the third value belongs, you'd have to count bits. So we use it for files, and unpack it after loading.
 #
-# Let the share $d$ of the weights be left. A large matrix then takes for each weight, zeros included:
+# For a large matrix we count bytes *for each weight, zeros included*. Let $d$ be the share of the weights that is left.
 #
-# - dense: $4$ bytes
-# - CSR with $i$ bytes an index: $d\,(4 + i)$
-# - bit mask: $4\,d + \tfrac{1}{8}$
+# - **Dense** takes 4 bytes, whatever $d$ is. So plain zeros save none.
+# - **CSR** takes a value and an index for each weight that is left: $d \cdot (4 + 4)$ bytes. (We leave out the starts: one for each row of 1,024 weights hardly counts.)
+# - **A bit mask** takes the value of each weight that is left, and a bit for every weight. A bit is an eighth of a byte: $4\,d + \tfrac{1}{8}$.
 #
-# The starts are left out, since a large matrix has few rows for its many weights. CSR pays only for the weights that are left. The bit mask pays an eighth of a byte for every weight, and 4 bytes for those that are left.
-
-# %% [markdown]
-# **Predict.** PyTorch's own indices take 8 bytes. From which share of *zeros* on is CSR smaller than dense: **A** 1/3, **B** 1/2, **C** 2/3? And with 4 bytes an index?
+# CSR is smaller than dense when $8\,d$ is less than 4, so when less than half of the weights is left. And the bit mask is smaller when $4\,d + \tfrac{1}{8}$ is less than 4, so for $d$ below $31/32$: it's enough that more than one weight in 32 is zero.
+#
+# **Predict.** PyTorch's own `to_sparse_csr()` uses indices of 8 bytes. From which share of *zeros* on is this CSR smaller than dense: **A** 1/3, **B** 1/2, or **C** 2/3?
 
 # %% [markdown] tags=["answer"]
-# **From 2/3 on (C), and with 4 bytes from 1/2 on (B), because $d\,(4 + i) = 4$ gives $d = 1/3$ and $d = 1/2$.** These shares are left, so the rest are zeros.
+# **From 2/3 on (C), because each weight that is left takes 4 + 8 = 12 bytes, and $12\,d = 4$ gives $d = 1/3$.** A third is *left*, so two thirds are zeros.
 
 # %% [markdown]
-# In the same way $4\,d + 1/8 = 4$ gives $d = 31/32$. So the bit mask pays as soon as more than one weight in 32 is zero.
+# CSR with 4-byte indices and the bit mask meet where $8\,d = 4\,d + \tfrac{1}{8}$, at $d = 1/32$. With less left, CSR is the smaller one, because it pays nothing for a zero.
 #
-# CSR with 4 bytes and the bit mask meet where $8\,d = 4\,d + 1/8$, at $d = 1/32$. With more than about 3 % of the weights left, the bit mask is the smaller file. With fewer, CSR is.
-#
-# Let us see whether real files agree. `to_csr` makes indices of 4 bytes:
-
-# %%
-import io
-
-import numpy as np
-
-
-def to_csr(matrix, index=torch.int32):
-    csr = matrix.to_sparse_csr()
-    starts = csr.crow_indices().to(index, copy=True)
-    columns = csr.col_indices().to(index, copy=True)
-    return torch.sparse_csr_tensor(starts, columns, csr.values(), size=matrix.shape)
-
-
-def to_bits(matrix):  # packbits puts 8 bits into a byte
-    return {"values": matrix[matrix != 0], "bits": torch.from_numpy(np.packbits(matrix != 0))}
-
-
-def saved(form):
-    file = io.BytesIO()
-    torch.save(form, file)
-    return file
-
-
-# %%
-files = {}
-for left in (0.05, 0.2, 0.35, 0.5, 0.75, 1.0):
-    w = pruned(left)
-    forms = {"dense": w, "CSR, 8 bytes": to_csr(w, torch.int64), "CSR, 4 bytes": to_csr(w), "bit mask": to_bits(w)}
-    files[left] = {name: saved(form).tell() for name, form in forms.items()}
-
-file = saved(to_csr(half))
-file.seek(0)
-print("the same weights again:", torch.equal(torch.load(file).to_dense(), half))
-
-# %% [markdown]
-# Why the copies in `to_csr`? PyTorch cuts the list of columns out of a longer one, and without a copy the file would hold all of it.
-
-# %% [markdown]
-# ### Real files
-#
-# Four lines from three formulas, and real files.
+# Do real files agree? We save the matrix in each form, with six shares left:
 
 # %% files_over_left tags=["hide-input"]
-# Draws the bytes for each weight over the weights left: the formulas as lines, the files as dots.
+# Saves matrices in four forms, and draws the bytes for each weight: the formulas as lines, the files as dots.
+files = show.files({left: pruned(left) for left in (0.05, 0.2, 0.35, 0.5, 0.75, 1.0)}, to_csr)
 show.files_over_left(files, 1024 * 1024)
 
 # %% [markdown]
-# The dots lie on the lines. With 4-byte indices CSR takes as many bytes in memory as in its file. PyTorch may copy longer ones to 4 bytes before each call. The bit mask saves memory only until it is unpacked, and plain zeros save none.
+# They do. So we know when a file gets smaller. But why was the layer slower?
 
 # %% [markdown]
-# ## 4. From how many zeros on is a layer faster?
+# ## 4. Why the sparse kernel is slow, and when it wins
 #
-# Suppose that one instruction of the dense kernel multiplies **8 weights** at once, since they and their inputs lie side by side.
+# In a dense matrix, a row's weights and their inputs lie side by side in memory. So a processor can multiply, say, eight of them with **one instruction**. The sparse kernel's inputs lie here and there. For each value, it reads a column and fetches that one input. Suppose that this takes **two instructions for one weight**.
 #
-# For each value the sparse kernel reads a column, fetches that input, and multiplies: suppose that this takes **2 instructions for one weight**.
+# Take a row of 800 weights. The dense kernel needs 800 / 8 = 100 instructions. Without any zeros, the sparse one needs 2 · 800 = 1,600, which is 16 times as many. With 50 weights left it needs 2 · 50 = 100, as many as the dense one. And 50 is a sixteenth of 800.
 #
-# The 8 and the 2 are made up. Let us see what follows from such a difference.
+# That's a rule. Let **k** say how many times as long the sparse kernel takes *without zeros*. If its time shrinks in proportion to the weights that are left, **it wins when less than 1/k of the weights is left**. The 8 and the 2 were made up, but k can be measured, for one image and for 64:
+
+
+# %% measure_k
+full, k = pruned(1.0), {}
+full_csr = to_csr(full)
+for x in (images[:1], images):
+    seconds = race(x, linear, dense=full, sparse=full_csr)
+    for call, s in seconds.items():
+        print(f"batch of {len(x):2}, {call:14} {1e6 * s / len(x):7.1f} µs for each image")
+    k[len(x)] = seconds["sparse, linear"] / seconds["dense, linear"]
+    print(f"k = {k[len(x)]:.1f}, so sparse should win below {1 / k[len(x)]:.0%} left")
 
 # %% [markdown]
-# **Predict.** A row has 800 weights. How many of them may be left, at most, so that the sparse kernel needs no more instructions than the dense one: **A** 400, **B** 200, **C** 50?
-
-# %% [markdown] tags=["answer"]
-# **50 (C), because the dense kernel needs 800 / 8 = 100 instructions for the row, and 100 are enough for 50 weights of two each.**
+# Why is k larger for 64 images? Look at the time for *each image*. In a batch of 64, the dense kernel needs a third of the time that it needs for a single image, or less. That's because 64 images share the fetch of each weight ([[roofline]]). But the sparse kernel gains far less, if anything: it works as if it started anew for each image. Does it have to be so?
 
 # %% [markdown]
-# So 94 % of the weights must be zero. There is a rule in this. For a row *without* zeros the sparse kernel would need 1,600 instructions, 16 times as many as the dense one, and it breaks even when a sixteenth is left. In general: if it takes $k$ times as long without zeros, and its time shrinks in proportion to the weights that are left, it wins when less than $1/k$ of them is left. And $k$ can be measured, with indices of 4 bytes, which spare PyTorch a copy in each call, for 64 images and for one:
-
-# %%
-image = torch.rand(1, 1024)
-races = {}
-for left in (0.01, 0.03, 0.1, 0.2, 0.5, 1.0):
-    w = pruned(left)
-    races[left] = {len(x): race(w, to_csr(w), x) for x in (image, images)}
-
-for count, k in races[1.0].items():
-    print(f"images: {count}, k = {k:.1f}, so the sparse kernel should win below {1 / k:.0%} left")
-
-# %% [markdown]
-# With another number of images $k$ is another one. Does the rule hold? The cell has also measured with fewer weights.
-
-# %% [markdown]
-# ### The crossing
+# ## 5. One column for 64 images
 #
-# A layer of 1,024 × 1,024. Below the grey line the sparse kernel wins.
+# Take three images A, B and C, of four pixels each. The kernel comes to the value 5, in column 1. It needs pixel 1 of *each* image: A1, B1 and C1. With `linear`, an image is a row, and memory holds A, then B, then C. The three pixels lie apart, and each is fetched by itself.
+#
+# If an image is a *column*, memory holds all the pixels 0, then all the pixels 1:
+
+# %% rows_or_columns tags=["hide-input"]
+# Draws three images in memory, stored by rows and by columns.
+show.rows_or_columns()
+
+# %% [markdown]
+# Now A1, B1 and C1 lie side by side. So the kernel can read the value and its column *once*, and multiply several images with one instruction. `in_columns` takes and gives the same as `linear`, and transposes in between. The dense kernel gets the same chance:
+
+
+# %% in_columns
+def in_columns(x, weight):
+    return (weight @ x.T.contiguous()).T  # contiguous() really moves the numbers in memory
+
+
+seconds = race(images, linear, in_columns, dense=full, sparse=full_csr)
+for call, s in seconds.items():
+    print(f"{call:18} {1e3 * s:6.2f} ms")
+best = min(s for call, s in seconds.items() if "dense" in call)
+k_columns = seconds["sparse, in_columns"] / best
+print(f"k = {k_columns:.1f} for in_columns, against the faster dense call")
+
+# %% [markdown]
+# Weights, lists and products are the same. Only the order of the images in memory has changed, and k is several times smaller. So measure k for your batch, your *order* and your processor.
+#
+# Does the rule hold? We measure with fewer weights. Each curve is the time of a sparse call, divided by that of the faster dense call. Below the grey line, sparse wins. The dashed lines show the rule.
 
 # %% times_over_left tags=["hide-input"]
-# Draws the time of the sparse kernel over the weights left, for 1 and 64 images, beside the rule.
+# Times the sparse calls with six shares of weights left, and draws them beside the rule.
+races = show.crossings({left: pruned(left) for left in (0.01, 0.03, 0.1, 0.2, 0.5, 1.0)}, to_csr, images, in_columns)
 show.times_over_left(races)
 
 # %% [markdown]
-# With 64 images the dots on the right follow the dashed line: with half of the weights, the sparse kernel takes about half of its time. So there the rule finds the crossing roughly, and most of the weights have to go. Where dots lie above their dashed line, the rule promises too much: time the pruned layer, too.
+# Without zeros, on the right, no sparse call wins. With 1 % left, all three win. In between, the order of the images decides. Where the dots lie above their dashed line, a part of the time doesn't shrink with the weights. So take 1/k for a first guess, and then time the pruned layer.
 #
-# Where the crossing lies depends on the processor. PyTorch's sparse kernel comes from Intel's library MKL. Where that is missing, another one runs. We used one thread. With more threads, or on a GPU, measure $k$ again.
-#
-# It also depends on the layer. Where the dots on the far left lie above the dashed lines, a part of the time does not depend on the weights. Does it matter? In a layer of 64 × 64 with 1 % left, the sparse kernel has 41 multiplications to make, and the dense one 4,096:
-
-# %%
-small = pruned(0.01, width=64)
-slower = race(small, to_csr(small), torch.rand(1, 64))
-print(f"64 × 64, 1 % left: the sparse kernel takes {slower:.1f} times as long")
+# And is the network still accurate? In [[prune_model]], one with a twentieth of its weights was, after fine-tuning.
 
 # %% [markdown]
-# So few multiplications take hardly any time. Nearly all that is left is the price of the call itself, and no zero lowers that.
-
-# %% [markdown]
-# ## 5. Whom does a zero help?
-#
-# | to save | take | from how many zeros on |
-# |---|---|---|
-# | bytes of a file | a bit mask | more than one in 32 |
-# | memory while computing | CSR, 4 bytes an index | a half |
-# | time, with scattered zeros | a sparse kernel | more than 1 − 1/k: measure |
-# | time, with the dense kernel | whole rows and columns | measure |
-#
-# The last row needs neither a form nor a kernel: a column full of zeros can be cut out, and the matrix is smaller ([[structured]]).
-#
-# And a crossing is of use only if the network still answers well there. In [[prune_model]] a network with a twentieth of its weights read most digits after fine-tuning. A larger layer with a twentieth left may well gain from CSR. How much, depends on the call as well. The same product can be written the other way round, with an image in each column. PyTorch then keeps the numbers in another order, and that may be faster, so $k$ belongs to a call:
-
-# %%
-w, columns = pruned(0.05), images.T.contiguous()
-sparse = to_csr(w)
-calls = {
-    "dense layer": lambda: linear(images, w),
-    "sparse layer": lambda: linear(images, sparse),
-    "sparse @ columns": lambda: sparse @ columns,
-}
-for name, seconds in timing.compare(calls, device="cpu").samples.items():
-    print(f"{name}: {1e3 * min(seconds):.2f} ms")
-
-# %% [markdown]
-# ## Exercise · The smallest form
+# ## Exercise · Only where it pays
 # ★★ · 10 minutes
 #
-# `cheapest(model)` returns a dict. For each `nn.Linear` in `model`, also inside blocks, it has the layer's name and a pair: the form of its weight with the fewest bytes, and these bytes.
+# Write `sparser(model, k)`. It returns a copy of `model`, in which some `nn.Linear` layers, also inside blocks, have their weight in CSR, made with `to_csr`. A layer gets it only if that makes it **faster** (by the rule with `k`) **and smaller** in memory, leaving out the starts. All else stays as it is. Masks have been removed.
 #
-# The forms are `"dense"`, `"bit mask"` and `"CSR"`; if two are equal, the earlier one. Values and indices take 4 bytes, and bits fill whole bytes. Masks have been removed.
-#
-# On paper: one layer, `"0"`, with our 2 × 4 matrix. What comes back?
+# Then measure whether it pays, as in the hint.
 #
 # <details><summary>Hint</summary>
 #
-# On paper: `{"0": ("bit mask", 13)}`. `model.named_modules()` gives names and layers, `weight.count_nonzero()` what is left. CSR has its starts, too. `-(-n // 8)` rounds up.
+# Two shares, one from section 3 and one from section 4: less than both must be left. `weight.count_nonzero()` counts. Assign `nn.Parameter(to_csr(weight), requires_grad=False)`.
+#
+# ```python
+# from course_utils.measure import timing
+#
+# lenet = show.cut_lenet()  # its first two layers have lost 97 % of their weights
+# thin, x = sparser(lenet, k[1]), torch.rand(1, 1, 28, 28)
+# timing.compare({"dense": lambda: lenet(x), "sparse": lambda: thin(x)}, device="cpu")
+# ```
 #
 # </details>
 #
-# <details><summary>What others found in LeNet</summary>
+# <details><summary>What others found in LeNet-300-100</summary>
 #
-# With 95 % of the weights of `checkpoints.load("lenet_mnist")` cut globally, the bit mask is smallest in each of its linear layers. With 97 % cut, CSR is smallest in `fc1` alone. In `fc2`, too, less than 1/32 is left, but there the starts decide.
+# The first two layers become sparse. The last one has lost no weight, so it stays dense. Often nothing is gained, although 3 % is below 1/k: in layers as small as these, the call itself takes much of the time (*Deeper*).
 #
 # </details>
 
 
 # %% tags=["exercise"]
-def cheapest(model):
-    """For each linear layer, by its name: the form with the fewest bytes, and these bytes."""
+def sparser(model, k):
+    """A copy of model, with CSR in those linear layers where it's faster and smaller."""
     raise NotImplementedError
 
 
 # %% tags=["check"]
-check.cheapest(cheapest)
+check.sparser(sparser)
 
 
 # %% tags=["solution", "hide-cell"]
-def cheapest_solution(model):
-    chosen = {}
-    for name, layer in model.named_modules():
+def sparser_solution(model, k):
+    import copy
+
+    model = copy.deepcopy(model)
+    for layer in model.modules():
         if isinstance(layer, nn.Linear):
-            size, left = layer.weight.numel(), int(layer.weight.count_nonzero())
-            rows = layer.out_features
-            n_bytes = {"dense": 4 * size, "bit mask": 4 * left + -(-size // 8), "CSR": 8 * left + 4 * (rows + 1)}
-            form = min(n_bytes, key=n_bytes.get)
-            chosen[name] = form, n_bytes[form]
-    return chosen
+            weight = layer.weight.detach()
+            left = int(weight.count_nonzero()) / weight.numel()
+            if left < 1 / k and left < 1 / 2:
+                csr = weight.to_sparse_csr()  # as in to_csr
+                starts, columns = csr.crow_indices().int(), csr.col_indices().int()
+                csr = torch.sparse_csr_tensor(starts, columns, csr.values(), size=weight.shape)
+                layer.weight = nn.Parameter(csr, requires_grad=False)
+    return model
 
 
 # %% [markdown]
 # ## Remember
 #
-# - CSR keeps values, columns and the start of each row, and a kernel multiplies with it without touching a zero.
-# - A file of 4-byte weights is smaller with a bit mask as soon as more than one weight in 32 is zero, with CSR from one half on, or from two thirds with PyTorch's 8-byte indices.
-# - A sparse kernel that takes $k$ times as long without zeros wins when less than about $1/k$ of a large layer is left: measure $k$, and then the pruned layer, with the call that your network makes.
+# - CSR keeps the values, their columns and the start of each row, and a kernel multiplies with it without touching a zero.
+# - For weights of 4 bytes, a bit mask is smaller than dense as soon as more than one weight in 32 is zero; CSR with 4-byte indices is from one half on.
+# - A sparse kernel that takes k times as long without zeros wins when less than about 1/k of the weights is left. Measure k, and then the pruned layer.
 
 # %% [markdown]
 # ## Scorecard
-#
-# What this lesson claims, beside what your computer measured.
 
 # %% tags=["scorecard"]
 claims.show("zero_worth")
@@ -374,34 +302,39 @@ claims.show("zero_worth")
 # %% [markdown]
 # ## Deeper
 #
+# ### Which routine ran?
+#
+# On Linux, `perf record` notes the routine in which a program spends its time. For our sparse calls, that was one of Intel's library MKL, `mkl_sparse_s_csr_ng_n_mm_f_ker_i4` under `linear`, and the same name with `c` in place of `f` under `in_columns`. The letters seem to stand for Fortran's order of a matrix and C's: MKL has a routine for each. On our AMD processor the names ended in `_def`, the version for any processor. When we made MKL take its version for AVX2, k for one image fell to about half. Where MKL is missing, as on a Mac with an Apple chip, PyTorch has a kernel of its own.
+#
 # ### gzip knows nothing of networks
 #
-# A general compressor finds whatever repeats, and zeros repeat. So compress the files of a matrix with a tenth of its weights left.
+# A compressor finds whatever repeats, and zeros repeat. So is gzip enough? Here are the files of a matrix with a tenth of its weights left:
 
-# %%
-import gzip
-
-tenth = pruned(0.1)
-for name, form in {"dense": tenth, "CSR": to_csr(tenth), "bit mask": to_bits(tenth)}.items():
-    content = saved(form).getvalue()
-    print(f"{name:9} {len(content) / 1e3:6,.0f} kB, under gzip {len(gzip.compress(content)) / 1e3:4,.0f} kB")
+# %% under_gzip tags=["hide-input"]
+# Saves a matrix in three forms, and compresses the files.
+show.under_gzip(pruned(0.1), to_csr)
 
 # %% [markdown]
-# The plain zeros, compressed, take fewer bytes than CSR without gzip. Yet the bit mask is smaller even without gzip. A compressor finds the runs of zero bytes, and can do little for the weights that are left, because their digits look like chance. Remove the masks before: `weight_orig` still holds all the old numbers. And gzip helps only the file, because the file is unpacked before use.
+# The plain zeros under gzip take fewer bytes than CSR without it. But the bit mask is smaller still, even without gzip. A compressor can do little for the weights that are left, because their digits look like chance. And gzip helps only the file, which is unpacked before use.
 #
-# ### The energy of a zero
+# ### A call has a price
 #
-# By the estimate of [[energy]], fetching the weights takes most of the energy where each weight is fetched for a single image. Dense, a weight takes 4 bytes. In CSR with a tenth left it takes $0.1 \cdot 8 = 0.8$ bytes, a fifth, so the estimate promises a fifth of the energy. It counts products and fetches, and not the instructions that read a column and look for an input. It also takes every fetch as one from DRAM, though a small layer may lie in a cache. It is an estimate for a machine made for CSR, and not a measurement of your laptop.
-#
-# ### Kernels that read bit masks
-#
-# Counting bits while multiplying is hard, but not impossible: SpInfer does so on GPUs, for language models with about half of their weights left ([Fan et al., 2025](https://doi.org/10.1145/3689031.3717481)).
+# A layer of 64 × 64 with 1 % left has only 41 multiplications to make. Yet the sparse call takes *longer* than the dense one, which makes 4,096. Nearly all of this time goes into the call itself, before the first multiplication, and no zero lowers that. So don't make small layers sparse.
+
+# %% small_layer tags=["hide-input"]
+# Times a layer of 64 × 64 with 1 % of its weights left, for one image.
+small = pruned(0.01, width=64)
+seconds = race(images[:1, :64], linear, dense=small, sparse=to_csr(small))
+slower = seconds["sparse, linear"] / seconds["dense, linear"]
+print(f"64 × 64, 1 % left: the sparse call takes {slower:.1f} times as long")
 
 # %% [markdown]
-# **Sources.** R. Fan et al., *SpInfer*, 2025, [doi:10.1145/3689031.3717481](https://doi.org/10.1145/3689031.3717481); PyTorch's documentation of [sparse tensors](https://docs.pytorch.org/docs/stable/sparse.html).
+# **Sources.** PyTorch's documentation of [sparse tensors](https://docs.pytorch.org/docs/stable/sparse.html); R. Fan et al., *SpInfer*, 2025, [doi:10.1145/3689031.3717481](https://doi.org/10.1145/3689031.3717481), a GPU kernel that reads bit masks.
 #
 # **Recommended video.** Michela Paganini, *Neural Network Pruning for Compression and Understanding*, [youtube.com/watch?v=f86hkOGoX54](https://www.youtube.com/watch?v=f86hkOGoX54).
 #
-# **Going further.** M. Zhu and S. Gupta, *To prune, or not to prune*, 2017, [arXiv:1710.01878](https://arxiv.org/abs/1710.01878), on large and sparse against small and dense; S. Han et al., *Deep compression*, 2015, [arXiv:1510.00149](https://arxiv.org/abs/1510.00149), on distances in place of columns. A project: find the crossing for every layer of a network of yours, with one thread and with all. Next here: [[structured]].
+# **Going further.** M. Zhu and S. Gupta, *To prune, or not to prune*, 2017, [arXiv:1710.01878](https://arxiv.org/abs/1710.01878), on large and sparse against small and dense; S. Han et al., *Deep compression*, 2015, [arXiv:1510.00149](https://arxiv.org/abs/1510.00149), on distances in place of columns. A project: find the crossing for every layer of a network of yours, with one thread and with all.
 #
 # **Credits.** The course grew from a lecture of Tal Daniel's (Technion, EE 046211, tutorial 10). Text CC BY 4.0, code MIT.
+#
+# **What's still open.** Scattered zeros need a form and a kernel of their own. What if the zeros fill whole rows, so that you can cut them out and keep the fast dense kernel ([[structured]])?

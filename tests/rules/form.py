@@ -38,6 +38,7 @@ TOLD_WHOLE = {
     "pt2e",
     "choosing",
     "audit",
+    "zero_worth",
 }
 WHAT = {
     "words": "words before Deeper",
