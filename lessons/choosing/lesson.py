@@ -41,9 +41,9 @@ legacy_int8.ignore_deprecations(remarks=True)
 torch.backends.quantized.engine = legacy_int8.best()
 
 # %% [markdown]
-# ## 1. Two networks with almost as many conversions
+# ## 1. Two networks with about the same number of conversions
 #
-# You'd like to run a trained network in int8. *Dynamic* quantization takes one line, and no data ([[dynamic]]). But then each layer converts its inputs at every call: it searches for their range, and rounds them. *Static* quantization finds the ranges beforehand, so numbers can stay int8 from layer to layer ([[static]]).
+# You'd like to run a trained network in int8. *Dynamic* quantization takes one line, and no data to calibrate with ([[dynamic]]). But then each layer converts its inputs at every call: it searches for their range, and rounds them. *Static* quantization finds the ranges beforehand, so numbers can stay int8 from layer to layer ([[static]]).
 #
 # What do conversions cost? Let's try two networks with random weights: a Transformer with the shape of BERT, which reads 128 tokens, and MobileNet-v2, a CNN for phones, which looks at one image. For each linear layer and convolution we time the conversion of its inputs, and the int8 layer itself, whose inputs are int8 already.
 
@@ -78,7 +78,7 @@ show.conversions_table(timed)
 # **As often as before (B), because an input is used once for each output of its row.** There are twice as many MACs, but twice as many inputs, too.
 
 # %% [markdown]
-# In a **convolution**, a window slides over the image, so an input takes each place of the window once. With 3 × 3 places and 64 output channels, that's up to 9 · 64 = 576 MACs for each input. A *depthwise* convolution filters each channel on its own, so there it's 9 at most.
+# In a **convolution**, a window slides over the image, so an input takes each place of the window once. With 3 × 3 places and 64 output channels, that's up to 9 · 64 = 576 MACs for each input. A *depthwise* convolution filters each channel on its own, so there it's 9 at most. (A window that moves by two pixels uses each input less often.)
 #
 # To count a whole network, we put a hook on each layer. PyTorch calls it with the layer, its inputs and its output. Each output is a sum with one MAC for each weight of its row or filter, `weight[0]`.
 
@@ -104,9 +104,9 @@ print(count(nn.Linear(3, 2), torch.zeros(4, 3)))  # the layer by hand
 # %% [markdown]
 # **Try it.** Change the last line to `count(nn.Conv2d(64, 64, 3, padding=1, groups=64), torch.zeros(1, 64, 8, 8))`, and divide the MACs by the inputs. Then leave out `groups=64`.
 #
-# <details><summary>What others found</summary>
+# <details><summary>What you should find</summary>
 #
-# The depthwise convolution uses each input 9 times, and the other one 576 times.
+# The depthwise convolution uses each input 9 times, and the other one 576 times. (Padding adds zeros around the image, and the count takes them for inputs' work as well.)
 #
 # </details>
 #
@@ -149,31 +149,23 @@ for name, often, ps in show.kinds(timed):
     print(f"{name:24} {often:7,.1f} uses, {ps:4.0f} ps for a MAC")
 
 # %% [markdown]
-# The less often an input is used, the longer a MAC takes. The reason is probably that a layer also reads its inputs and writes its outputs. This is paid once for each number, like a conversion. Can it be so much? Let's test a depthwise layer with 144 channels, beside an ordinary convolution with the same inputs and as many outputs. There, each output needs all channels, so it makes 144 times as many MACs.
-
-# %% same_inputs tags=["hide-input", "legacy"]
-# Times an int8 layer with 144 channels of 56 by 56, depthwise and ordinary.
-longer = show.same_inputs()
-print(f"144 times the MACs take {longer:.0f} times as long")
-
-# %% [markdown]
-# At the speed of the ordinary one, MACs would be a small part of the depthwise layer's time. So where inputs are used rarely, a layer takes longer than its MACs say, and conversions add less to it than we guessed.
+# In the depthwise layers a MAC takes many times as long as in BERT's linear layers. So these layers take far longer than their MACs say, and beside that longer time, the conversion of their inputs adds less than we guessed. (Depthwise layers do little arithmetic with each number that they read and write, so arithmetic is probably not what takes the time: [[roofline]].)
 #
-# **The count shows where conversions are cheap, and only the clock shows how much they add.** For a rule of thumb, let's take 100 MACs as the price (on processors that we tried, it was 20 to 150). Then from 400 uses on, conversions should add no more than 100 / 400, a quarter.
+# **The count shows where conversions are cheap, and only the clock shows how much they add.** For a rule of thumb, let's be careful and take 100 MACs as the price; above it was less, and on some processors it's more. Then from 400 uses on, conversions should add no more than about 100 / 400, a quarter. With fewer uses they may still be cheap, as MobileNet-v2 shows, so below 400 let the clock decide.
 
 # %% [markdown]
 # ## 4. Three questions
 #
-# The four ways stand in the order of what they need. QAT is quantization-aware training ([[qat]]). We stop at the first way that will do.
+# The four options are ordered by how much they ask of you. QAT is quantization-aware training ([[qat]]). We stop at the first way that will do.
 
 # %% chain tags=["hide-input"]
 # Draws three questions and the four ways that they lead to.
 show.chain()
 
 # %% [markdown]
-# **1. Is int8 faster than the best fp32 (section 5) on your device?** Time what is quickly made: dynamic int8 for a Transformer, and for a CNN static int8, calibrated with a single batch, since the time doesn't depend on the ranges. For a small network, or without fast int8 instructions, the answer may be no. Then stay in float.
+# **1. Is int8 faster than the best fp32 (section 5) on your device?** Time whichever int8 version is quickest to build: dynamic int8 for a Transformer, and for a CNN static int8, calibrated with a single batch, since the time doesn't depend on the ranges. For a small network, or without fast int8 instructions, the answer may be no. Then stay in float, unless all you want is a smaller file.
 #
-# **2. Is dynamic int8 cheap, and does it lose at most a point of accuracy?** `quantize_dynamic` converts linear layers, LSTMs and GRUs, and leaves convolutions in float ([[audit]]). We call it cheap if these layers make more than half of all MACs, and use an input at least 400 times on average. *BERT* uses an input 1,317 times, and PyTorch [published](https://pytorch.org/blog/introduction-to-quantization-on-pytorch/) a loss of 0.7 points (of F1), so we stop here. *MobileNet-v2* makes nearly all its MACs in convolutions, so we go on.
+# **2. Is dynamic int8 cheap, and does it lose at most a point of accuracy?** `quantize_dynamic` converts linear layers, LSTMs and GRUs, and leaves convolutions in float ([[audit]]). We call it cheap if these layers make more than half of all MACs, and use an input at least 400 times on average. A network of *BERT's shape* uses an input more than 1,000 times, and for BERT PyTorch [published](https://pytorch.org/blog/introduction-to-quantization-on-pytorch/) a loss of 0.7 points (of F1), so we stop here. *MobileNet-v2* makes nearly all its MACs in convolutions, so we go on.
 #
 # **3. Does static int8 lose more than a point, with all remedies that need no training?** Such remedies are a scale for each channel, other ranges, or one layer left in float. If they help, take static. If not, it's a case for QAT. Measure the loss on examples that you didn't calibrate with.
 
@@ -191,7 +183,7 @@ show.chain()
 # **Predict.** Suppose that, compared with eager fp32, traced int8 is 3.6 times as fast, and traced fp32 1.6 times. How much have the 8 bits brought: **A** 3.6 times, **B** 2.25 times, **C** 2 times?
 
 # %% [markdown] tags=["answer"]
-# **2.25 times (B), because 3.6 / 1.6 = 2.25, and the factor 1.6 came without a single integer.**
+# **2.25 times (B), because 3.6 / 1.6 = 2.25, and the factor 1.6 came from the trace alone, before anything was quantized.**
 
 # %% [markdown]
 # So a speed-up has two baselines. Over eager fp32, it says how much faster things get for those who run that today. Over the **best fp32**, the fastest way to run the network in fp32, it says what int8 itself has gained. For MobileNet-v2 we measure both: three routes take turns, and we compare medians.
@@ -213,7 +205,7 @@ race = show.race(routes, image)
 show.routes_table(race)
 
 # %% [markdown]
-# In the last row, the first factor makes the headline, and the second one is int8's own part. The rest is the first factor of the row above, where nothing was quantized. So first try a better program in float: a trace, a compiler ([[pt2e]]), or another **runtime**, the program that runs a network.
+# In the last row, the first factor makes the headline, and the second one is int8's own part. What lies between them is the factor of the row above, where nothing was quantized. So first try a better program in float: a trace, a compiler ([[pt2e]]), or another **runtime**, the program that runs a network.
 #
 # When somebody reports a speed-up, ask for four facts: over which fp32, on which processor, with how many threads, and in which runtime. And count the layers that ran in int8 ([[audit]]).
 

@@ -165,14 +165,6 @@ def kinds(timed):
     return [(name, net.sum("macs") / net.sum("inputs"), 1000 * net.ns_of_a_mac) for name, net in parts.items()]
 
 
-def same_inputs():
-    """How many times as long an ordinary 3 × 3 convolution takes as a depthwise one of the same inputs and outputs."""
-    x = torch.randn(1, 144, 56, 56)  # a layer of MobileNet-v2
-    pair = {groups: in_int8(nn.Conv2d(144, 144, 3, padding=1, groups=groups), x) for groups in (1, 144)}
-    ms = least_ms(pair)
-    return ms[1] / ms[144]
-
-
 QUESTIONS = (
     "1. Is int8 faster\nthan the best\nfp32?",
     "2. Is dynamic\ncheap, and does it\nlose ≤ 1 point?",
@@ -180,9 +172,9 @@ QUESTIONS = (
 )
 ENDS = {
     "float": "needs nothing",
-    "dynamic": "one line, no data",
+    "dynamic": "one line",
     "static": "examples to\ncalibrate",
-    "QAT": "a training",
+    "QAT": "a training run",
 }
 
 
