@@ -6,7 +6,7 @@
 #     needs: [dynamic]
 #     goals:
 #       - say which layers `quantize_dynamic` finds, and why it passes over others;
-#       - list by operators what ran in int8 and what in float;
+#       - use the names of operators to list what ran in int8 and what in float;
 #       - repair one case, and foresee how much of the gain the float part leaves.
 #     terms: [audit, operator]
 #   jupytext: {text_representation: {extension: .py, format_name: percent}}
@@ -71,7 +71,7 @@ for name, model in four.items():
 # %% [markdown]
 # ## 2. Which layers `quantize_dynamic` finds
 #
-# How does the function look for layers? A model is a tree: a module keeps other modules as attributes, its *children*, and they can have children of their own. `quantize_dynamic` walks through this tree, and asks of each child: is its type on my list? If so, it puts an int8 layer into the parent's attribute, in place of the child. If not, it looks at the child's own children. On the list are linear layers, LSTMs, GRUs and the cells of recurrent networks, but no convolutions.
+# How does the function look for layers? A model is a tree: a module keeps other modules as attributes, its *children*, and they can have children of their own. `quantize_dynamic` walks through this tree, and asks of each child: is its type on my list? If so, it puts an int8 layer into the parent's attribute, in place of the child. If not, it looks at the child's own children. So what can be replaced is a child, and never the model itself, which is the root of the tree. On the list are linear layers, LSTMs, GRUs and the cells of recurrent networks, but no convolutions.
 #
 # Let's walk by hand through `Sequential(Linear, Sequential(ReLU, MultiheadAttention))`:
 #
@@ -85,17 +85,17 @@ for name, model in four.items():
 #
 # Now take a model that is `nn.Linear(256, 256)` and nothing else.
 #
-# **Predict.** Of which modules does the function ask for the type: **A** of the layer, **B** of its weight and its bias, **C** of none?
+# **Predict.** What does the function replace: **A** the layer, **B** its weight alone, **C** nothing?
 
 # %% [markdown] tags=["answer"]
-# **Of none (C), because only children are asked, and the layer is the root of the tree.** There's no parent into whose attribute an int8 layer could be put.
+# **Nothing (C), because only children are replaced, and the layer is the root of the tree.** There's no parent into whose attribute an int8 layer could be put.
 
 # %% [markdown]
 # The LSTM stayed float for the same reason. In the CNN, only the last layer is linear, and it holds about one in a hundred of the weights.
 #
 # **Try it.** Where the four models are made, wrap the linear layer and the LSTM in an `nn.Sequential(…)` each, and run that cell and the next one again.
 #
-# <details><summary>What others found</summary>
+# <details><summary>What you should find</summary>
 #
 # Both files become nearly four times smaller, because the layers are children now.
 #
@@ -110,13 +110,14 @@ for name, model in four.items():
 #
 # The file showed us what had *not* been converted. But a small file would only tell us that integers are stored. Are they multiplied, too?
 #
-# In the end, every module calls **operators**, compiled functions that do the arithmetic. Floats are multiplied by one operator and integers by another, so the name tells us which arithmetic ran. PyTorch's *profiler* watches a run, and notes how often each operator was called, and how long it took by itself. We print the five that took longest. In a linear layer, nearly all the work is multiplication.
+# In the end, every module calls **operators**, compiled functions that do the arithmetic. In an int8 layer of PyTorch, integers are multiplied by an operator of its own, with a name such as `quantized::linear_dynamic`, so the names of the operators tell us which arithmetic ran. PyTorch's *profiler* watches a run, and notes how often each operator was called, and how long it took by itself. We print the five that took longest. In a linear layer, nearly all the work is multiplication.
 
 # %% operators
 from torch.profiler import ProfilerActivity, profile
 
 
 def operators(model, x):
+    model(x)  # the first call prepares things, and takes longer
     with profile(activities=[ProfilerActivity.CPU]) as seen:
         model(x)
     events = sorted(seen.key_averages(), key=lambda event: -event.self_cpu_time_total)
@@ -132,7 +133,7 @@ operators(layer, rows)
 operators(quantize_dynamic(layer), rows)
 
 # %% [markdown]
-# In float, `aten::addmm` is at the top. *mm* stands for matrix multiplication, and *add* adds the bias. In int8 it's `quantized::linear_dynamic`, which takes all four steps of [[dynamic]], from the search for a range to the way back to float.
+# In float, `aten::addmm` is at the top, a matrix multiplication (*mm*) that adds the bias. In int8 it's `quantized::linear_dynamic`, which takes all four steps of [[dynamic]], from the search for a range to the way back to float.
 #
 # ### Stored in int8, computed in float
 #
@@ -148,10 +149,10 @@ quantize_(stored, Int8WeightOnlyConfig())
 operators(stored, rows)
 
 # %% [markdown] tags=["answer"]
-# **Floats by floats (C), because `aten::mm` multiplies two matrices of one type, and the inputs are floats.** Before, `aten::copy_` turned the integers into floats.
+# **Floats by floats (C), because `aten::mm` multiplies two matrices of one type, and the inputs are floats.** In the same run, before `aten::mm`, `aten::copy_` has turned the integers into floats.
 
 # %% [markdown]
-# This layer *stores* int8 and *computes* float. Without a run, you could hardly have known: the file is as small as before, and the printed layer speaks of an `Int8Tensor`. So run the model, and ask the operators.
+# This layer *stores* int8 and *computes* float. Without a run, you could hardly have known: its file is as small as that of an int8 layer, and printing the layer shows an `Int8Tensor`. So run the model, and ask the operators.
 
 # %% [markdown]
 # ## 4. Repair an attention
@@ -165,7 +166,7 @@ block, x = EncoderBlock(12, 768, 3072, dropout=0.0, attention_dropout=0.0).eval(
 operators(quantize_dynamic(block), x)
 
 # %% [markdown]
-# Only the two layers behind the attention are int8. What multiplies floats? `aten::mm` makes the queries, keys and values, and `aten::addmm` is `out_proj`. Between them, `aten::bmm`, a batch of matrix multiplications, runs twice: here the patches are compared. Such a list of what ran in int8 and what in float is an **audit**.
+# Only the two layers behind the attention are int8. What multiplies floats? `aten::mm` makes the queries, keys and values, and `aten::addmm` is `out_proj`. Between them, `aten::bmm`, a batch of matrix multiplications, runs twice: here the patches are compared. Such a list of what ran in int8 and what in float is an **audit**. (Ours shows the five largest rows, and leaves out the small ones.)
 #
 # The function finds modules, so let's write the attention with modules. `qkv` takes over the parameter, and `out` is a plain linear layer with the weights of `out_proj`. What happens between them needs no weights, and our function `attend` does it.
 
@@ -199,14 +200,14 @@ print(f"3. in int8, the largest difference is {(ours_int8(x) - block(x)).abs().m
 print(f"   and the largest output is {block(x).abs().max():.2f}")
 
 # %% [markdown]
-# All four linear layers are int8, and the outputs are close. One float product is left: `aten::_scaled_dot_product…` now does the work of both `bmm`. `quantize_dynamic` can't convert that, because neither factor is a weight: queries, keys and values are new for each picture, so no module holds them.
+# All four linear layers are int8, and the outputs are close. One float product is left: `attend` calls PyTorch's `scaled_dot_product_attention`, an operator that does the work of both `bmm`. `quantize_dynamic` can't convert that, because neither factor is a weight: queries, keys and values are new for each picture, so no module holds them.
 
 # %% [markdown]
 # ## 5. What the float part costs
 #
-# So a part stays float: the products inside the attention, and also norms, additions and the nonlinearity, GELU. How much of the gain does that cost? Take round numbers. Sixteen small pictures take 16 ms in the linear layers, and 1 ms in the float part. Int8 makes the linear layers four times as fast. Then 4 + 1 = 5 ms are left of 17, so the block is 3.4 times as fast.
+# So a part stays float: the products inside the attention, and also norms, additions and the nonlinearity, GELU. How much of the gain does that cost? Take round numbers. Sixteen small pictures take 16 ms in the linear layers, and 1 ms in the float part, let's say all of it in the attention. Int8 makes the linear layers four times as fast. Then 4 + 1 = 5 ms are left of 17, so the block is 3.4 times as fast.
 #
-# Now take *one* large picture with as many patches as those sixteen together. The linear layers work on each patch by itself, so they take 16 ms as before. But the attention compares each patch with all patches of its picture, and these are now sixteen times as many. So let the float part take 16 ms, too.
+# Now take *one* large picture with as many patches as those sixteen together. The linear layers work on each patch by itself, so they take 16 ms as before. But the attention compares each patch with all patches of its picture, and there are now sixteen times as many of them. So now the float part takes 16 ms, too.
 #
 # **Predict.** How many times as fast does int8 make the block now: **A** 3.4, **B** 2.5, **C** 1.6?
 
@@ -214,7 +215,7 @@ print(f"   and the largest output is {block(x).abs().max():.2f}")
 # **1.6 times (C), because 4 + 16 = 20 ms are left of 16 + 16 = 32.** The float part isn't any faster in int8, and now it's most of the time.
 
 # %% [markdown]
-# Even linear layers that take no time at all would leave 16 of the 32 ms. So as long as the rest stays float, the block can't become more than 32 / 16 = 2 times as fast. The limit is **the whole time, divided by the time of the float part**. This is *Amdahl's law*, and you can work it out from the profile of the float model, before you quantize anything.
+# Even linear layers that take no time at all would leave 16 of the 32 ms. So as long as the rest stays float, the block can't become more than 32 / 16 = 2 times as fast. The limit is **the whole time, divided by the time of the float part**. This is *Amdahl's law*, and you can work it out from the profile of the float model that you are going to quantize. How far below the limit you stay depends on how much faster int8 makes the linear layers.
 #
 # Does our block obey? We time its parts, for 16 pictures of 64 patches and for one of 1,024.
 
@@ -224,7 +225,7 @@ large = torch.randn(1, 1024, 768)
 spent = show.parts(ours, ours_int8, {"16 small pictures": torch.randn(16, 64, 768), "1 large picture": large})
 
 # %% [markdown]
-# The linear layers take about as long for one large picture as for sixteen small ones. The grey part is about the same in all four bars, because int8 changes nothing in it. Only the attention grows, so the limit falls, and the gain with it.
+# For each input, the grey part takes about as long beside int8 as beside float, because int8 changes nothing in it. In the large picture the attention is much larger, so the limit falls, and the gain with it. Both gains stay well below their limits, because here int8 makes the linear layers only about twice as fast, and not infinitely fast.
 #
 # So work out the limit first, with the inputs that you'll have. Here's the profile of a float copy of our block, for the large picture. The exercise uses it.
 
@@ -237,7 +238,7 @@ operators(hers, large)
 # ## Exercise · A class of her own
 # ★★ · 10 minutes
 #
-# In `hers`, a copy of our block, a colleague counts calls: its linear layers are of her class `Counted`, derived from `nn.Linear`, so `quantize_dynamic` passes over them.
+# In `hers`, a copy of our block, a colleague has counted calls: its linear layers are of her class `Counted`, derived from `nn.Linear`, so `quantize_dynamic` passes over them. She no longer needs the counts.
 #
 # Write `to_int8(model, kind)`: an int8 copy in which layers of the derived class `kind` are int8, too. The model itself may be such a layer.
 #
@@ -247,13 +248,13 @@ operators(hers, large)
 #
 # Put a copy of the model into an `nn.Sequential`. For each `parent` in `list(model.modules())` and each `name, child` in `parent.named_children()`, ask for `type(child)`. With `setattr`, put a plain `nn.Linear` with the same weight and bias in its place.
 #
-# The five rows are nearly all of the time. The linear layers are `addmm` and `copy_`, which writes the bias that is added.
+# Which of the five rows are the linear layers? `addmm`, and `copy_`, which writes the bias that is added. The other rows are the float part, and nearly all of it.
 #
 # </details>
 #
-# <details><summary>What others found</summary>
+# <details><summary>What you should find</summary>
 #
-# Limit and gain are about those of the large picture in section 5, because only the class is another one.
+# Limit and gain are about those of the large picture in section 5, because only the class has changed.
 #
 # </details>
 

@@ -104,17 +104,17 @@ for node in torch.export.export(Toy(), (batches[0],)).graph.nodes:
         print(node.name, node.args)
 
 # %% [markdown]
-# Each line has the name of a result, and in brackets what the operation takes.
+# Each line has the name of a result, and in brackets what the operation takes; `p_` marks a parameter of the network. (Other nodes stand for inputs and outputs, so we print only the calls.)
 #
-# The loop is gone. Its two rounds follow each other, and read the same weight. The `+` is an operation like all others, and so is the ReLU, whether the author wrote it as a function or as a module. In such a list, a program can find what to fuse.
+# The loop is gone. Its two rounds follow each other, and read the same weight. The `+` is an operation like all others, and so is the ReLU, whether the author wrote it as a function or as a module. In such a list, a program can find what to fuse. (Some traps are left, for instance a convolution of a class that the author derived: see *Deeper*, and the count in section 4 shows them.)
 #
 # ### Call `eval()` before you export
 #
-# Look at the last line. The 0.5 is the probability with which dropout sets a number to zero, and `True` means training mode, in which every new network starts. The mode has been written down, too, so at work this graph would go on dropping numbers at random. Calling `eval()` on the graph stops with an error. **Call `eval()` on the network, before you export it.**
+# Look at the last line. The 0.5 is the probability with which dropout sets a number to zero, and `True` means training mode, in which every new network starts. The mode has been written down, too, so in use, this graph would keep zeroing numbers at random. Calling `eval()` on the graph stops with an error. **Call `eval()` on the network, before you export it.**
 #
 # **Try it.** Change `Toy()` in the last cell to `Toy().eval()`, and run it again.
 #
-# <details><summary>What others found</summary>
+# <details><summary>What you should see</summary>
 #
 # The last line now ends with `False`. In evaluation mode, dropout returns its input unchanged.
 #
@@ -137,7 +137,7 @@ for node in torch.export.export(Toy(), (batches[0],)).graph.nodes:
 #
 # - **The quantizer** knows which operations one target can do in int8. Our target is PyTorch's compiler on an x86 processor; another target has another quantizer.
 # - **`prepare_pt2e`** asks the quantizer where in the list a range is needed, and puts an observer there. So nobody has to write stubs. It also folds each batch norm into its convolution.
-# - **`convert_pt2e`** comes after the calibration, in which images pass and the observers note ranges, as in [[static]]. It replaces each observer by two operations: `quantize` rounds a float to an integer, and `dequantize` makes it a float again.
+# - **`convert_pt2e`** comes after the calibration, in which images pass and the observers note ranges, as in [[static]]. It replaces each observer by two operations: `quantize` rounds a float to an integer, and `dequantize` makes it a float again. (A weight is stored as integers at once, so it only needs the second.)
 #
 # Here's the first layer in the converted list, shortened:
 
@@ -146,12 +146,12 @@ for node in torch.export.export(Toy(), (batches[0],)).graph.nodes:
 show.first_layer(int8)
 
 # %% [markdown]
-# Pixels go up to 1 and the integers to 127, so the scale is about 1/127 = 0.0079. A byte could hold 255, but `reduce_range=True` leaves one bit free, because sums of products may overflow on older processors.
+# Pixels go up to 1 and the integers to 127, so the scale is about 1/127 = 0.0079. Weights are stored in bytes with a sign, −128 to 127, and inputs in bytes without one, 0 to 255. But `reduce_range=True` uses only 0 to 127, because sums of products may overflow on older processors.
 #
 # **Predict.** This list can be run as it stands. What does `conv2d` multiply: **A** integers, **B** floats?
 
 # %% [markdown] tags=["answer"]
-# **Floats (B), because `dequantize` has made floats of the integers.** They're rounded floats, so the answers are those of an int8 network. But the arithmetic isn't int8.
+# **Floats (B), because `dequantize` has made floats of the integers.** They're rounded floats, so the answers are nearly those of an int8 network. But the arithmetic isn't int8.
 
 # %% [markdown]
 # Let's follow one product by hand. A pixel is 0.753, and its scale is 0.01. A weight is stored as the integer 40, and its scale is 0.01 as well.
@@ -162,7 +162,7 @@ show.first_layer(int8)
 #
 # An int8 **kernel**, a routine of the processor's library, would multiply the integers: 75 · 40 = 3,000. Both scales turn this into 3,000 · 0.01 · 0.01 = **0.30**.
 #
-# It's the same number. **So the converted graph *describes* an int8 network.** Run as it stands, it shows what int8 would answer. But it still multiplies floats, and it rounds besides, so it's slower than the network we started from.
+# It's the same number. **So the converted graph *describes* an int8 network.** Run as it stands, it shows nearly what int8 would answer (section 5). But it still multiplies floats, and it rounds besides, so it's slower than the network we started from.
 
 # %% [markdown]
 # ## 4. A compiler makes it int8
@@ -198,7 +198,7 @@ kernels = {name: int8_kernels(net) for name, net in nets.items()}
 # %% [markdown]
 # The cell compiles for about half a minute. (Without a C++ compiler, as on most Windows laptops, the compiled networks are left out below. The published page has them.)
 #
-# Why does it count? Because right answers can't show that int8 is there: a network that stayed float has them, too. So PyTorch's profiler writes down what was called. On x86 processors the int8 kernels come from the library oneDNN, and their names begin with `onednn::q`.
+# Why count kernels at all? Because correct answers don't prove that int8 is running: a network that's still in float gives them, too. So PyTorch's profiler writes down what was called. On x86 processors the int8 kernels come from the library oneDNN, and their names begin with `onednn::q`. (This quantizer is for x86. On a Mac with an Apple chip you may find none; then go by the published page.)
 
 # %% count_then_time tags=["hide-input"]
 # Times the networks, counts their right answers, and shows both beside the number of int8 kernels.
@@ -212,9 +212,9 @@ show.kernels_and_speed(kernels, speeds, right)
 #
 # How much of that comes from int8? The compiler makes float faster, too. So the fair opponent is *compiled* float: divide the last speed by the one above it, and you have what int8 itself has gained. It depends on the processor.
 #
-# **Try it.** What if you forget the promise? Set `inductor.freezing = False`, and run the last two code cells again. Then change it back, and run both once more.
+# **Try it.** What if you forget the promise? Set `inductor.freezing = False`, and run that cell and the folded one below it again. Then change it back, and run both once more.
 #
-# <details><summary>What others found</summary>
+# <details><summary>What you should see</summary>
 #
 # The last row has 0 int8 kernels, and it's about as fast as compiled float. There was no error. Only the count tells.
 #
@@ -225,7 +225,7 @@ show.kernels_and_speed(kernels, speeds, right)
 #
 # Two comparisons tell you where something goes wrong.
 #
-# - **Float with the graph.** They differ by the rounding to 8 bits. If that's much, look at the calibration.
+# - **Float with the graph.** They differ by the rounding to 8 bits. If the difference is large, check the calibration.
 # - **The graph with the compiled one.** If they differ, the compiler doesn't do exactly what the graph describes.
 #
 # **Predict.** Which outputs should be closer: **A** those of float and the graph, **B** those of the graph and the compiled one?
@@ -239,9 +239,9 @@ show.compared(logits, wide)
 # **The graph and the compiled one (B), because both have the same scales and round to the same integers.**
 
 # %% [markdown]
-# The first row shows what int8 changes: about one answer in 200. You can always measure that, because it needs no labels.
+# The first row shows what int8 changes: fewer than one answer in 100. You can always measure that, because it needs no labels.
 #
-# In the second row, the outputs of about a quarter of the images differ. Why? Say the scale is 0.01, and a test image gives the value 1.40, beyond the calibrated range. That's the integer 140. The graph clips it at 127, as described. But the kernel stores it in a byte, which ends at 255, and keeps 140. As a control, the third row lets the graph clip at 255, too, and nearly all differences vanish.
+# In the second row, hardly an answer differs, but for about a quarter of the images some output does. Why? Say the scale is 0.01, and a test image gives the value 1.40, beyond the calibrated range. That's the integer 140. The graph clips it at 127, as described. But the kernel stores it in a byte, which ends at 255, and keeps 140. As a control, the third row compares with a graph that clips at 255, too, and nearly all differences vanish. It does no harm here: a value that isn't clipped is closer to the float one.
 #
 # ### A graph that nobody calibrated
 #
@@ -263,7 +263,7 @@ print(f"\n{alike_uncalibrated:.0f} % of the answers are those of float")
 # ## Exercise · Convert and compare
 # ★★ · 10 minutes
 #
-# Write `to_int8(model, batches, test)`. It takes a CNN to int8, and returns two things: the converted graph, calibrated on `batches`, and for how many images in `test` graph and CNN choose different classes.
+# Write `to_int8(model, batches, test)`. It takes a CNN to int8, and returns two things: the converted graph, calibrated on `batches`, and the number of images in `test` for which the graph and the CNN choose different classes.
 #
 # Both `batches` and `test` hold batches of one shape. The CNN may have dropout and be in training mode; compare with evaluation mode. `model` itself stays as it was.
 #
@@ -275,7 +275,7 @@ print(f"\n{alike_uncalibrated:.0f} % of the answers are those of float")
 #
 # </details>
 #
-# <details><summary>What others found on SmallCNN</summary>
+# <details><summary>What you should find on SmallCNN</summary>
 #
 # Fewer than 20 of 2,000 answers change.
 #
