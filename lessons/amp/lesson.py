@@ -32,9 +32,9 @@ runtime.seed_all(0)
 torch.set_num_threads(1)
 
 # %% [markdown]
-# ## 1. A training that stands still
+# ## 1. A training run that goes nowhere
 #
-# PyTorch computes in **fp32**, with 32 bits for each number. 16 bits take half the room, and many chips multiply them faster. So let's train a small network, LeNet-300-100, on 3,000 images of Fashion-MNIST, once in fp32, and once with its products in the 16-bit type **fp16**.
+# PyTorch computes in **fp32**, with 32 bits for each number. 16 bits take half the room, and many chips multiply them faster. So let's train a small network, LeNet-300-100, on 3,000 images of Fashion-MNIST, once in fp32, and once with its matrix products in the 16-bit type **fp16**.
 #
 # One thing is unusual. In a real training some gradients are tiny. To see what becomes of such gradients, we make all of ours tiny: we divide the loss by $2^{20}$, about a million. To make up for it, we multiply the learning rate by as much. In exact arithmetic each step of SGD stays the same.
 
@@ -78,7 +78,7 @@ for dtype in (torch.float32, torch.float16):
     print(f"products in {dtype}: {right(net):.1%} right, {moved[dtype]:,} weights have moved")
 
 # %% [markdown]
-# There's no error and no warning. Yet in fp16 not one weight has moved, and the network hasn't learned anything. Three calls will repair this. In about [[minutes]] minutes you will be able to
+# There's no error and no warning. Yet in fp16 not one weight has moved, and the network hasn't learned anything. A *gradient scaler* and three calls to it will repair this. In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
@@ -87,7 +87,7 @@ for dtype in (torch.float32, torch.float16):
 # %% [markdown]
 # ## 2. What 16 bits lose, and two tools that prevent it
 #
-# Where did the training go? Let's follow the gradients backward, beginning at the outputs. The derivative of an image's cross-entropy with respect to an output is a probability, or a probability minus 1, so it's at most 1 in size. The loss is a mean over 64 images, and we divide it by $2^{20}$. So the gradient of an output is at most
+# Where did the training go? Let's follow the gradients backward, beginning at the outputs. The derivative of an image's cross-entropy with respect to an output is a probability, or a probability minus 1, so it's at most 1 in size. The loss is a mean over the 64 images of a batch, and we divide it by $2^{20}$. So the gradient of an output is at most about
 #
 # $$\frac{1}{64 \cdot 2^{20}} = 1.5 \cdot 10^{-8}$$
 #
@@ -115,8 +115,8 @@ print(torch.tensor(1.5e-8, dtype=torch.float16).item())
 # This is **mixed precision**. `torch.autocast` makes the copies, and gives each operation of the forward pass its type:
 #
 # - Linear layers, convolutions and attention are products, so they run in 16 bits.
-# - Most losses run in fp32.
-# - Most others, such as ReLU, take the type of their inputs.
+# - Losses, softmax, norms and exponentials, which need the digits or the range, run in fp32.
+# - The rest, such as ReLU, takes the type of its inputs.
 
 # %% types
 net = models.LeNet300100().to(device)
@@ -129,12 +129,12 @@ print(output.dtype, loss.dtype, net.fc1.weight.grad.dtype)
 # %% [markdown]
 # The output comes from a product, so it's in fp16. The weight's gradient is in fp32, because a gradient is stored in the type of its weight.
 #
-# Then where did ours vanish? On its way to the weight: each operation goes backward in the type that it had going forward, even after the block. So between the layers a gradient is in fp16.
+# Then where did ours vanish? Right at its start: each operation goes backward in the type that it had going forward, even after the block. The loss was computed in fp32, but it hands its gradient to an output in fp16, and there it became 0. Between the layers, too, a gradient is in fp16.
 
 # %% [markdown]
 # ### The scaler saves small gradients
 #
-# How do we keep a gradient of $1.5 \cdot 10^{-8}$? We multiply the loss by a **loss scale**, say 65,536. By the chain rule every gradient grows by the same factor, so ours becomes $1.5 \cdot 10^{-8} \cdot 65{,}536 = 0.001$, which is safe in fp16. When a gradient has reached its weight it's stored in fp32, so there we can divide it by 65,536 again. A **gradient scaler**, `torch.amp.GradScaler`, does both:
+# How do we keep a gradient of $1.5 \cdot 10^{-8}$? We multiply the loss by a **loss scale**, say 65,536. By the chain rule every gradient grows by the same factor, so ours becomes $1.5 \cdot 10^{-8} \cdot 65{,}536 = 0.001$, which is safe in fp16. (The loss itself is in fp32, so it may become as large as it likes.) When a gradient has reached its weight it's stored in fp32, so there we can divide it by 65,536 again. A **gradient scaler**, `torch.amp.GradScaler`, does both:
 
 
 # %% training_loop
@@ -157,9 +157,9 @@ def train(scaler, shrink=2**20, seed=0):
 # - **`scaler.step(optimizer)`** divides the gradients by the scale. If all of them are finite, it calls `optimizer.step()`.
 # - **`scaler.update()`** chooses the scale for the next step.
 #
-# Autocast and the scaler each have a switch, `enabled=`. In our loop autocast takes the scaler's, so `GradScaler(device, enabled=False)` turns both off, and we have the plain loop in fp32.
+# You make one scaler for the whole training: `train(torch.amp.GradScaler(device))`. Autocast and the scaler each have a switch, `enabled=`. In our loop autocast takes the scaler's, so `GradScaler(device, enabled=False)` turns both off, and we have the plain loop in fp32.
 #
-# Does the network learn again? One training could be lucky, so here are four ways to train, from six seeds each.
+# Does the network learn again? One run could be lucky, so here are four ways to train, from six seeds each. (Those without a scaler are the loop of section 1.)
 
 # %% four_ways tags=["hide-input"]
 # Trains in four ways from six seeds, and shows how many test images come out right.
@@ -173,9 +173,9 @@ four_ways = {
 show.by_seed(four_ways)
 
 # %% [markdown]
-# It does. After this one epoch all six trainings with the scaler are close to those in fp32, and all six without it stand still.
+# It does. After this one epoch all six runs with the scaler are close to those in fp32, and all six without it stand still.
 #
-# bf16 needs no scaler, because small gradients don't vanish there. So choose bf16 where your chip multiplies it fast (section 4 measures that): give autocast `dtype=torch.bfloat16, enabled=True`, and take the scaler out. In fp16 always take a scaler, because you can't know which gradients will vanish.
+# bf16 needs no scaler, because small gradients don't vanish there. So choose bf16 where your chip multiplies it fast (section 4): give autocast `dtype=torch.bfloat16`, and use no scaler. In fp16 always take a scaler, because you can't know which gradients will vanish.
 
 # %% [markdown]
 # ## 3. How the scaler finds its scale
@@ -183,7 +183,7 @@ show.by_seed(four_ways)
 # Why not use a huge scale? Because the largest fp16 number is 65,504. At a scale of 262,144, a gradient of 0.3 would be 78,643, so it **overflows**: it becomes infinite, and a step with it would destroy the weights. Nobody knows how large the gradients of the next batch will be, so the scaler searches:
 #
 # 1. It begins with 65,536.
-# 2. If a gradient is infinite or not a number, it skips the step, and halves the scale.
+# 2. If a gradient is infinite or not a number, it skips the step, halves the scale, and starts counting again. The weights stay as they are, and the batch is lost.
 # 3. After 2,000 good steps in a row (`growth_interval`) it doubles the scale, and starts counting again.
 #
 # Let's follow six steps by hand, with a `growth_interval` of 2. Steps 1 and 2 are good, so the scale doubles to 131,072. In step 3 a gradient is infinite. Steps 4, 5 and 6 are good again.
@@ -200,14 +200,14 @@ show.by_seed(four_ways)
 show.staircase(train, device)
 
 # %% [markdown]
-# The scale doubles until a gradient overflows. Then the scaler halves it, and tries again after three good steps. So skipped steps are nothing to worry about: they're how the scaler finds the limit, and with 2,000 good steps in place of three they're rare. But if the scale falls and falls, the gradients are infinite at any scale. Then throw the switch: if the training goes wrong in fp32 as well, 16 bits aren't the only cause.
+# The scale doubles until a gradient overflows. Then the scaler halves it, and tries again after three good steps. So skipped steps are nothing to worry about: they're how the scaler finds the limit, and with 2,000 good steps in place of three they're rare. But if the scale falls and falls, the gradients are infinite at any scale. Then set `enabled=False`: if fp32 fails as well, look for a bug or a learning rate that is too high, and if it doesn't, try bf16.
 
 # %% [markdown]
 # ## 4. When does it save time, and when memory?
 #
 # A large training step spends nearly all its time on multiplications. Some chips have **16-bit units**, such as the tensor cores of NVIDIA's GPUs, which multiply several 16-bit pairs in the time of one fp32 pair. There such a step becomes faster.
 #
-# Without these units most chips turn each 16-bit number into fp32 first, so the multiplications gain nothing. And on processors PyTorch's 16-bit routines are slow then: those that we tried take 4 to 25 times as long.
+# Without these units most chips turn each 16-bit number into fp32 first, so the multiplications gain nothing. On processors, PyTorch's 16-bit routines are then even far slower than fp32, as the records below show. So if your laptop has no such units, this lesson is about the GPU that you'll train on one day.
 #
 # Let's time a training step of three layers, 1,024 wide, with a batch of 256 (on a GPU, width and batch are both 4,096). How many times as fast as in fp32 is it under autocast? Below 1 means slower.
 
@@ -220,9 +220,9 @@ show.side_by_side(times, device)
 # In the records the step gains only where there are units. A small network may gain nothing even there, because it has few multiplications, and autocast's conversions between 16 and 32 bits take time as well. So time *your* network on *your* chip ([[measuring]] shows how).
 
 # %% [markdown]
-# ### Memory: the gradients stay in fp32
+# ### Half the memory?
 #
-# Do half the bits need half the memory? Take twelve linear layers, 256 wide, and a batch of 32. Beside its weights, a layer needs room for two things:
+# Do half the bits need half the memory? Take twelve linear layers, 256 wide, and a batch of 32. Beside its weights and the optimizer's numbers, which autocast leaves as they are, a layer needs room for two things:
 #
 # - its input, an *activation*, which it keeps for the backward pass: 32 · 256 = 8,192 numbers, under autocast in 16 bits;
 # - the gradients of its weights: 256 · 256 = 65,536 numbers, always in fp32.
@@ -237,10 +237,10 @@ for batch in (32, 1024):
     print(f"batch {batch}: {peaks[batch]:.2f} times the peak in fp32")
 
 # %% [markdown] tags=["answer"]
-# **About the same (C), because nearly all of the memory goes to the gradients, which stay in fp32.** There are eight times as many of them as of activations.
+# **About the same (C), because nearly all of the memory goes to the gradients, which stay in fp32.** There are eight gradients for every activation.
 
 # %% [markdown]
-# With a batch of 1,024, a layer's activation has 1,024 · 256 numbers, four times as many as there are gradients. So now autocast saves memory, though not half of it, partly because the 16-bit copies of the weights come on top.
+# With a batch of 1,024, a layer's activation has 1,024 · 256 numbers, four times as many as there are gradients. So now autocast saves memory, though not half of it, because the gradients stay as large as they were, and each layer's 16-bit copy of its weights comes on top until the backward pass has used it.
 #
 # So autocast saves memory where the activations clearly outweigh the gradients.
 

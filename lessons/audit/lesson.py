@@ -95,7 +95,7 @@ for name, model in four.items():
 #
 # **Try it.** Where the four models are made, wrap the linear layer and the LSTM in an `nn.Sequential(…)` each, and run that cell and the next one again.
 #
-# <details><summary>What you should find</summary>
+# <details><summary>What others found</summary>
 #
 # Both files become nearly four times smaller, because the layers are children now.
 #
@@ -252,7 +252,7 @@ operators(hers, large)
 #
 # </details>
 #
-# <details><summary>What you should find</summary>
+# <details><summary>What others found</summary>
 #
 # Limit and gain are about those of the large picture in section 5, because only the class has changed.
 #

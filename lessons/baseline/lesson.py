@@ -109,7 +109,7 @@ print([n_bytes(model) for model in (torch.nn.BatchNorm2d(8), net, stored, fine)]
 #
 # **Try it.** How many bytes would a batch norm over 64 channels take? Work it out, then change `8` to `64`.
 #
-# <details><summary>What you should see</summary>
+# <details><summary>What others found</summary>
 #
 # 64 · 16 + 8 = 1,032 bytes: eight times as many floats, but still one counter.
 #
@@ -246,7 +246,7 @@ show.ranges(results, tolerance=10)
 #
 # </details>
 #
-# <details><summary>What you should find with SmallResNet</summary>
+# <details><summary>What others found with SmallResNet</summary>
 #
 # It saves three quarters of the bytes. With 1,000 photos, we can't tell. With all 10,000 and a tolerance of ten, it's worse.
 #

@@ -104,7 +104,7 @@ print(count(nn.Linear(3, 2), torch.zeros(4, 3)))  # the layer by hand
 # %% [markdown]
 # **Try it.** Change the last line to `count(nn.Conv2d(64, 64, 3, padding=1, groups=64), torch.zeros(1, 64, 8, 8))`, and divide the MACs by the inputs. Then leave out `groups=64`.
 #
-# <details><summary>What you should find</summary>
+# <details><summary>What others found</summary>
 #
 # The depthwise convolution uses each input 9 times, and the other one 576 times. (Padding adds zeros around the image, and the count takes them for inputs' work as well.)
 #

@@ -104,7 +104,7 @@ print(f"layer 0 alone: {right_with({0}):.1f} % right")
 # %% [markdown]
 # **Try it.** Layer 0 alone loses nothing. Which one does? Change `{0}` to the other numbers, up to `{7}`, and run the cell again.
 #
-# <details><summary>What you should find</summary>
+# <details><summary>What others found</summary>
 #
 # Layer 1 alone loses about 26 points, and no other layer loses one.
 #
@@ -270,7 +270,7 @@ show.remedies(right, file_kb)
 #
 # </details>
 #
-# <details><summary>What you should find</summary>
+# <details><summary>What others found</summary>
 #
 # It's about as accurate as a scale per channel, and adds no bytes, so take it where kernels know one scale only, or bytes are scarce. Elsewhere a scale per channel is safer, since it doesn't depend on the images.
 #

@@ -114,7 +114,7 @@ for node in torch.export.export(Toy(), (batches[0],)).graph.nodes:
 #
 # **Try it.** Change `Toy()` in the last cell to `Toy().eval()`, and run it again.
 #
-# <details><summary>What you should see</summary>
+# <details><summary>What others found</summary>
 #
 # The last line now ends with `False`. In evaluation mode, dropout returns its input unchanged.
 #
@@ -214,7 +214,7 @@ show.kernels_and_speed(kernels, speeds, right)
 #
 # **Try it.** What if you forget the promise? Set `inductor.freezing = False`, and run that cell and the folded one below it again. Then change it back, and run both once more.
 #
-# <details><summary>What you should see</summary>
+# <details><summary>What others found</summary>
 #
 # The last row has 0 int8 kernels, and it's about as fast as compiled float. There was no error. Only the count tells.
 #
@@ -275,7 +275,7 @@ print(f"\n{alike_uncalibrated:.0f} % of the answers are those of float")
 #
 # </details>
 #
-# <details><summary>What you should find on SmallCNN</summary>
+# <details><summary>What others found on SmallCNN</summary>
 #
 # Fewer than 20 of 2,000 answers change.
 #

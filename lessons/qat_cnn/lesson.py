@@ -109,7 +109,7 @@ print(f"folded: {folded:.3f}, in scales: {folded / scale:.2f}, integer: {round(f
 #
 # **Try it.** Set `sigma` to 3.43 in the last cell, and run it again. What's our integer now?
 #
-# <details><summary>What you should see</summary>
+# <details><summary>What others found</summary>
 #
 # 0, because the folded weight is only 0.47 scales.
 #

@@ -79,7 +79,7 @@ print(f"The network takes {race.ratio('product'):.0f} times as long.")
 #
 # Let's start with a toy machine. Its processor does **100 operations per second**, where an *operation* is one multiplication or one addition. (A MAC of [[energy]] is two.) Its memory delivers **10 bytes per second**.
 #
-# It runs a layer with 20 weights of one byte each. With one input, each weight makes a MAC, so that's 40 operations. (Inputs and outputs come later.)
+# It runs a layer with 20 weights of one byte each. With one input, each weight takes part in one MAC, so that's 40 operations. (Inputs and outputs come later.)
 #
 # - *Arithmetic:* 40 operations at 100 per second take 0.4 s.
 # - *Memory:* 20 bytes at 10 per second take 2 s.
@@ -107,7 +107,7 @@ show.two_times()
 # %% [markdown]
 # ## 3. Does the guess hold on your machine?
 #
-# If our network waits for its weights, it takes about as long as its memory time. To work that out, we measure the peak and the bandwidth, each with a job that nothing else holds back:
+# If our network waits for its weights, it takes about as long as its memory time. To work that out, we measure the peak and the bandwidth, each with a job that is held back by hardly anything else:
 #
 # - **Peak:** a product of two matrices of 1,024 × 1,024. Each number is used 1,024 times, so the memory has little to do.
 # - **Bandwidth:** the dot product of two long vectors. Each number is used once, so the arithmetic has little to do. With 134 MB, a vector is too long for most *caches*, the small memories on the chip.
@@ -145,9 +145,9 @@ for job, n_bytes in {"product": 3 * left.nbytes, "network": weights}.items():
     print(f"         measured {race.median_ms(job):.1f} ms")
 
 # %% [markdown]
-# The guess was right. The network takes about as long as its memory time: it's memory-bound. The product takes about as long as its arithmetic: it's compute-bound.
+# So the guess holds: the network takes about as long as its memory time, so it's memory-bound. The product takes about as long as its arithmetic, or somewhat longer, so it's compute-bound.
 #
-# Perhaps your network took *less* than its memory time. How can that be, if this is the least time? Our bandwidth is only what the dot product *reached*, reading two vectors side by side. The network probably reads from more places at once, and many memories deliver more then. So the bound is only as exact as our two measurements, and a time up to a quarter below it is no surprise.
+# Perhaps your network took *less* than its memory time. How can that be, if this is the least time? Our bandwidth is only what the dot product *reached*, reading two vectors side by side. The network probably reads from more places at once, and many memories deliver more then. So the bound is only as exact as our two measurements, and a time somewhat below it is no surprise.
 
 # %% [markdown]
 # ## 4. Operations per byte
@@ -159,7 +159,7 @@ for job, n_bytes in {"product": 3 * left.nbytes, "network": weights}.items():
 #
 # The ridge of the toy machine is 100 / 10 = 10. With one input, the layer does 40 operations with 20 bytes, so its intensity is 2. Each byte brings two operations, where the processor could do ten, so the layer is memory-bound. With 16 inputs the intensity is 640 / 20 = 32. That's above 10, so the layer is compute-bound.
 #
-# **A linear layer** in fp32 has weights of 4 bytes. Each weight makes 2 operations for each input, so with a batch of $B$ inputs the intensity is about $2B/4$, **half of the batch**. With a ridge of 10, a large layer becomes compute-bound at a batch of about 20.
+# **A linear layer** in fp32 has weights of 4 bytes. Each weight makes 2 operations for each input, so with a batch of $B$ inputs the intensity is about $2B/4$, **half of the batch**. With the toy's ridge of 10, such a layer becomes compute-bound at a batch of about 20. Your ridge may be another one.
 #
 # **A convolution** uses each weight at every position of the image, so its intensity is usually high. But its input and output are bytes, too, so let's count them all, for our linear layer and for a convolution of *AlexNet*, a network for photographs.
 
@@ -179,7 +179,7 @@ for name, layer, x in [("convolution", conv, maps), ("linear layer", network[0],
 # %% [markdown]
 # ### The roof
 #
-# So the convolution is compute-bound, and the linear layer memory-bound. How *fast* can either be at most? Each byte brings as many operations as the intensity says, and bytes arrive at the bandwidth. But no layer exceeds the peak:
+# So by these counts the convolution is compute-bound, and the linear layer memory-bound. How *fast* can either be at most? Each byte brings as many operations as the intensity says, and bytes arrive at the bandwidth. But no layer exceeds the peak:
 #
 # $$\text{highest speed} = \min(\text{peak},\; \text{intensity} \cdot \text{bandwidth})$$
 #
@@ -200,9 +200,9 @@ across = {
 show.under_the_roof(peak, bandwidth, {n: (across[n], speed[n]) for n in batches}, ring=(across[16], speed["oneDNN"]))
 
 # %% [markdown]
-# In a larger batch each fetched weight serves more inputs, so the dots climb to the right, and the time *per input* gets shorter.
+# In a larger batch each fetched weight serves more inputs, so the roof rises until the ridge, and the time *per input* gets shorter. To the right of the ridge the roof is flat.
 #
-# But some dots may lie well below the roof, in ours that of 16 most. The roof only says how fast a layer *can* be. So what else does this layer wait for? The blue ring has the same 16 inputs and weights, multiplied by oneDNN, another library inside PyTorch. Where the ring lies far above the dot, as on our AMD processor, the usual library's *routine* is a large part of the reason. So if a layer lies far below its roof, look for what the roofline doesn't count: the routine, or, in a tiny layer, the cost of the call.
+# But a dot may lie well below the roof, in our figure that of 16 most. That's no contradiction: the roof says how fast a layer *can* be, and the routine that multiplies has to be good enough to get there. Many routines are made for large products. As a test, the blue ring has the same 16 inputs and weights, multiplied by oneDNN, another library inside PyTorch. Where the ring lies far above the dot, as on our AMD processor, the usual *routine* is a large part of the reason. So the roof is a limit, and not a forecast.
 
 # %% [markdown]
 # ## 5. Which change helps?
@@ -225,7 +225,7 @@ show.under_the_roof(peak, bandwidth, {n: (across[n], speed[n]) for n in batches}
 # | half the bytes per weight | max(0.4, 1) = **1 s** | max(6.4, 1) = 6.4 s |
 # | half of the weights | max(0.2, 1) = **1 s** | max(3.2, 1) = **3.2 s** |
 #
-# **If a layer is memory-bound, move fewer bytes. If it's compute-bound, do fewer or cheaper operations.** Whatever shortens only the other time changes nothing.
+# **If a layer is memory-bound, move fewer bytes, or use each byte more often, as a batch does. If it's compute-bound, do fewer or cheaper operations.** Whatever shortens only the other time changes nothing. And a gain ends where the other time takes over: five times the bandwidth brings the one input to 0.4 s, and more can't help.
 #
 # Now our network. [PyTorch's page on quantization](https://docs.pytorch.org/docs/1.13/quantization.html) promises two things of int8: a "4x reduction in memory bandwidth requirements", and arithmetic that is "typically 2 to 4 times faster compared to FP32 compute". The second promise is a higher peak, so with one input only the first one can help. `quantize_dynamic` makes an int8 copy; [[dynamic]] shows how.
 
@@ -239,7 +239,7 @@ fewer = timing.compare({"fp32": lambda: network(one), "int8": lambda: int8(one)}
 print(f"With one input, int8 is {fewer.ratio('int8'):.1f} times as fast.")
 
 # %% [markdown]
-# The bytes allow four times. You may see less, if the int8 routine stays below its roof, or more, if the fp32 routine does, or if a very large cache holds the 134 MB of int8 weights.
+# The bytes allow four times. You may see less where the int8 routine stays below its roof, and more where the fp32 routine stays further below it, or where a very large cache holds the 134 MB of int8 weights.
 
 # %% [markdown]
 # ## Exercise · Two offers for AlexNet

@@ -89,17 +89,17 @@ print(networks[torch.int2])
 # %% [markdown]
 # `fc1` is still a `Linear`. Only its *weight* has another class, one of torchao's, and PyTorch asks this class how to multiply. That's why your code can stay as it is. `target_dtype` is the int2 that we asked for. But the name of the class says *unpacked to int8*, and that's what the file showed.
 #
-# Always print the network, because `quantize_` can leave a layer in float without a word:
+# Always look at the types of the weights, by printing the network after `quantize_` or by `type(layer.weight)`, because `quantize_` can leave a layer in float without a word:
 #
 # - **Without a filter** it takes all linear layers, and no convolution. Your own filter replaces this rule and is asked about every module, so it should begin with `isinstance(module, nn.Linear)`.
-# - **Groups may not fit.** 400 isn't a multiple of 32. With `PerGroup(32)` our config stops with an error, but others, such as `Int4WeightOnlyConfig`, skip the layer. Its weight is then printed as a `Parameter`, which means float.
+# - **Groups may not fit.** 400 isn't a multiple of 32. With `PerGroup(32)` our config stops with an error, but others, such as `Int4WeightOnlyConfig`, skip the layer. The type of its weight is then a `Parameter`, which means float.
 
 # %% [markdown]
 # ## 3. Values and bytes
 #
 # ### Four weights by hand
 #
-# Let's quantize a layer with only four weights, the largest of them 0.75. With 4 bits there are 16 integers, −8 to 7, and 15 steps between them. Our config makes these steps together as long as the range from −0.75 to 0.75, so the scale is 1.5 / 15 = 0.1.
+# Let's quantize a layer with only four weights, the largest of them 0.75. With 4 bits there are 16 integers, −8 to 7, and 15 steps between them. Our config spreads the 15 steps over the range from −0.75 to 0.75, so the scale is 1.5 / 15 = 0.1.
 #
 # | weight | 0.75 | −0.30 | 0.10 | −0.42 |
 # |---|---|---|---|---|
@@ -120,7 +120,7 @@ print(tiny[0].weight.qdata, tiny[0].weight.dequantize(), sep="\n")
 #
 # ### How many bits does a weight take?
 #
-# The integers fit into 4 bits, but their type is `int8`. That's because a byte is the smallest piece of memory with an address. Smaller integers have to be *packed*, several into one byte, and unpacked again before each use. This config doesn't pack.
+# The integers fit into 4 bits, but their type is `int8`. A byte is the smallest piece of memory that can be fetched. Smaller integers have to be *packed*, several into one byte, and unpacked again before each use. This config doesn't pack.
 #
 # Let's count for `fc1`. The 40 integers of a group take 40 bytes. A scale of 4 bytes is stored with them, and a zero point of 1 byte (always 0 here). That's 45 bytes, or 360 bits, for 40 weights: 9 bits a weight. **The 2 appears nowhere in this sum.** In code, we add up all tensors inside the weight:
 
@@ -134,7 +134,7 @@ def bits(weight):  # of a quantized weight, with its part of the scales and the 
 print([bits(networks[dtype].fc1.weight) for dtype in (torch.int8, torch.int4, torch.int2)])
 
 # %% [markdown]
-# **Try it.** How many bits does a weight take with one group for each row? Work it out. Then change `PerGroup(40)` in section 1 to `PerGroup(400)`, run that cell and the last one, and change it back.
+# **Try it.** How many bits does a weight take with one group for each row? Work it out. Then change `PerGroup(40)` in section 1 to `PerGroup(400)`, run that cell and the last one. Change it back, and run both again.
 #
 # <details><summary>What others found</summary>
 #
@@ -144,7 +144,7 @@ print([bits(networks[dtype].fc1.weight) for dtype in (torch.int8, torch.int4, to
 #
 # ### Where 6 bits hide in "int4"
 #
-# `PrototypeInt4WeightOnlyConfig` does pack. (It's a prototype, so its name may change.) Its groups have 32, 64 or 128 weights, which doesn't fit our `fc1`. So from here on we take a wider layer, and four configs, the last of them for section 4.
+# `PrototypeInt4WeightOnlyConfig` does pack. (It's a prototype, so its name may change.) Its groups have 32 weights, or 64, 128 or 256, which doesn't fit our `fc1`. So from here on we take a wider layer, and four configs, the last of them for section 4.
 
 # %%
 from torchao.prototype.quantization.int4 import PrototypeInt4WeightOnlyConfig
@@ -167,9 +167,9 @@ for name, config in configs.items():
 show.a_group_in_bytes(layers, bits)
 
 # %% [markdown]
-# Packed, two integers share a byte, so 32 of them take 16 bytes. But there are two more numbers: the scale, and the value from which the steps are counted. Each is a float of 4 bytes. Together that's 24 bytes, or 192 bits, for 32 weights: **6 bits a weight. The name says 4.** (In a bfloat16 network, these floats take 2 bytes each, which makes 5 bits. And a packed weight has no `dequantize()`. Give its layer the input `torch.eye(4096)`: bias aside, the outputs are its weights.)
+# Packed, two integers share a byte, so 32 of them take 16 bytes. But there are two more numbers: the scale, and the value from which the steps are counted, a zero point in float. Each is a float of 4 bytes. Together that's 24 bytes, or 192 bits, for 32 weights: **6 bits a weight. The name says 4.** (In a bfloat16 network, these floats take 2 bytes each, which makes 5 bits. With groups of 128, the config's default, it's 4.5 bits and 4.25.)
 #
-# Is that much smaller? From float to int8, 32 bits became 8. From int8 to packed int4, 8 become 6, so only another quarter is saved. And without packing, int4 takes 9.25 bits, *more* than int8.
+# Is that much smaller? From float to int8, 32 bits became 8. From int8 to packed int4 in groups of 32, 8 become 6, so only another quarter is saved. And without packing, int4 takes 9.25 bits, *more* than int8.
 
 # %% [markdown]
 # ## 4. Arithmetic
@@ -179,7 +179,7 @@ show.a_group_in_bytes(layers, bits)
 # Take the first of our four weights again, stored as 7 with the scale 0.1. Let its input be 0.6. There are two ways to multiply:
 #
 # - *The weight becomes a float again.* 7 · 0.1 = 0.7, and 0.7 · 0.6 = **0.42**, a product of floats. This is **weight-only quantization**: the weights are *stored* in few bits, but the layer *computes* in float.
-# - *The input becomes an integer, too.* With the scale 0.005, 0.6 is stored as 120. Now 7 · 120 = 840 is a product of integers, and 840 · 0.1 · 0.005 = **0.42**. This is dynamic quantization ([[dynamic]]), and only it can use a processor's instructions for int8.
+# - *The input becomes an integer, too.* With the scale 0.005, 0.6 is stored as 120. Now 7 · 120 = 840 is a product of integers, and 840 · 0.1 · 0.005 = **0.42**. This is dynamic quantization ([[dynamic]]). Only a product of integers can use a processor's instructions for int8.
 #
 # The result doesn't tell which way was taken. But PyTorch's profiler lists every routine that runs, and those that multiply matrices usually have `mm` in their names (*matrix multiplication*):
 
@@ -192,7 +192,7 @@ for name, layer in layers.items():
     print(f"{name:13}", *[e.key for e in seen.key_averages() if "mm" in e.key])
 
 # %% [markdown]
-# `_int_mm` multiplies integers. `mm` and `addmm` multiply floats, as in the float layer. And `_weight_int4pack_mm_for_cpu` gets packed weights and float inputs: it unpacks a few weights, multiplies them as floats, and goes on to the next few.
+# `_int_mm` multiplies integers. `mm` and `addmm` get floats here, as in the float layer: the inputs are floats, and a product needs two factors of one type. And `_weight_int4pack_mm_for_cpu` gets packed weights and float inputs: it unpacks a few weights, multiplies them as floats, and goes on to the next few.
 #
 # ### Does it save time?
 #
@@ -209,7 +209,7 @@ show.times(race)
 # **Slower (C), because at each call it first makes floats of all 16.8 million weights.** The third row is the time for that alone, and the product of floats comes on top.
 
 # %% [markdown]
-# Much of that can be memory, and not arithmetic. Each call needs 67 MB of new memory for the floats, and the operating system has to hand it out. In the fourth row, the same floats go into memory that is already there, so the difference is the price of new memory.
+# Much of that can be memory, and not arithmetic. Each call needs 67 MB of new memory for the floats, and the operating system has to hand it out. In the fourth row, the same floats are made in memory that is already there, so the difference is mostly the price of new memory.
 #
 # The packed layer needs no float matrix, because its routine unpacks *while* it multiplies. It's made for bfloat16, so compare it with the row above it. With one row of inputs, most of the time goes into fetching weights, so fewer bytes can save time. But the routine must be a fast one for your processor: in the record under *Deeper* it takes less than half as long as bfloat16.
 #
@@ -221,7 +221,7 @@ ran = show.routines(layers, x)
 show.three_answers(layers, bits, ran)
 
 # %% [markdown]
-# For a small file on any machine, take int8 weights. To save time with few rows, as when a language model writes, try packed int4 in bfloat16. With many rows, try int8 × int8, compiled: in the record it takes an eighth of float's time. But measure with your rows, on your machine. Unpacked int4 only shows how few bits your network bears.
+# For a small file on any machine, take int8 weights, if it may be slow for few rows. To save time with few rows, as when a language model writes, try packed int4 in bfloat16. With many rows, try int8 × int8, compiled: in the record it takes a third of compiled float's time. But measure with your rows, on your machine. Unpacked int4 is useful only for testing how few bits your network can tolerate.
 
 # %% [markdown]
 # ## 5. Into a new network
@@ -270,11 +270,13 @@ print("the same outputs:", torch.equal(fresh(image), networks[torch.int4](image)
 # 2. Save its state as `"int8.pt"`.
 # 3. Load the file into a new network from `make()`, and return this one, in evaluation mode.
 #
-# Then print a small Transformer. Which layers are in int8?
+# Then ship a small Transformer. Which layers are in int8?
 #
 # ```python
 # make = lambda: models.Encoder(n_layers=2, width=192)
-# print(ship(make(), make, 512))
+# for name, layer in ship(make(), make, 512).named_modules():
+#     if isinstance(layer, nn.Linear):
+#         print(name, type(layer.weight).__name__)
 # ```
 #
 # <details><summary>Hint</summary>
@@ -285,7 +287,7 @@ print("the same outputs:", torch.equal(fresh(image), networks[torch.int4](image)
 #
 # <details><summary>What others found</summary>
 #
-# Only the two layers called `down` show an `Int8Tensor`. Their weights take 8.05 bits each.
+# Only the two layers called `down` have an `Int8Tensor`. Their weights take 8.05 bits each. (We ask for the type, because a *loaded* network prints as a float one: `quantize_` adds its remark to the layers of its own copy.)
 #
 # </details>
 
@@ -318,7 +320,7 @@ def ship_solution(model, make, least):
 #
 # - "Int4" says only which values are left: ask also how many bits a weight takes, scales included, and what is multiplied.
 # - `quantize_` exchanges the weights of the layers that a filter chooses, and the file goes into a new float network with `import torchao` and `assign=True`.
-# - Weight-only quantization saves time only with a routine that unpacks while it multiplies, since a layer that first makes floats of all its weights is slower than float.
+# - Weight-only quantization saves time only with a routine that unpacks while it multiplies, since a layer that first makes floats of all its weights is slower than float for few rows.
 
 # %% [markdown]
 # ## Scorecard

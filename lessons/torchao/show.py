@@ -55,7 +55,7 @@ def race(wide, layers, configs, x):
         "float": lambda: wide(x),
         "int8 weights": lambda: layers["int8 weights"](x),
         "only making floats of them": lambda: integers.t().to(x.dtype),  # as torchao does
-        "… in memory that is there": lambda: there.t().copy_(integers.t()),
+        "… into memory already allocated": lambda: there.t().copy_(integers.t()),
         "bfloat16": lambda: short(x.bfloat16()),
         f"{PACKED}, bfloat16": lambda: packed(x.bfloat16()),
     }

@@ -132,7 +132,7 @@ print("units:", [n / x.nbytes for n in saved.values()])
 #
 # **Try it.** Below `one = block()`, add the line `one[1], one[3] = nn.ReLU(), nn.ReLU()`, and run the cell again.
 #
-# <details><summary>What you should see</summary>
+# <details><summary>What others found</summary>
 #
 # Only 6 units, and one of them is also the input of the next block. The *result* of ReLU tells its slope, 0 or 1, and the next layer saves this tensor anyway, as its input.
 #

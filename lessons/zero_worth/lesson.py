@@ -6,7 +6,7 @@
 #     needs: [prune_module]
 #     goals:
 #       - store a matrix in CSR by hand, and multiply with it;
-#       - compute from which share of zeros each kind of file is smaller;
+#       - work out how many zeros each kind of file needs before it's smaller;
 #       - say when a sparse kernel wins, and measure it.
 #     terms: [bit mask, CSR, kernel]
 #   jupytext: {text_representation: {extension: .py, format_name: percent}}
@@ -36,7 +36,7 @@ torch.set_num_threads(1)
 # %% [markdown]
 # ## 1. Half of the work
 #
-# A linear layer has 1,024 inputs and 1,024 outputs. We prune the smaller half of its weights. The zeros cost as much as before, because PyTorch multiplies by them as well. The routine that computes a layer is called a **kernel**, and the usual one is *dense*: it goes through all the numbers.
+# A linear layer has 1,024 inputs and 1,024 outputs. We prune the smaller half of its weights. The zeros cost as much as before, because PyTorch multiplies by them as well. The routine that computes a layer is called a **kernel** (here the word has nothing to do with a convolution's filter), and the usual one is *dense*: it goes through all the numbers.
 #
 # PyTorch also has a *sparse* kernel, which skips the zeros. A layer uses it when its weight is stored in the form that `to_csr` makes. Then half of the multiplications are left. `race` times both.
 #
@@ -127,7 +127,7 @@ print("times ones:", (back @ torch.ones(4, 1)).flatten().tolist())
 # **The rows are (0, 0, 4, 0), (0, 0, 0, 0) and (6, 0, 0, 1), and the outputs are 4, 0 and 7.** Four starts make three rows, and row 1 is empty, because it starts at 1 and ends at 1.
 
 # %% [markdown]
-# ## 3. From how many zeros on is a file smaller?
+# ## 3. How many zeros make a file smaller?
 #
 # The columns and the starts take bytes, too. With 4 bytes for each value and each index, our 2 × 4 matrix takes
 #
@@ -163,16 +163,16 @@ files = show.files({left: pruned(left) for left in (0.05, 0.2, 0.35, 0.5, 0.75, 
 show.files_over_left(files, 1024 * 1024)
 
 # %% [markdown]
-# They do. So we know when a file gets smaller. But why was the layer slower?
+# At these shares, they do. So we know when a file gets smaller. But why was the layer slower?
 
 # %% [markdown]
 # ## 4. Why the sparse kernel is slow, and when it wins
 #
-# In a dense matrix, a row's weights and their inputs lie side by side in memory. So a processor can multiply, say, eight of them with **one instruction**. The sparse kernel's inputs lie here and there. For each value, it reads a column and fetches that one input. Suppose that this takes **two instructions for one weight**.
+# In a dense matrix, a row's weights and their inputs lie side by side in memory. So a processor can multiply, say, eight of them with **one instruction**. The inputs that the sparse kernel needs are scattered through memory. For each value, it has to fetch the input that belongs to its column, and then to multiply. Suppose that this takes **two instructions for one weight**.
 #
 # Take a row of 800 weights. The dense kernel needs 800 / 8 = 100 instructions. Without any zeros, the sparse one needs 2 · 800 = 1,600, which is 16 times as many. With 50 weights left it needs 2 · 50 = 100, as many as the dense one. And 50 is a sixteenth of 800.
 #
-# That's a rule. Let **k** say how many times as long the sparse kernel takes *without zeros*. If its time shrinks in proportion to the weights that are left, **it wins when less than 1/k of the weights is left**. The 8 and the 2 were made up, but k can be measured, for one image and for 64:
+# That's a rule. Call **k** the sparse kernel's time divided by the dense kernel's, on a matrix *without zeros*. If its time shrinks in proportion to the weights that are left, **it wins when less than 1/k of the weights is left**. The 8 and the 2 were made up, but k can be measured, for one image and for 64:
 
 
 # %% measure_k
@@ -186,7 +186,7 @@ for x in (images[:1], images):
     print(f"k = {k[len(x)]:.1f}, so sparse should win below {1 / k[len(x)]:.0%} left")
 
 # %% [markdown]
-# Why is k larger for 64 images? Look at the time for *each image*. In a batch of 64, the dense kernel needs a third of the time that it needs for a single image, or less. That's because 64 images share the fetch of each weight ([[roofline]]). But the sparse kernel gains far less, if anything: it works as if it started anew for each image. Does it have to be so?
+# Why is k larger for 64 images? Look at the time for *each image*. In a batch of 64, the dense kernel needs clearly less time for each image than for a single one. That's because 64 images share the fetch of each weight, and for a single image fetching takes much of the time ([[roofline]]). So k isn't made of instructions alone. The sparse kernel gains far less from the batch, if anything: it works as if it started anew for each image. Does it have to be so?
 
 # %% [markdown]
 # ## 5. One column for 64 images
@@ -200,7 +200,7 @@ for x in (images[:1], images):
 show.rows_or_columns()
 
 # %% [markdown]
-# Now A1, B1 and C1 lie side by side. So the kernel can read the value and its column *once*, and multiply several images with one instruction. `in_columns` takes and gives the same as `linear`, and transposes in between. The dense kernel gets the same chance:
+# Now A1, B1 and C1 lie side by side. So the kernel can read the value and its column *once*, and multiply several images with one instruction. `in_columns` takes the same images as `linear`, turns them into columns first, and gives the same outputs. The dense kernel gets the same chance:
 
 
 # %% in_columns
@@ -216,7 +216,7 @@ k_columns = seconds["sparse, in_columns"] / best
 print(f"k = {k_columns:.1f} for in_columns, against the faster dense call")
 
 # %% [markdown]
-# Weights, lists and products are the same. Only the order of the images in memory has changed, and k is several times smaller. So measure k for your batch, your *order* and your processor.
+# Weights, lists and products are the same. Only the order of the images in memory has changed, and k is several times smaller. (`nn.Linear` calls `linear`, though, so to use this order you have to write the layer yourself.) So measure k for your batch, your *order* and your processor.
 #
 # Does the rule hold? We measure with fewer weights. Each curve is the time of a sparse call, divided by that of the faster dense call. Below the grey line, sparse wins. The dashed lines show the rule.
 
@@ -226,21 +226,21 @@ races = show.crossings({left: pruned(left) for left in (0.01, 0.03, 0.1, 0.2, 0.
 show.times_over_left(races)
 
 # %% [markdown]
-# Without zeros, on the right, no sparse call wins. With 1 % left, all three win. In between, the order of the images decides. Where the dots lie above their dashed line, a part of the time doesn't shrink with the weights. So take 1/k for a first guess, and then time the pruned layer.
+# Without zeros, on the right, no sparse call wins. With 1 % left, all three win. In between, the batch and the order of the images decide. Where the dots lie above their dashed line, a part of the time doesn't shrink with the weights. So take 1/k for a first guess, and then time the pruned layer. The guess is for layers as large as ours: in a small layer, most of the time goes into the call itself, and no zero lowers that (*Deeper*).
 #
-# And is the network still accurate? In [[prune_model]], one with a twentieth of its weights was, after fine-tuning.
+# And is a network still accurate with so few weights? In [[prune_model]], a network that kept a twentieth of its weights was, after fine-tuning. Whether a twentieth is few enough to be faster depends on your k.
 
 # %% [markdown]
 # ## Exercise · Only where it pays
 # ★★ · 10 minutes
 #
-# Write `sparser(model, k)`. It returns a copy of `model`, in which some `nn.Linear` layers, also inside blocks, have their weight in CSR, made with `to_csr`. A layer gets it only if that makes it **faster** (by the rule with `k`) **and smaller** in memory, leaving out the starts. All else stays as it is. Masks have been removed.
+# Write `sparser(model, k)`. It returns a copy of `model`, in which some `nn.Linear` layers, also inside blocks, have their weight in CSR, made with `to_csr`. A layer gets it only if that makes it **faster** (by the rule with `k`, which may be below 2) **and smaller** in memory, leaving out the starts. All else stays as it is. Masks have been removed.
 #
 # Then measure whether it pays, as in the hint.
 #
 # <details><summary>Hint</summary>
 #
-# Two shares, one from section 3 and one from section 4: less than both must be left. `weight.count_nonzero()` counts. Assign `nn.Parameter(to_csr(weight), requires_grad=False)`.
+# There are two shares, one from section 3 and one from section 4, and less than both must be left. `weight.count_nonzero()` counts. Assign `nn.Parameter(to_csr(weight), requires_grad=False)`.
 #
 # ```python
 # from course_utils.measure import timing
@@ -254,7 +254,7 @@ show.times_over_left(races)
 #
 # <details><summary>What others found in LeNet-300-100</summary>
 #
-# The first two layers become sparse. The last one has lost no weight, so it stays dense. Often nothing is gained, although 3 % is below 1/k: in layers as small as these, the call itself takes much of the time (*Deeper*).
+# The first two layers become sparse. The last one has lost no weight, so it stays dense. Often nothing is gained, although 3 % is below 1/k. Now you know why you measure: these layers are small, and the call itself takes much of their time.
 #
 # </details>
 
@@ -290,8 +290,8 @@ def sparser_solution(model, k):
 # ## Remember
 #
 # - CSR keeps the values, their columns and the start of each row, and a kernel multiplies with it without touching a zero.
-# - For weights of 4 bytes, a bit mask is smaller than dense as soon as more than one weight in 32 is zero; CSR with 4-byte indices is from one half on.
-# - A sparse kernel that takes k times as long without zeros wins when less than about 1/k of the weights is left. Measure k, and then the pruned layer.
+# - For weights of 4 bytes, a bit mask is smaller than dense as soon as more than one weight in 32 is zero; CSR with 4-byte indices needs more than half of them to be zero.
+# - A sparse kernel that takes k times as long without zeros wins in a large layer when less than about 1/k of the weights is left. Measure k, and then the pruned layer.
 
 # %% [markdown]
 # ## Scorecard
