@@ -238,9 +238,9 @@ operators(hers, large)
 # ## Exercise · A class of her own
 # ★★ · 10 minutes
 #
-# In `hers`, a copy of our block, a colleague has counted calls: its linear layers are of her class `Counted`, derived from `nn.Linear`, so `quantize_dynamic` passes over them. She no longer needs the counts.
+# In `hers`, a copy of our block, a colleague has counted calls: its linear layers are of her class `Counted`, derived from `nn.Linear`, so `quantize_dynamic` passes over them.
 #
-# Write `to_int8(model, kind)`: an int8 copy in which layers of the derived class `kind` are int8, too. The model itself may be such a layer.
+# Write `to_int8(model, kind)`: an int8 copy in which layers of the derived class `kind` are int8, too. The model itself may be one.
 #
 # Then foresee from its profile above: at most how many times as fast can `hers` become for the large picture? Try `show.race(hers, to_int8, large)`.
 #
@@ -326,11 +326,13 @@ for way in ways:
 #
 # Quantize an `nn.TransformerEncoderLayer` and run it, and you get `'function' object has no attribute 'device'`. In evaluation mode this layer takes a *fast path*: it hands all its weights to one operator, without calling its linear layers. Before it does, it looks at the device of each weight. But in an int8 layer `weight` is a method, which has no device. Switch the fast path off with `torch.backends.mha.set_fastpath_enabled(False)`, and the layer calls its linear layers again. Its attention stays float, as in our block.
 #
-# ### Other types, other devices
+# ### Other types, other devices, and 16 bits in the file
 #
 # You may name other types than those on the list. But for each type the function needs an int8 class to put in its place, and for `nn.Conv2d` it has none. If you ask for it, nothing happens, and again nobody tells you. Convolutions need another method ([[static]]).
 #
-# The int8 layers of `quantize_dynamic` run on the CPU only. Those of torchao run on a GPU as well ([[torchao]]).
+# The int8 layers of `quantize_dynamic` are in the package `torch.ao.nn.quantized.dynamic` (older code looks for it in `torch.nn.quantized`), and they run on the CPU only. Those of torchao run on a GPU as well ([[torchao]]).
+#
+# If all you want is a smaller file, first try `{name: weight.half() for name, weight in model.state_dict().items()}`. It stores 16 bits for each weight, half of the bytes, and it misses no layer. After loading, `load_state_dict` makes floats of 32 bits again.
 
 # %% [markdown]
 # **Sources.** PyTorch's [list of types](https://github.com/pytorch/pytorch/blob/main/torch/ao/quantization/quantize.py) and its [int8 classes](https://github.com/pytorch/pytorch/blob/main/torch/ao/quantization/quantization_mappings.py). A. Dosovitskiy et al., *An image is worth 16x16 words*, 2020, [arXiv:2010.11929](https://arxiv.org/abs/2010.11929).
