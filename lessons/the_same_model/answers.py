@@ -59,6 +59,9 @@ EQUIVALENT = {
     "closer": {
         "one without its sign": "a KL divergence is never negative",
         "two without its sign": "a KL divergence is never negative",
+        "the KL divergence of the first copy, at each place in place of the difference at each place, in the standard "
+        "error": "in numel, where only the number of places is read",
+        "that of the second copy in place of the difference at each place, in the standard error": "in numel as well",
         "error without its sign": "a standard error is never negative",
     }
 }

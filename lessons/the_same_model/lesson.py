@@ -2,7 +2,7 @@
 # jupyter:
 #   course:
 #     promise: You will be able to say how far rounding has moved a language model, and how sure you are, from a few hundred tokens.
-#     seconds: 45
+#     seconds: 40
 #     needs: [baseline, weight_only]
 #     goals:
 #       - measure the KL divergence from the original's logits, and the share of equal first choices;
@@ -34,9 +34,9 @@ torch.set_num_threads(1)
 # %% [markdown]
 # ## 1. The same answer, the same perplexity
 #
-# You've made a language model smaller by rounding its weights. How do you find out whether it's still the same model? Most people ask it a question or two, and then measure its perplexity on some text. Let's do both.
+# You've made a language model smaller by rounding its weights. Is it still the same model? Most people ask it a question or two, and then measure its perplexity on some text. Let's do both.
 #
-# Our **original** is SmolLM2-135M-Instruct, as we downloaded it for [[weight_only]]. The **copy** has the matrices of all its blocks rounded to 6 bits. Again 32 neighbours in a row share their levels. This time the levels lie evenly on both sides of 0, as far as the largest of the 32 weights. Both models read the first 256 tokens of a chapter of Python's manual.
+# Our **original** is SmolLM2-135M-Instruct, as we downloaded it for [[weight_only]]. The **copy** has the matrices of all its blocks rounded to 6 bits. Again 32 neighbours in a row share their levels. This time the levels lie evenly on both sides of 0, as far as the largest of the 32 weights. Both read the first 256 tokens of a chapter of Python's manual.
 
 # %%
 from pydoc_data.topics import topics
@@ -72,7 +72,7 @@ for (name, answer), logits in zip(answers.items(), (original, copy), strict=True
     print(f"{name:8} perplexity {nn.functional.cross_entropy(logits, came).exp():.2f}  {answer}")
 
 # %% [markdown]
-# It looks like the same model. But both models do more than answer one question. At each of the 255 places, each gives every token of its vocabulary a probability to come next. We'll call the most probable one its **first choice**. It's what the model writes if it always takes the most probable token (*greedy decoding*).
+# It looks like the same model. But at each of the 255 places, each of the two gives every token of its vocabulary a probability to come next. We'll call the most probable one its **first choice**. It's what the model writes if it always takes the most probable token (*greedy decoding*).
 #
 # **Predict.** At how many of the 255 places does the copy have another first choice than the original: **A** none or one, **B** three or four, or **C** a dozen or more?
 
@@ -81,11 +81,11 @@ others = original.argmax(-1) != copy.argmax(-1)
 print(f"another first choice at {others.sum()} of {len(others)} places")
 
 # %% some_places tags=["hide-input"]
-# Lists the first places at which the two first choices differ, with the probability that each model gives its own.
+# Lists the first places at which the two first choices differ, with the probability that the original gives to each.
 show.some_places(tokenizer, ids[0], original, copy)
 
 # %% [markdown] tags=["answer"]
-# **C, a dozen or more, because a small change is enough where two tokens are nearly equally probable.** There are many such places in a text. After each of them, a model that writes goes on with other words.
+# **C, a dozen or more, because a small change is enough where two tokens are nearly equally probable.** In each row of the table, the original finds both tokens about equally probable.
 
 # %% [markdown]
 # So the copy is a different model, and neither the answer nor the perplexity told us. In about [[minutes]] minutes you will be able to
@@ -119,7 +119,7 @@ show.some_places(tokenizer, ids[0], original, copy)
 #
 # $$\text{KL}(p \,\|\, q) = \sum_{\text{tokens}} p \,\ln\frac{p}{q}$$
 #
-# It says by how much the loss would rise, on average, if the original itself had written the text, drawing each token from its own probabilities. It's 0 where the two models agree on all probabilities, and above 0 everywhere else. So it can't cancel: a second place with another change only adds to it.
+# It says by how much the loss would rise, on average, if the original itself had written the text, drawing each token from its own probabilities. It's 0 where the two models agree on all probabilities, and above 0 everywhere else. So changes at several places can't cancel.
 
 
 # %% by_hand
@@ -131,11 +131,11 @@ def kl(original, copy):
 print(kl(torch.tensor([0.5, 0.3, 0.2]).log(), torch.tensor([0.3, 0.5, 0.2]).log()))
 
 # %% [markdown]
-# That's our 0.10. (PyTorch has it as `nn.functional.kl_div(log_q, log_p, log_target=True)`. Mind the order: the copy comes first.)
+# That's our 0.10. (In PyTorch it's `nn.functional.kl_div(log_q, log_p, log_target=True, reduction="none").sum(-1)`. Mind the order: the copy comes first. Without `reduction`, it takes a mean over all tokens as well.)
 #
 # **Try it.** Let the copy's probabilities be 0.5, 0.2 and 0.3, and run the cell again. Is it still the same model?
 #
-# <details><summary>What you should see</summary>
+# <details><summary>What others found</summary>
 #
 # The KL divergence is 0.04, though the first choice is still `the`. The first choices tell what greedy decoding writes, and the KL divergence also notices what happens behind them.
 #
@@ -153,10 +153,10 @@ print(kl(torch.tensor([0.5, 0.3, 0.2]).log(), torch.tensor([0.3, 0.5, 0.2]).log(
 show.place_by_place(original, copy, came)
 
 # %% [markdown] tags=["answer"]
-# **B, the KL divergence, because at each place it's already a mean over all tokens, while the loss depends on which one of them came.** That's why the upper bars jump up and down.
+# **B, the KL divergence, because at each place it's already a mean over all tokens, while the loss depends on which one of them came.**
 
 # %% [markdown]
-# The course has a function that measures all three. Other lessons use it too.
+# The course has a function for all three.
 
 # %% ruler
 from course_utils import language
@@ -169,18 +169,18 @@ print(f"by hand {kl(original, copy).mean():.4f}")
 # %% [markdown]
 # `same` is the share of equal first choices. `loss` is the rise of the loss, and a rise of 0.01 makes the perplexity 1 % higher.
 #
-# For SmolLM2, the rise of the loss isn't larger than two of its standard errors. By the rule of [[baseline]], it may be luck. The KL divergence leaves no such doubt: it's many times its error.
+# For SmolLM2, the rise of the loss isn't larger than two of its standard errors. By the rule of [[baseline]], it may be luck. The KL divergence is many times its error.
 #
-# How many tokens would the loss need? Say its error is 0.014, and the true rise is 0.017. We can tell 0.017 from 0 if two errors are at most that much, so one error has to shrink to 0.0085. Since errors shrink with the root of the number of tokens, we need (0.014 / 0.0085)² = 2.7 times as many: about 700. In general:
+# How many tokens would the loss need? Say its error is 0.014, and the true rise is 0.017. Two errors must be at most that much, so one has to shrink to 0.0085. Since errors shrink with the root of the number of tokens, we need (0.014 / 0.0085)² = 2.7 times as many: about 700. In general:
 #
 # $$\text{tokens needed} = \text{tokens used} \cdot \left(\frac{\text{error that you have}}{\text{error that you want}}\right)^2$$
 #
-# The error of the KL divergence is about a tenth as large. So for the same error on this text, the loss needs about 10² = 100 times as many tokens.
+# For SmolLM2, the error of the KL divergence is about a tenth as large. So for the same error on this text, the loss needs about 10² = 100 times as many tokens.
 
 # %% [markdown]
 # ## 4. When does the perplexity mislead?
 #
-# Now for other copies and other texts. We rounded SmolLM2 to 8, 6, 5 and 4 bits, and cut three texts into 24 pieces of 256 tokens: the manual, some Python code, and a licence, the GPL-3. That takes minutes, so it was done beforehand (`records/the_same_model`).
+# Now for other copies and texts. We rounded SmolLM2 to 8, 6, 5 and 4 bits, and cut three texts into 24 pieces of 256 tokens: the manual, some Python code, and a licence, the GPL-3. (It takes minutes, so the results are kept, in `records/the_same_model`.)
 #
 # Perplexity and loss rise and fall together. Can rounding make them fall?
 #
@@ -191,7 +191,7 @@ print(f"by hand {kl(original, copy).mean():.4f}")
 show.many_pieces()
 
 # %% [markdown] tags=["answer"]
-# **C, a dozen or more, because the change is so small that the text decides its sign.** In the picture, these are the green triangles below the line.
+# **C, a dozen or more, because the change is so small that the text decides its sign.** They're the green triangles below the line.
 
 # %% by_bits tags=["hide-input"]
 # Counts these pieces for each number of bits.
@@ -204,13 +204,13 @@ show.by_bits()
 # - **A text that happens to suit the copy.** Take 8 bits on all eight pieces of the licence together, 2,040 places. The loss *fell* by 0.0050 ± 0.0016, three errors, so more tokens won't help. That doesn't make the copy closer to the original: 2 % of its first choices are others.
 # - **Two copies that look alike.** On the licence's first piece, 5 bits raise the loss by 0.096 and 4 bits by 0.097. Their KL divergences are 0.16 and 0.55.
 #
-# The KL divergence has a weakness as well. Its error tells how sure we are *on text like this piece*, and as if each token were independent of its neighbours. In the record, the KL divergences of the manual's pieces differ from each other by about as much as their errors say, but those of the code and of the licence by about three times as much. So measure several pieces of the text that you care about. To rank copies, let them all read the same pieces.
+# The KL divergence has a weakness as well. Its error tells how sure we are *on text like this piece*, and as if each token were independent of its neighbours. In the record, the KL divergences of the manual's pieces differ from each other by about as much as their errors say, but those of the code and of the licence by about three times as much. So measure several pieces of your own text, and let all copies read the same ones.
 
 # %% [markdown]
 # ## Exercise · Which copy is closer?
 # ★★ · 10 minutes
 #
-# Two copies of a model were rounded in different ways. Write `closer(original, first, second)`. All three are logits with a row for each place. It returns two floats: the mean of KL(original ‖ first) − KL(original ‖ second) over all places, and the paired standard error of this mean.
+# Two copies of a model were rounded differently. Write `closer(original, first, second)`. All three are logits with a row for each place. It returns two floats: the mean of KL(original ‖ first) − KL(original ‖ second) over all places, and the paired standard error of this mean.
 #
 # Then compare 6 bits with 8: `closer(original, copy, rounded(8))`. Which copy is closer? Could the loss have told you?
 #
@@ -222,7 +222,7 @@ show.by_bits()
 #
 # <details><summary>What you should find</summary>
 #
-# 8 bits are closer: the mean is many times its error. The difference of the losses, `log_q.gather(-1, came[:, None])` of one copy less that of the other, is within two errors.
+# 8 bits are closer: the mean is many times its error. At each place, a copy's loss is `-copy.log_softmax(-1).gather(-1, came[:, None])`. For SmolLM2, the difference of the two copies' losses is within two errors.
 #
 # </details>
 
@@ -249,8 +249,8 @@ def closer_solution(original, first, second):
 # ## Remember
 #
 # - The perplexity looks at one probability per place, that of the token that came; the KL divergence is the mean rise of the loss over all tokens that could have come, each as often as the original would choose it.
-# - Compare place by place, on the same tokens, and report the mean with its standard error. A quarter of the error takes sixteen times as many tokens.
-# - The perplexity says how well a text is predicted, and the KL divergence whether it's still the same model; a copy can gain in the one while it loses in the other.
+# - Compare place by place, on the same tokens, and report the mean with its standard error; a quarter of the error takes sixteen times as many tokens.
+# - The perplexity says how well a text is predicted, and the KL divergence whether it's still the same model.
 
 # %% [markdown]
 # ## Scorecard
@@ -278,4 +278,4 @@ claims.show("the_same_model")
 #
 # **Credits.** All code was written for this course. Text CC BY 4.0, code MIT.
 #
-# **What's next.** You can tell now that two copies differ. Is the smaller one also what you should ship? In [[shipping]] you decide.
+# **What's next.** Now you can tell how far a copy has moved. Then how small can a file get before it's another network? In [[deep_compression]], one shrinks forty times.

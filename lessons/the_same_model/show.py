@@ -32,10 +32,12 @@ def some_places(tokenizer, ids, original, copy, n=5):
     for i in (original.argmax(-1) != copy.argmax(-1)).nonzero().flatten()[:n].tolist():
         row = ["… " + " ".join(tokenizer.decode(ids[max(0, i - 7) : i + 1]).split())]
         for logits in (original[i], copy[i]):
-            p, token = logits.softmax(-1).max(-1)
-            row.append(f"{tokenizer.decode(token)!r}, {p:.0%}")
+            token = logits.argmax(-1)
+            row.append(f"{tokenizer.decode(token)!r}, {original[i].softmax(-1)[token]:.0%}")
         rows.append(row)
-    return Table(["the text so far", "original", "6 bits"], rows, caption="First choices that differ.")
+    return Table(
+        ["the text so far", "first choice: original", "6 bits"], rows, caption="The probabilities are the original's."
+    )
 
 
 def place_by_place(original, copy, came):
