@@ -34,9 +34,9 @@ torch.set_num_threads(1)
 # %% [markdown]
 # ## 1. The same answer, the same perplexity
 #
-# You've made a language model smaller by rounding its weights. Is it still the same model? Most people ask it a question or two, and then measure its perplexity on some text. Let's do both.
+# You've made a language model smaller by rounding its weights. Is it still the same model? Most people ask it a question or two, and then measure its perplexity on some text. We do both.
 #
-# Our **original** is SmolLM2-135M-Instruct, as we downloaded it for [[weight_only]]. The **copy** has the matrices of all its blocks rounded to 6 bits. Again 32 neighbours in a row share their levels. This time the levels lie evenly on both sides of 0, as far as the largest of the 32 weights. Both read the first 256 tokens of a chapter of Python's manual.
+# Our **original** is SmolLM2-135M-Instruct, as we downloaded it for [[weight_only]]. The **copy** has the matrices of all its blocks rounded to 6 bits. Again 32 neighbours in a row share their levels. This time they lie evenly on both sides of 0, up to the largest of the 32. Both read the first 256 tokens of a chapter of Python's manual.
 
 # %%
 from pydoc_data.topics import topics
@@ -180,7 +180,7 @@ print(f"by hand {kl(original, copy).mean():.4f}")
 # %% [markdown]
 # ## 4. When does the perplexity mislead?
 #
-# Now for other copies and texts. We rounded SmolLM2 to 8, 6, 5 and 4 bits, and cut three texts into 24 pieces of 256 tokens: the manual, some Python code, and a licence, the GPL-3. (It takes minutes, so the results are kept, in `records/the_same_model`.)
+# Now for other copies and texts. We rounded SmolLM2 to 8, 6, 5 and 4 bits, and cut three texts into 24 pieces of 256 tokens: the manual, some Python code, and a licence, the GPL-3. (The results are kept in `records/the_same_model`.)
 #
 # Perplexity and loss rise and fall together. Can rounding make them fall?
 #
@@ -198,13 +198,13 @@ show.many_pieces()
 show.by_bits()
 
 # %% [markdown]
-# For large changes, the perplexity is a good measure. Only in 2 of the 24 pieces does it rank two of the four copies the wrong way round. The KL divergence never does. But look where the perplexity misleads:
+# For large changes, the perplexity is a good measure. It ranks two of the four copies the wrong way round in only 2 of the 24 pieces, and the KL divergence in none. But look where the perplexity misleads:
 #
 # - **A small change, and few tokens.** With 6 bits, most of the changes of the loss may be luck, although 4 to 12 % of the first choices are others.
 # - **A text that happens to suit the copy.** Take 8 bits on all eight pieces of the licence together, 2,040 places. The loss *fell* by 0.0050 ± 0.0016, three errors, so more tokens won't help. That doesn't make the copy closer to the original: 2 % of its first choices are others.
 # - **Two copies that look alike.** On the licence's first piece, 5 bits raise the loss by 0.096 and 4 bits by 0.097. Their KL divergences are 0.16 and 0.55.
 #
-# The KL divergence has a weakness as well. Its error tells how sure we are *on text like this piece*, and as if each token were independent of its neighbours. In the record, the KL divergences of the manual's pieces differ from each other by about as much as their errors say, but those of the code and of the licence by about three times as much. So measure several pieces of your own text, and let all copies read the same ones.
+# The KL divergence has a weakness as well. Its error tells how sure we are *on text like this piece*, and as if tokens were independent. In the record, the KL divergences of the manual's pieces differ from each other by about as much as their errors say, but those of the code and of the licence by about three times as much. So measure several pieces of your own text, and let all copies read the same ones.
 
 # %% [markdown]
 # ## Exercise · Which copy is closer?
