@@ -34,7 +34,7 @@ torch.set_num_threads(1)
 # %% [markdown]
 # ## 1. The same answer, the same perplexity
 #
-# You've made a language model smaller by rounding its weights. Is it still the same model? Most people ask it a question or two, and then measure its perplexity on some text. We do both.
+# You've made a language model smaller by rounding its weights. Is it still the same model? Most people ask it something, and then measure its perplexity on some text. We do both.
 #
 # Our **original** is SmolLM2-135M-Instruct, as we downloaded it for [[weight_only]]. The **copy** has the matrices of all its blocks rounded to 6 bits. Again 32 neighbours in a row share their levels. This time they lie evenly on both sides of 0, up to the largest of the 32. Both read the first 256 tokens of a chapter of Python's manual.
 
