@@ -11,6 +11,7 @@ import sys
 import sysconfig
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -259,6 +260,68 @@ def perplexity(model: nn.Module, ids: Tensor, *, length: int = 512, pieces: int 
         logits = model(piece[:, :-1])
         total += nn.functional.cross_entropy(logits.flatten(0, 1), piece[:, 1:].flatten(), reduction="sum").item()
     return math.exp(total / (pieces * length))
+
+
+class Mean(NamedTuple):
+    """The mean of one number a token, and its standard error.
+
+    Attributes:
+        value: the mean.
+        error: the standard deviation over the root of the number of tokens, as if tokens were independent.
+    """
+
+    value: float
+    error: float
+
+
+class Change(NamedTuple):
+    """What `change` found; the loss and the divergence are in nats a token.
+
+    Attributes:
+        kl: the KL divergence of the changed model from the original, 0 or more.
+        same: the share of places where both find the same token likeliest, from 0 to 1.
+        loss: by how much the loss rose. The perplexity is ``exp(loss.value)`` times the original's.
+    """
+
+    kl: Mean
+    same: Mean
+    loss: Mean
+
+
+@torch.no_grad()
+def change(original: Tensor, changed: Tensor, targets: Tensor) -> Change:
+    """How far a model's predictions moved, at each token of a text and on average.
+
+    Both models have read the same text, so each token gives one difference, and what makes a place hard for both is in
+    neither of the three errors.
+
+    Args:
+        original: logits of the model as it was, float (..., vocabulary).
+        changed: those of the other model, for the same places.
+        targets: which token came there, int64 (...).
+    Raises:
+        ValueError: the shapes differ, or there are fewer than two tokens.
+
+        logits = model(ids).logits  # ids: (1, tokens)
+        language.change(logits[:, :-1], rounded(ids).logits[:, :-1], ids[:, 1:])
+    """
+    if not (original.shape == changed.shape and original.shape[:-1] == targets.shape):
+        raise ValueError(
+            f"logits {tuple(original.shape)} and {tuple(changed.shape)} with targets {tuple(targets.shape)}: expected "
+            "(..., vocabulary) twice, and (...). The last logits of a text have no target: leave them out"
+        )
+    if targets.numel() < 2:
+        raise ValueError(f"a standard error needs two tokens or more, got {targets.numel()}")
+    found = []
+    for p, q, target in zip(  # some at a time: a vocabulary may have a hundred thousand tokens
+        *(logits.flatten(0, -2).split(64) for logits in (original, changed)), targets.flatten().split(64), strict=True
+    ):
+        log_p, log_q = p.float().log_softmax(-1), q.float().log_softmax(-1)
+        kl = (log_p.exp() * (log_p - log_q)).sum(-1)
+        same = (p.argmax(-1) == q.argmax(-1)).float()
+        loss = (log_p - log_q).gather(-1, target[:, None])[:, 0]
+        found.append(torch.stack([kl, same, loss]))
+    return Change(*(Mean(x.mean().item(), x.std().item() / math.sqrt(len(x))) for x in torch.cat(found, 1).double()))
 
 
 def trained() -> CharTransformer:

@@ -80,3 +80,60 @@ def test_perplexity_is_among_how_many_characters_a_model_hesitates(share, expect
 def test_the_trained_model_foretells_modules_that_it_never_saw():
     held_out = language.encode(language.source(language.HELD_OUT)[0])
     assert 3 < language.perplexity(language.trained(), held_out) < 6
+
+
+def logits(*rows):
+    """Logits (len(rows), 3) of these probabilities, shifted, as a head may give them."""
+    return torch.tensor(rows).log() + torch.arange(len(rows))[:, None]
+
+
+def test_a_change_is_that_of_the_example_by_hand():
+    p, q = (0.5, 0.3, 0.2), (0.3, 0.5, 0.2)
+    found = language.change(logits(p, p, p, p), logits(q, q, q, p), torch.tensor([0, 1, 2, 0]))
+    gap = math.log(0.5 / 0.3)
+    assert found.kl.value == pytest.approx(0.75 * 0.2 * gap, abs=1e-6)
+    assert found.kl.error == pytest.approx(0.2 * gap * 0.5 / 2, abs=1e-6)  # deviation of 1, 1, 1, 0, over root 4
+    assert found.same == pytest.approx((0.25, 0.25))
+    assert found.loss.value == pytest.approx(0, abs=1e-6)
+    assert found.loss.error == pytest.approx(gap * math.sqrt(2 / 3) / 2, abs=1e-6)
+
+
+def test_a_change_has_its_direction_and_agrees_with_pytorch():
+    one, other = torch.randn(2, 3, 50, 11)
+    targets = torch.randint(11, (3, 50))
+    found, back = language.change(one, other, targets), language.change(other, one, targets)
+    assert found.loss.value == pytest.approx(-back.loss.value, abs=1e-6)
+    losses = [torch.nn.functional.cross_entropy(x.flatten(0, 1), targets.flatten()).item() for x in (one, other)]
+    assert found.loss.value == pytest.approx(losses[1] - losses[0], abs=1e-5)
+    log_p, log_q = one.log_softmax(-1).flatten(0, 1), other.log_softmax(-1).flatten(0, 1)
+    expected = torch.nn.functional.kl_div(log_q, log_p, log_target=True, reduction="batchmean").item()
+    assert found.kl.value == pytest.approx(expected, abs=1e-5)
+    assert found.kl.value != pytest.approx(back.kl.value, abs=1e-3)
+    assert found.same.value == pytest.approx((one.argmax(-1) == other.argmax(-1)).double().mean().item())
+
+
+def test_a_model_has_not_changed_from_itself_in_any_type():
+    x = torch.randn(70, 11)
+    assert language.change(x, x, torch.zeros(70, dtype=torch.int64)) == ((0, 0), (1, 0), (0, 0))
+    half = language.change(x.bfloat16(), x.bfloat16(), torch.zeros(70, dtype=torch.int64))
+    assert half == ((0, 0), (1, 0), (0, 0))
+
+
+def test_four_times_the_tokens_halve_the_errors():
+    one, other = torch.randn(2, 50, 11)
+    targets = torch.randint(11, (50,))
+    short = language.change(one, other, targets)
+    long = language.change(one.repeat(4, 1), other.repeat(4, 1), targets.repeat(4))
+    for few, many in zip(short, long, strict=True):
+        assert many.value == pytest.approx(few.value, abs=1e-6)
+        assert many.error == pytest.approx(few.error / 2, rel=0.02)
+
+
+def test_a_change_refuses_what_does_not_belong_together():
+    x, targets = torch.randn(5, 11), torch.zeros(5, dtype=torch.int64)
+    with pytest.raises(ValueError, match=r"\(5, 11\) and \(5, 11\) with targets \(4,\).* leave them out"):
+        language.change(x, x, targets[1:])
+    with pytest.raises(ValueError, match="expected"):
+        language.change(x, x[:4], targets)
+    with pytest.raises(ValueError, match="two tokens or more, got 1"):
+        language.change(x[:1], x[:1], targets[:1])

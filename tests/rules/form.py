@@ -39,6 +39,7 @@ TOLD_WHOLE = {
     "choosing",
     "audit",
     "zero_worth",
+    "the_same_model",
 }
 WHAT = {
     "words": "words before Deeper",

@@ -468,6 +468,12 @@ row(
 row("I computed", model=a.falcon, ids=lambda: torch.arange(6)[None], then=lambda n: n.n_bytes == 2 * 2 * 1 * 8 * 4 * 6)
 row("published one", world=lambda: dict(loss_per_token=2.0, n_tokens=10, n_bytes=40))
 row(
+    "nearly the same perplexity",
+    original_logits=lambda: torch.tensor([[0.5, 0.3, 0.2]]).log(),
+    quantized_logits=lambda: torch.tensor([[0.3, 0.5, 0.2]]).log(),
+    then=lambda n: abs(n.divergence.item() - 0.1022) < 1e-4 and n.same_first_choice == 0,
+)
+row(
     "not require grad",
     lambda: a.through(a.linear(), use_reentrant=True),
     block=a.linear,

