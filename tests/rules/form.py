@@ -34,6 +34,7 @@ TOLD_WHOLE = {
     "lightning_pruning",
     "lightning_qat",
     "training_memory",
+    "keys_values",
 }
 WHAT = {
     "words": "words before Deeper",
