@@ -59,4 +59,9 @@ WRONG = {
         "bits taken for bytes": ("bits / 8", "bits"),
     }
 }
-EQUIVALENT = {}
+EQUIVALENT = {
+    "round_keys": {
+        f"{part} without its sign": "counts are never negative" for part in ("full", "codes", "shared", "waiting")
+    }
+    | {"shared rounded to 2 digits": "it is a whole number"}
+}

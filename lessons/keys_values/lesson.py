@@ -79,7 +79,7 @@ for k, v in ((8, 2), (2, 8)):
 keep()
 
 # %% [markdown] tags=["answer"]
-# **Only with keys of 8 bits (A), because this model's keys don't survive 2 bits of this kind.** Why not is what we want to find out.
+# **Only with keys of 8 bits (A), because this model's keys don't survive 2 bits of this kind.** Why not?
 
 # %% [markdown]
 # In about [[minutes]] minutes you will be able to
@@ -106,9 +106,7 @@ token_in_16_bits = 30 * 3 * 2 * 64 * 2
 # %% [markdown]
 # With 2 bits for both, a token takes 3,600 bytes. That's 6.4 times smaller than 16 bits, and not 8 times: **2 bits by token are 2.5 bits a number.**
 #
-# Second, a ruler, since one answer shows little. After every token of a text, the model has a probability for each token that may come next. Let $p$ be the probabilities with a float cache, and $q$ those with a rounded one. The **KL divergence** says how far $q$ is from $p$: it's the sum of $p \ln (p / q)$ over all tokens that may come next, and we take the mean over the text. It's 0 if nothing has changed.
-#
-# By hand, with two possible tokens: the float cache says 0.9 and 0.1, the rounded one 0.5 and 0.5. That's 0.9 · ln(0.9 / 0.5) + 0.1 · ln(0.1 / 0.5) = 0.53 − 0.16 = **0.37**.
+# Second, a ruler, since one answer shows little. After every token of a text, the model has a probability for each token that may come next. Let $p$ be the probabilities with a float cache, and $q$ those with a rounded one. The **KL divergence** says how far $q$ is from $p$: it's the sum of $p \ln (p / q)$ over these tokens, in the mean over the text. It's 0 if nothing has changed.
 
 # %% ruler
 from pydoc_data.topics import topics  # Python's manual
@@ -143,16 +141,16 @@ print(f"values alone in {bits} bits: KL {kl(values=lambda x: by_token(x, bits)):
 # %% [markdown]
 # ## 3. What is special about keys?
 #
-# Let's look at 32 tokens of our text in one head. A row is a token, a column is one of the 64 features, and a strong colour is a number far from 0.
+# Here are 32 tokens of our text in one head: a row for each token, a column for each of the 64 features, and strong colours far from 0.
 
 # %% stripes tags=["hide-input"]
 # Draws the keys and the values of 32 tokens in one head of the real model (records/keys_values).
 show.stripes()
 
 # %% [markdown]
-# The keys have stripes: a few features are large, with the same sign, for *every* token. The values have none. Other heads look alike (see the caption).
+# The keys have stripes. One feature is far larger than all others, with the same sign for *every* token, and there are a few fainter ones. In the values, such stripes are missing. Other heads look alike (see the caption).
 #
-# What does such a feature do to the other 63? Take a token with only four features, 12, 0.5, −0.5 and 1, in 2 bits. The levels go from −0.5 to 12 in three steps of 4.2: −0.5, 3.7, 7.8 and 12. So the key becomes **12, −0.5, −0.5, −0.5**. The small numbers are all the same now. But they are what tells one token from another, since the 12 is there in each.
+# What does such a feature do to the other 63? Take a token with only four features, 12, 0.5, −0.5 and 1, in 2 bits. The levels go from −0.5 to 12 in three steps of 4.2: −0.5, 3.7, 7.8 and 12. So the key becomes **12, −0.5, −0.5, −0.5**. The small numbers are all the same now. But they tell one token from another, since the 12 is there in each.
 #
 # So let those numbers share a step that belong to one *feature*, over several tokens. If the 12 stands beside the 13 and 11 of other tokens, their levels go from 11 to 13, and the small features have short steps of their own.
 
@@ -165,9 +163,9 @@ def by_feature(x, bits, group=32):  # 32 tokens in a row share the step of a fea
 print(f"keys alone in 2 bits, by feature: KL {kl(keys=lambda x: by_feature(x, 2)):.2f}")
 
 # %% [markdown]
-# That's a rescue. But was it the stripes? By feature, 32 numbers share 4 bytes, so a number costs 3 bits in place of 2.5, and perhaps it's the bytes that helped. More runs decide, on three texts, from a record:
+# That's a rescue. But was it the stripes? By feature, 32 numbers share 4 bytes, so a number costs 3 bits in place of 2.5, and perhaps it's the bytes that helped. More runs decide, on three texts (`records/keys_values`):
 #
-# - By feature in groups of 64 tokens. Then a number costs 2.5 bits again.
+# - By feature in groups of 64 tokens. A number costs 2.5 bits again.
 # - By token, but before rounding we subtract from each feature its mean over the text, and add it afterwards. That takes out the stripes.
 # - The same, but the first token of the text stays float. In most heads it has no stripes, so taking out the mean puts some in.
 
@@ -186,12 +184,12 @@ show.table(
 )
 
 # %% [markdown]
-# It wasn't the bytes. In groups of 64 tokens a number costs as much as by token, and most of the rescue stays. It's the stripes: with them taken out, less than half of the loss is left, and with the first token in float as well about a quarter or less. The first token in float without that (last row) doesn't help. **Keys have features that are large for every token. Give each feature a step of its own.**
+# It wasn't the bytes. In groups of 64 tokens a number costs as much as by token, and nearly all of the rescue stays. It's the stripes: with them taken out, less than half of the loss is left, and with the first token in float as well about a quarter or less. The first token in float alone (last row) helps little. **Keys have features that are large for every token. Give each feature a step of its own.**
 
 # %% [markdown]
 # ## 4. The smaller error, the worse answers
 #
-# Why not a step for each feature in the values, too? First we measure how far off they are: the norm of the errors, divided by the norm of the values, in the mean over the blocks.
+# Why not a step for each feature in the values, too? First, how far off are they? We divide the norm of the errors by that of the values, and take the mean over the blocks.
 
 # %% value_errors tags=["hide-input"]
 # Measures how far off values of 2 bits are, by token and by feature.
@@ -212,7 +210,7 @@ for way in (by_token, by_feature):
 # **C, larger, because not all errors count alike.** A value goes into a weighted mean, and the first token has by far the largest weight.
 
 # %% [markdown]
-# A head gives out the mean of all values, weighted by attention. In the median block of this model, more than a third of the attention goes to the first token. Attention weights must add up to 1, and a head that finds nothing to look for puts them there: the first token is an **attention sink** ([Xiao et al., 2023](https://arxiv.org/abs/2309.17453)). Its values add little to the mean, since in most heads they have less than a third of the others' length.
+# A head gives out the mean of all values, weighted by attention. In the median block of this model, more than a third of the attention goes to the first token. Attention weights must add up to 1, and a head that finds nothing to look for puts them there, as [Xiao et al., 2023](https://arxiv.org/abs/2309.17453), explain it: the first token is an **attention sink**. Its values add little to the mean, since in most heads they have less than a third of the others' length.
 #
 # By token, small values have small steps. By feature, the first token shares its steps with 31 others whose values are larger, so its error becomes as large as theirs, and enters the output with the largest weight.
 #
@@ -235,7 +233,7 @@ show.table(
 # %% [markdown]
 # One token of 256 makes the difference. With the first one in float, less than a third of the loss is left on each text. With the eleventh in float, most of the loss stays. **The error counts all tokens alike, and attention doesn't.**
 #
-# So for these values a step for each token isn't about stripes. It lets one quiet token keep its short steps. With the first token in float and the same bytes (last row), by feature is about as good as by token, and not better.
+# So for values, a step for each token isn't about stripes. It lets one quiet token keep its short steps. With the first token in float, by feature is about as good as by token at the same bytes (last row).
 
 # %% [markdown]
 # ## 5. How many bits, then?
@@ -247,7 +245,7 @@ show.table(
 show.of_bits()
 
 # %% [markdown]
-# Four bits change the likeliest token in about one of ten cases. With 2 bits it's four to five of ten. So 4 bits cost this small model little, and 2 bits a lot, even with the right steps.
+# Four bits change the likeliest token in about one of ten cases. With 2 bits it's four to five of ten. So 4 bits cost this small model little, and 2 bits a lot.
 #
 # One thing is missing. Text comes token by token, and a feature of *one* token has no neighbours: minimum and maximum are the number itself. A careless cache that rounds each new token alone, by feature, has no error at all, and stores a minimum of 16 bits for each number. **An error of 0 can be a mistake, too.** So new keys wait as floats until their group is full.
 
@@ -265,7 +263,7 @@ show.of_bits()
 #
 # <details><summary>What others found</summary>
 #
-# Keys with stripes have a smaller error by feature than by token only once a group is full. With one token alone the error is 0, and no byte is saved.
+# Give it a single token: the error is 0, and no byte is saved. Judged by the error, this would be the best cache of all.
 #
 # </details>
 
@@ -296,8 +294,8 @@ def round_keys_solution(keys, bits, group):
 # ## Remember
 #
 # - Count the step and the minimum: 2 bits by token are 2.5 bits a number for 64 numbers, and by feature 3 for 32 tokens.
-# - Keys have a few features that are large for every token. A step that a token shares drowns the others, so let each feature have its own.
-# - Judge a cache by what the model then says: a small error on the first token can do more harm than large ones everywhere else.
+# - A few features of the keys are large for every token and stretch a step that others share, so give each feature its own.
+# - Judge a cache by what the model then says: an error on the first token can do more harm than larger ones elsewhere.
 
 # %% [markdown]
 # ## Scorecard

@@ -55,9 +55,9 @@ def stripes():
     large = [m for of in RECORD["keys"]["largest_feature"]["mean"] for m in of]
     plots.show(
         fig,
-        alt=f"Two maps of 32 tokens by 64 features. Keys: two columns are strongly coloured from top to bottom, feature {first} "
-        f"with a mean of {means[first]:.1f} and feature {second} with {means[second]:.1f}; the rest is pale. Values: no column "
-        "stands out.",
+        alt=f"Two maps of 32 tokens by 64 features. Keys: one column is dark from top to bottom, feature {first} with a mean of "
+        f"{means[first]:.1f}; a few others are tinted from top to bottom, the strongest is feature {second} with "
+        f"{means[second]:.1f}. Values: spots of both colours, no column that is dark from top to bottom.",
         caption=f"Block {sample['block'] + 1}, one head; each side has a scale of its own. The typical size of a key's number is "
         f"{RECORD['keys']['typical']:.1f}, and the largest feature of a head has a mean of {min(large):.1f} to {max(large):.1f}, "
         f"{sorted(large)[len(large) // 2]:.1f} in the median head.",
