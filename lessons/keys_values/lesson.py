@@ -38,11 +38,14 @@ torch.set_num_threads(1)
 #
 # While you talk to a language model, it keeps a key and a value of every token, in every block: the KV cache of [[decoding]]. Can we round it, as [[weight_only]] rounded the weights? Here, the 64 numbers of a token in one head share a step and a minimum:
 
-# %% by_token
+# %%
 from course_utils import real_models
 
 model, tokenizer = real_models.smollm2()
 head = model.config.head_dim  # 64 numbers
+
+
+# %% by_token
 
 
 def rounded(x, bits, dim):  # the numbers along dim share a step and a minimum
@@ -55,6 +58,7 @@ def by_token(x, bits):  # x: (1, tokens, 3 heads of 64 features)
     return rounded(x.unflatten(-1, (-1, head)), bits, dim=-1).flatten(-2)
 
 
+# %%
 def keep(keys=None, values=None):
     """From now on, the model keeps what these functions make of its keys and values."""
     for block in model.model.layers:
@@ -72,7 +76,7 @@ def keep(keys=None, values=None):
 # %% two_caches tags=["hide-input"]
 # Asks once with a float cache, then with keys of 8 and values of 2 bits, then the other way round.
 question = "What is the capital of France?"
-print("float cache:           ", repr(show.ask(model, tokenizer, question)))
+print("float cache:          ", repr(show.ask(model, tokenizer, question)))
 for k, v in ((8, 2), (2, 8)):
     keep(lambda x, k=k: by_token(x, k), lambda x, v=v: by_token(x, v))
     print(f"keys {k}, values {v} bits:", repr(show.ask(model, tokenizer, question)))
@@ -128,7 +132,7 @@ print(f"keys alone in {bits} bits:   KL {kl(keys=lambda x: by_token(x, bits)):.2
 print(f"values alone in {bits} bits: KL {kl(values=lambda x: by_token(x, bits)):.2f}")
 
 # %% [markdown]
-# The keys do more than ten times as much harm as the values.
+# In the real model, the keys do more than ten times as much harm as the values.
 #
 # **Try it.** Change `bits = 2` to 4, and run the cell again.
 #
@@ -195,7 +199,7 @@ show.table(
 # Measures how far off values of 2 bits are, by token and by feature.
 off = show.errors(model, text, {"by token": lambda x: by_token(x, 2), "by feature": lambda x: by_feature(x, 2)})
 for way, error in off.items():
-    print(f"values in 2 bits, {way:10}: off by {error:.0%}")
+    print(f"values, {way:10}: off by {error:.0%}")
 
 # %% [markdown]
 # By feature, the values stay closer to what they were.
@@ -204,7 +208,7 @@ for way, error in off.items():
 
 # %% worse_answers
 for way in (by_token, by_feature):
-    print(f"values alone in 2 bits, {way.__name__:10}: KL {kl(values=lambda x, way=way: way(x, 2)):.2f}")
+    print(f"values, {way.__name__:10}: KL {kl(values=lambda x, way=way: way(x, 2)):.2f}")
 
 # %% [markdown] tags=["answer"]
 # **C, larger, because not all errors count alike.** A value goes into a weighted mean, and the first token has by far the largest weight.
