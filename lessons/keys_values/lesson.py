@@ -152,7 +152,7 @@ print(f"values alone in {bits} bits: KL {kl(values=lambda x: by_token(x, bits)):
 show.stripes()
 
 # %% [markdown]
-# The keys have stripes. One feature is far larger than all others, with the same sign for *every* token, and there are a few fainter ones. In the values, such stripes are missing. Other heads look alike (see the caption).
+# The keys have stripes. One feature is far larger than all others, with the same sign for *every* token, and there are a few fainter ones. The values have no such stripes. Other heads look alike (see the caption).
 #
 # What does such a feature do to the other 63? Take a token with only four features, 12, 0.5, −0.5 and 1, in 2 bits. The levels go from −0.5 to 12 in three steps of 4.2: −0.5, 3.7, 7.8 and 12. So the key becomes **12, −0.5, −0.5, −0.5**. The small numbers are all the same now. But they tell one token from another, since the 12 is there in each.
 #
@@ -171,7 +171,7 @@ print(f"keys alone in 2 bits, by feature: KL {kl(keys=lambda x: by_feature(x, 2)
 #
 # - By feature in groups of 64 tokens. A number costs 2.5 bits again.
 # - By token, but before rounding we subtract from each feature its mean over the text, and add it afterwards. That takes out the stripes.
-# - The same, but the first token of the text stays float. In most heads it has no stripes, so taking out the mean puts some in.
+# - The same, but the text's first token stays float. In most heads it has no stripes, so taking out the mean puts some in.
 
 # %% keys_table tags=["hide-input"]
 # Lists the KL divergence of keys in 2 bits on three texts, from records/keys_values.
@@ -202,7 +202,7 @@ for way, error in off.items():
     print(f"values, {way:10}: off by {error:.0%}")
 
 # %% [markdown]
-# By feature, the values stay closer to what they were.
+# By feature, the values stay closer.
 #
 # **Predict.** And the KL divergence of the answers, by feature: **A** smaller as well, **B** the same, **C** larger?
 
