@@ -40,6 +40,7 @@ TOLD_WHOLE = {
     "audit",
     "zero_worth",
     "the_same_model",
+    "keys_values",
 }
 WHAT = {
     "words": "words before Deeper",
