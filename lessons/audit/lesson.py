@@ -225,7 +225,7 @@ large = torch.randn(1, 1024, 768)
 spent = show.parts(ours, ours_int8, {"16 small pictures": torch.randn(16, 64, 768), "1 large picture": large})
 
 # %% [markdown]
-# For each input, the grey part takes about as long beside int8 as beside float, because int8 changes nothing in it. In the large picture the attention is much larger, so the limit falls, and the gain with it. Both gains stay well below their limits, because here int8 makes the linear layers only about twice as fast, and not infinitely fast.
+# For each input, the grey part takes about as long beside int8 as beside float, because int8 changes nothing in it. In the large picture the attention is much larger, so the limit falls, and the gain with it. Both gains stay well below their limits, because here int8 makes the linear layers less than twice as fast, and not infinitely fast.
 #
 # So work out the limit first, with the inputs that you'll have. Here's the profile of a float copy of our block, for the large picture. The exercise uses it.
 

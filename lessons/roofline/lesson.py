@@ -202,7 +202,7 @@ show.under_the_roof(peak, bandwidth, {n: (across[n], speed[n]) for n in batches}
 # %% [markdown]
 # In a larger batch each fetched weight serves more inputs, so the roof rises until the ridge, and the time *per input* gets shorter. To the right of the ridge the roof is flat.
 #
-# But a dot may lie well below the roof, in our figure that of 16 most. That's no contradiction: the roof says how fast a layer *can* be, and the routine that multiplies has to be good enough to get there. Many routines are made for large products. As a test, the blue ring has the same 16 inputs and weights, multiplied by oneDNN, another library inside PyTorch. Where the ring lies far above the dot, as on our AMD processor, the usual *routine* is a large part of the reason. So the roof is a limit, and not a forecast.
+# But a dot may lie well below the roof, in our figure that of 16 most. That's no contradiction: the roof says how fast a layer *can* be, and the routine that multiplies has to be good enough to get there. Many routines are made for large products. As a test, the blue ring has the same 16 inputs and weights, multiplied by oneDNN, another library inside PyTorch. Where the ring lies clearly above the dot, as on our AMD processor, the usual *routine* is a part of the reason. Even the ring stays below the roof. So the roof is a limit, and not a forecast.
 
 # %% [markdown]
 # ## 5. Which change helps?
