@@ -83,7 +83,7 @@ for k, v in ((8, 2), (2, 8)):
 keep()
 
 # %% [markdown] tags=["answer"]
-# **Only with keys of 8 bits (A), because this model's keys don't survive 2 bits of this kind.** Why not?
+# **Only with keys of 8 bits (A), because the keys are what breaks when they get 2 bits of this kind.** Why the keys?
 
 # %% [markdown]
 # In about [[minutes]] minutes you will be able to
@@ -132,7 +132,7 @@ print(f"keys alone in {bits} bits:   KL {kl(keys=lambda x: by_token(x, bits)):.2
 print(f"values alone in {bits} bits: KL {kl(values=lambda x: by_token(x, bits)):.2f}")
 
 # %% [markdown]
-# In the real model, the keys do more than ten times as much harm as the values.
+# In the real model and on this text, the keys do more than ten times as much harm as the values.
 #
 # **Try it.** Change `bits = 2` to 4, and run the cell again.
 #
@@ -152,11 +152,11 @@ print(f"values alone in {bits} bits: KL {kl(values=lambda x: by_token(x, bits)):
 show.stripes()
 
 # %% [markdown]
-# The keys have stripes. One feature is far larger than all others, with the same sign for *every* token, and there are a few fainter ones. The values have no such stripes. Other heads look alike (see the caption).
+# The keys have stripes. One feature is far larger than all others, with the same sign for nearly every token, and there are a few fainter ones. The values have no such stripes. The other heads look much the same (see the caption).
 #
-# What does such a feature do to the other 63? Take a token with only four features, 12, 0.5, −0.5 and 1, in 2 bits. The levels go from −0.5 to 12 in three steps of 4.2: −0.5, 3.7, 7.8 and 12. So the key becomes **12, −0.5, −0.5, −0.5**. The small numbers are all the same now. But they tell one token from another, since the 12 is there in each.
+# What does such a feature do to the other 63? Take a token with only four features, 12, 0.5, −0.5 and 1, in 2 bits. The levels go from −0.5 to 12 in three steps of 4.2: −0.5, 3.7, 7.8 and 12. So the key becomes **12, −0.5, −0.5, −0.5**. The small numbers are all the same now. But it's they that tell one token from another, since every key has about the same 12.
 #
-# So let those numbers share a step that belong to one *feature*, over several tokens. If the 12 stands beside the 13 and 11 of other tokens, their levels go from 11 to 13, and the small features have short steps of their own.
+# So let the numbers of one *feature* share a step, over several tokens. If the 12 stands beside the 13 and 11 of other tokens, their levels go from 11 to 13, and the small features have short steps of their own.
 
 
 # %% by_feature
@@ -167,11 +167,11 @@ def by_feature(x, bits, group=32):  # 32 tokens in a row share the step of a fea
 print(f"keys alone in 2 bits, by feature: KL {kl(keys=lambda x: by_feature(x, 2)):.2f}")
 
 # %% [markdown]
-# That's a rescue. But was it the stripes? By feature, 32 numbers share 4 bytes, so a number costs 3 bits in place of 2.5, and perhaps it's the bytes that helped. More runs decide, on three texts (`records/keys_values`):
+# That's a rescue. But was it the stripes? By feature, 32 numbers share 4 bytes, so a number costs 3 bits in place of 2.5, and perhaps it's the bytes that helped. More runs, on three texts, settle it (`records/keys_values`):
 #
 # - By feature in groups of 64 tokens. A number costs 2.5 bits again.
 # - By token, but before rounding we subtract from each feature its mean over the text, and add it afterwards. That takes out the stripes.
-# - The same, but the text's first token stays float. In most heads it has no stripes, so taking out the mean puts some in.
+# - The same, but the text's first token stays float. In most heads the first token is an exception and has no stripes, so taking out the mean puts some in.
 
 # %% keys_table tags=["hide-input"]
 # Lists the KL divergence of keys in 2 bits on three texts, from records/keys_values.
@@ -188,7 +188,7 @@ show.table(
 )
 
 # %% [markdown]
-# It wasn't the bytes. In groups of 64 tokens a number costs as much as by token, and nearly all of the rescue stays. It's the stripes: with them taken out, less than half of the loss is left, and with the first token in float as well about a quarter or less. The first token in float alone (last row) helps little. **Keys have features that are large for every token. Give each feature a step of its own.**
+# It wasn't the bytes. In groups of 64 tokens a number costs as much as by token, and nearly all of the rescue stays. It's the stripes: with them taken out, less than half of the loss is left, and with the first token in float as well about a quarter or less. The first token in float alone (last row) helps little. **Keys have features that are large for nearly every token. Give each feature a step of its own.**
 
 # %% [markdown]
 # ## 4. The smaller error, the worse answers
@@ -202,7 +202,7 @@ for way, error in off.items():
     print(f"values, {way:10}: off by {error:.0%}")
 
 # %% [markdown]
-# By feature, the values stay closer.
+# By feature, the values stay closer. (They also cost 3 bits a number, and by token 2.5.)
 #
 # **Predict.** And the KL divergence of the answers, by feature: **A** smaller as well, **B** the same, **C** larger?
 
@@ -237,21 +237,21 @@ show.table(
 # %% [markdown]
 # One token of 256 makes the difference. With the first one in float, less than a third of the loss is left on each text. With the eleventh in float, most of the loss stays. **The error counts all tokens alike, and attention doesn't.**
 #
-# So for values, a step for each token isn't about stripes. It lets one quiet token keep its short steps. With the first token in float, by feature is about as good as by token at the same bytes (last row).
+# So for values, a step for each token isn't about stripes. It lets one quiet token keep its short steps. With the first token in float, by feature comes near to by token at the same bytes (last row).
 
 # %% [markdown]
 # ## 5. How many bits, then?
 #
-# Keys by feature, values by token: this is the rule of KIVI ([Liu et al., 2024](https://arxiv.org/abs/2402.02750)). The last column is the share of tokens after which the likeliest next token is another one than with a float cache.
+# Keys by feature, values by token: this is the rule of KIVI ([Liu et al., 2024](https://arxiv.org/abs/2402.02750)). The last column is the share of tokens after which the likeliest next token isn't the one of a float cache.
 
 # %% bits_table tags=["hide-input"]
 # Lists keys by feature and values by token in 4, 3 and 2 bits, from records/keys_values.
 show.of_bits()
 
 # %% [markdown]
-# Four bits change the likeliest token in about one of ten cases. With 2 bits it's four to five of ten. So 4 bits cost this small model little, and 2 bits a lot.
+# Four bits change the likeliest token in about one of ten cases. With 2 bits it's four to five of ten. So 4 bits change this small model a little, and 2 bits a lot.
 #
-# One thing is missing. Text comes token by token, and a feature of *one* token has no neighbours: minimum and maximum are the number itself. A careless cache that rounds each new token alone, by feature, has no error at all, and stores a minimum of 16 bits for each number. **An error of 0 can be a mistake, too.** So new keys wait as floats until their group is full.
+# One thing is missing. Text comes token by token, and a feature of *one* token has no neighbours: minimum and maximum are the number itself. A careless cache that rounds each new token alone, by feature, has no error at all, and saves nothing: it stores a step and a minimum of 16 bits each for every number, more than the number itself took. **An error of 0 can be a mistake, too.** So new keys wait as floats until their group is full.
 
 # %% [markdown]
 # ## Exercise · Keys that wait
@@ -267,7 +267,7 @@ show.of_bits()
 #
 # <details><summary>What others found</summary>
 #
-# Give it a single token: the error is 0, and no byte is saved. Judged by the error, this would be the best cache of all.
+# Give it a single token: it waits, so the error is 0, and no byte is saved. So an error alone doesn't tell how good a cache is: look at the bytes as well.
 #
 # </details>
 
@@ -298,7 +298,7 @@ def round_keys_solution(keys, bits, group):
 # ## Remember
 #
 # - Count the step and the minimum: 2 bits by token are 2.5 bits a number for 64 numbers, and by feature 3 for 32 tokens.
-# - A few features of the keys are large for every token and stretch a step that others share, so give each feature its own.
+# - A few features of the keys are large for nearly every token and stretch a step that others share, so give each feature its own.
 # - Judge a cache by what the model then says: an error on the first token can do more harm than larger ones elsewhere.
 
 # %% [markdown]

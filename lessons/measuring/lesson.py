@@ -37,7 +37,7 @@ torch.set_num_threads(1)
 # %% [markdown]
 # ## 1. One line, several times as fast
 #
-# Welcome! In this course you'll make networks smaller and faster. So first you need a way to find out whether a change has made a network faster at all. Isn't that simply a matter of looking at the clock? Let's try. Run the cells one after another, with Shift + Enter, and where it says *Predict*, decide before you run on.
+# Welcome! In this course you'll make networks smaller and faster. So first you need a way to find out whether a change has made a network faster at all. Can't you just look at the clock? Let's try. Run the cells one after another, with Shift + Enter, and where it says *Predict*, decide before you run on.
 #
 # SmallCNN is a small network that classifies photos of clothing. Whenever it answers, PyTorch also records every operation, so that it could compute gradients afterwards. This is called **autograd**. If you only want answers, one line switches the recording off: `with torch.inference_mode():`.
 #
@@ -77,20 +77,21 @@ print(f"A {1e3 * t_a:.1f} ms, B {1e3 * t_b:.1f} ms, speed-up: {t_a / t_b:.1f} ti
 # %% [markdown]
 # ### The same calls in the other order
 #
-# Several times as fast, for one line! But look again. B differs from A in *two* things: it has the line, and it came second. So we make both calls once more, and this time B comes first. If the line was the reason, B will be several times as fast again.
+# Several times as fast, for one line! But look again. B differs from A in *two* things: it has the line, and it came second. So we make both calls once more, after a short pause, and this time B comes first. If the line was the reason, B will be several times as fast again.
 #
 # **Predict.** What will the speed-up of B be this time: **A** as large as before, **B** half as large, or **C** below 1?
 
 # %% second_pair
+time.sleep(1)  # about as long as you need to read a line
 b_again = seconds(b)
 a_again = seconds(a)
 print(f"A {1e3 * a_again:.1f} ms, B {1e3 * b_again:.1f} ms, speed-up: {a_again / b_again:.1f} times")
 
 # %% [markdown] tags=["answer"]
-# **Below 1 (C), because the call that comes first is the slow one.** B came first this time, so now B looks slower. The line can't have been the main reason.
+# **Below 1 (C), because the call that comes first is the slow one.** B came first this time, so now B looks slower, or at best hardly faster. The line can't have been the main reason.
 
 # %% [markdown]
-# Perhaps the line does help a little. A single pair of calls can't tell (and if you ran the cells with no pause between them, yours may even be above 1). We need a better way to measure. In about [[minutes]] minutes you will be able to
+# Perhaps the line does help a little. A single pair of calls can't tell, and if another program disturbed one of your two calls, you may have got anything. We need a better way to measure. In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
@@ -99,7 +100,7 @@ print(f"A {1e3 * a_again:.1f} ms, B {1e3 * b_again:.1f} ms, speed-up: {a_again /
 # %% [markdown]
 # ## 2. Warm up, and take the median
 #
-# Why is the first call slow? The very first one of all has extra work, because PyTorch [prepares some of its parts](https://docs.pytorch.org/docs/stable/benchmark_utils.html) only when they're needed. But in our second pair everything was prepared, and the first call was slow again. What had happened just before? While you were reading, the network had paused.
+# Why is the first call slow? The very first one of all has extra work, because PyTorch [prepares some of its parts](https://docs.pytorch.org/docs/stable/benchmark_utils.html) only when they're needed. But in our second pair everything was prepared, and still the call that came first was the slow one. What had happened just before it? The network had paused.
 #
 # Does a pause matter? Let's make one of 0.2 seconds, and then call the network eight times in a row. We do this nine times.
 
@@ -153,7 +154,7 @@ show.drift()
 # **0.88 (C), because half of the drift lies between the middle of A's block and the middle of B's.** These middles are the dashed lines on the left, and 1.074 / 1.226 = 0.88.
 
 # %% [markdown]
-# More calls wouldn't help, because the middles of the blocks stay where they are. An error that always points the same way is called a **bias**. **More calls help against chance, but not against a bias.**
+# More calls wouldn't help: if the machine drifts as far during longer blocks, their middles are as far apart as before. An error that always points the same way is called a **bias**. **More calls help against chance, but not against a bias.**
 #
 # What helps is the other order. In turn, hardly any drift lies between two neighbours. So for a speed-up we'll always take the median of the rounds' ratios: here it is 0.996.
 
@@ -164,9 +165,9 @@ show.drift()
 #
 # Suppose that it finds a speed-up of 1.05. Is this a gain, or would A get as much against *itself*? To find out, we let A run twice, under two names, A and *A again*. They are the same function, so whatever *A again* shows is noise. This is called an **A/A test**.
 #
-# A race has 31 rounds. It gives the median speed-up of B over A, and that of *A again* over A. But how do we know that B's median isn't just lucky? We run the whole race six times, and look each time whose median is larger, B's or *A again*'s.
+# A race has 31 rounds. It gives the median speed-up of B over A, and that of *A again* over A. But how do we know that B's median isn't just lucky? We run the whole race six times, and check each time which of the two medians is larger, B's or *A again*'s.
 #
-# If B were no faster, each race would be the toss of a coin, and six wins would be six heads in a row. By luck they come once in 2⁶ = 64 times, if the races are independent and nothing favours either of the two. So our rule is: **a gain counts if B beats *A again* in six races out of six.**
+# If B were no faster, each race would be the toss of a coin, and six wins would be six heads in a row. By luck alone, that happens once in 2⁶ = 64 tries, if the races are independent and nothing favours either of the two. So our rule is: **a gain counts if B beats *A again* in six races out of six.**
 
 # %% six_races
 from statistics import median, quantiles
@@ -186,9 +187,9 @@ print(f"B beats A again in {wins} of 6 races. Typical speed-up: A again {median(
 show.six_races(races)
 
 # %% [markdown]
-# **Does the line make the network faster? Yes, if B has won your six races, but only by some per cent.** Nearly all of the speed-up in section 1 came from which call was first.
+# **Does the line make the network faster? Yes, if B has won your six races, but only by a few per cent.** Nearly all of the speed-up in section 1 came from which call was first.
 #
-# If B has lost a race, no gain is shown, and whoever repeats the races until B wins gets there by luck.
+# If B has lost a race, no gain is shown. And if you keep repeating the six races until B wins them all, you've only waited for luck.
 #
 # ### How large is the noise?
 #
@@ -199,19 +200,19 @@ low, high = races[0].ratio_quartiles("A again")
 print(f"race 1, A against itself: quartiles {low:.2f} and {high:.2f}, IQR {high - low:.2f}")
 
 # %% [markdown]
-# This IQR is the **noise floor** of our measurement: a smaller gain shows nothing when it comes from a single round, because A differs from itself by as much. The medians of whole races, the large grey dots, usually lie closer together. So six races can show a gain that a single round can't.
+# This IQR is the **noise floor** of our measurement. A gain no larger than that shows nothing when it comes from a single round, because A differs from itself by as much, and now and then by more. The medians of whole races, the large grey dots, usually lie closer together. So six races can show a gain that a single round can't.
 
 # %% [markdown]
 # ## 5. What a report must name
 #
-# Somebody who reads "1.08 times as fast" can neither trust this number nor use it. Here is a whole report, with the reason for each of its parts.
+# Somebody who reads "1.08 times as fast" can neither trust this number nor use it. Here is a whole report on our change (A as it was, B in inference mode), with the reason for each of its parts. Your own numbers will differ.
 #
 # | a report says… | because… |
 # |---|---|
 # | "Both give the same answers by `torch.allclose(a(), b())`." | the faster one might compute something else |
 # | "I timed the network alone, with one photo at a time, …" | an app has other parts that stay as slow as before, and a gain with one photo may be gone with a hundred |
-# | "… on my laptop (its name), with one thread." | PyTorch shares the work among *threads*, its workers, usually about as many as there are cores; `torch.get_num_threads()` says how many |
-# | "After a warm-up, 31 rounds in turn gave a median speed-up of 1.08." | otherwise the order may decide who looks faster |
+# | "… on my laptop (its name, PyTorch's version), with one thread." | PyTorch shares the work among *threads*, its workers, usually about as many as there are cores; `torch.get_num_threads()` says how many |
+# | "After a warm-up, I made six races of 31 rounds in turn. The typical median speed-up was 1.08, from 0.80 to 0.74 ms." | otherwise the order may decide who looks faster |
 # | "A against itself has an IQR of 0.07, and B won six races of six." | the gain might be chance |
 
 # %% [markdown]
@@ -224,7 +225,7 @@ print(f"race 1, A against itself: quartiles {low:.2f} and {high:.2f}, IQR {high 
 #
 # <details><summary>Hint</summary>
 #
-# Let each round make three calls, `(seconds(a), seconds(a), seconds(b))`. Forty rounds without the first ten hold all the ratios that you need. `quantiles(ratios, n=4)` gives the two quartiles, and between them the median.
+# Let each round make three calls, `(seconds(a), seconds(a), seconds(b))`. Forty rounds without the first ten hold all the ratios that you need: the first `a` over the second for the noise, and the second over `b` for the speed-up. `quantiles(ratios, n=4)` gives the two quartiles, and between them the median.
 #
 # </details>
 

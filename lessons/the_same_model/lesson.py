@@ -36,7 +36,7 @@ torch.set_num_threads(1)
 #
 # You've made a language model smaller by rounding its weights. Is it still the same model? Most people ask it something, and then measure its perplexity on some text. We do both.
 #
-# Our **original** is SmolLM2-135M-Instruct, as we downloaded it for [[weight_only]]. The **copy** has the matrices of all its blocks rounded to 6 bits. Again 32 neighbours in a row share their levels. This time they lie evenly on both sides of 0, up to the largest of the 32. Both read the first 256 tokens of a chapter of Python's manual.
+# Our **original** is SmolLM2-135M-Instruct, as we downloaded it for [[weight_only]]. The **copy** has the matrices of all its blocks rounded to 6 bits. Again 32 neighbours in a row share their levels. This time the levels lie evenly on both sides of 0, up to the largest absolute value of the 32 weights. Both read the first 256 tokens of a chapter of Python's manual.
 
 # %%
 from pydoc_data.topics import topics
@@ -74,7 +74,7 @@ for (name, answer), logits in zip(answers.items(), (original, copy), strict=True
 # %% [markdown]
 # It looks like the same model. But at each of the 255 places, each of the two gives every token of its vocabulary a probability to come next. We'll call the most probable one its **first choice**. It's what the model writes if it always takes the most probable token (*greedy decoding*).
 #
-# **Predict.** At how many of the 255 places does the copy have another first choice than the original: **A** none or one, **B** three or four, or **C** a dozen or more?
+# **Predict.** At how many of the 255 places does the copy have a different first choice from the original: **A** none or one, **B** three or four, or **C** a dozen or more?
 
 # %% first_choices
 others = original.argmax(-1) != copy.argmax(-1)
@@ -85,7 +85,7 @@ print(f"another first choice at {others.sum()} of {len(others)} places")
 show.some_places(tokenizer, ids[0], original, copy)
 
 # %% [markdown] tags=["answer"]
-# **C, a dozen or more, because a small change is enough where two tokens are nearly equally probable.** In each row of the table, the original finds both tokens about equally probable.
+# **C, a dozen or more, because a small change is enough where two tokens are nearly equally probable.** Look at the table, which gives the *original's* probabilities for both tokens: the second one is never far behind.
 
 # %% [markdown]
 # So the copy is a different model, and neither the answer nor the perplexity told us. In about [[minutes]] minutes you will be able to
@@ -111,7 +111,7 @@ show.some_places(tokenizer, ids[0], original, copy)
 #
 # ### Average over every token that could come
 #
-# We needn't wait for the text to pick one of the three, because we know all their probabilities. So let's take the mean of the last column, in which each token counts as often as the *original* would choose it:
+# We needn't wait for the text to pick one of the three, because we know all their probabilities. So let's take the mean of the last column, weighting each token by the *original's* probability:
 #
 # $$0.5 \cdot 0.51 + 0.3 \cdot (-0.51) + 0.2 \cdot 0 = 0.10$$
 #
@@ -131,20 +131,20 @@ def kl(original, copy):
 print(kl(torch.tensor([0.5, 0.3, 0.2]).log(), torch.tensor([0.3, 0.5, 0.2]).log()))
 
 # %% [markdown]
-# That's our 0.10. (In PyTorch it's `nn.functional.kl_div(log_q, log_p, log_target=True, reduction="none").sum(-1)`. Mind the order: the copy comes first. Without `reduction`, it takes a mean over all tokens as well.)
+# That's our 0.10. (In PyTorch it's `nn.functional.kl_div(log_q, log_p, log_target=True, reduction="none").sum(-1)`. Mind the order: the copy comes first.)
 #
 # **Try it.** Let the copy's probabilities be 0.5, 0.2 and 0.3, and run the cell again. Is it still the same model?
 #
 # <details><summary>What others found</summary>
 #
-# The KL divergence is 0.04, though the first choice is still `the`. The first choices tell what greedy decoding writes, and the KL divergence also notices what happens behind them.
+# The KL divergence is 0.04, though the first choice is still `the`. The first choices tell you what greedy decoding would write, and the KL divergence also notices what happens behind them.
 #
 # </details>
 
 # %% [markdown]
 # ## 3. How sure are we, and after how many tokens?
 #
-# On our 255 places, each measure gives one number per place: the rise of the loss, the KL divergence, and 1 or 0 for the same first choice. Both models have read the same tokens, so this is a paired comparison, as in [[baseline]]: a token that's hard for both raises both losses, and drops out of the difference. We report the mean of the 255 numbers, and its **standard error**: their standard deviation, divided by √255.
+# On our 255 places, each measure gives one number per place: the rise of the loss, the KL divergence, and 1 or 0 for the same first choice. Each number compares the two models at the same place, so this is a paired comparison, as in [[baseline]]: a token that's hard for both raises both losses, and drops out of the difference. We report the mean of the 255 numbers, and its **standard error**: their standard deviation, divided by √255.
 #
 # **Predict.** Which mean has the smaller standard error: **A** that of the rise of the loss, **B** that of the KL divergence, or **C** are they about equal?
 
@@ -153,7 +153,7 @@ print(kl(torch.tensor([0.5, 0.3, 0.2]).log(), torch.tensor([0.3, 0.5, 0.2]).log(
 show.place_by_place(original, copy, came)
 
 # %% [markdown] tags=["answer"]
-# **B, the KL divergence, because at each place it's already a mean over all tokens, while the loss depends on which one of them came.**
+# **B, the KL divergence, because at each place it's already a mean over all tokens, while the loss depends on which one of them came.** And while a rise of the loss can be up or down, the KL divergence of a small change is small at every place.
 
 # %% [markdown]
 # The course has a function for all three.
@@ -171,11 +171,11 @@ print(f"by hand {kl(original, copy).mean():.4f}")
 #
 # For SmolLM2, the rise of the loss isn't larger than two of its standard errors. By the rule of [[baseline]], it may be luck. The KL divergence is many times its error.
 #
-# How many tokens would the loss need? Say its error is 0.014, and the true rise is 0.017. Two errors must be at most that much, so one has to shrink to 0.0085. Since errors shrink with the root of the number of tokens, we need (0.014 / 0.0085)² = 2.7 times as many: about 700. In general:
+# How many tokens would the loss need? Suppose its error is 0.014, and the true rise is 0.017. Two standard errors may then be at most 0.017, so one may be at most 0.0085. Since errors shrink with the root of the number of tokens, we need at least (0.014 / 0.0085)² = 2.7 times as many: about 700. (Take more, because the rise that you measure may come out below the true one.) In general:
 #
 # $$\text{tokens needed} = \text{tokens used} \cdot \left(\frac{\text{error that you have}}{\text{error that you want}}\right)^2$$
 #
-# For SmolLM2, the error of the KL divergence is about a tenth as large. So for the same error on this text, the loss needs about 10² = 100 times as many tokens.
+# For SmolLM2 at 6 bits, the error of the KL divergence is about a tenth as large, so for an error as small, the loss would need more than 100 times as many tokens.
 
 # %% [markdown]
 # ## 4. When does the perplexity mislead?
@@ -198,13 +198,13 @@ show.many_pieces()
 show.by_bits()
 
 # %% [markdown]
-# For large changes, the perplexity is a good measure. It ranks two of the four copies the wrong way round in only 2 of the 24 pieces, and the KL divergence in none. But look where the perplexity misleads:
+# For changes that are as far apart as these copies, the perplexity is a good measure: in 22 of the 24 pieces it ranks all four copies as the KL divergence does, which ranks them by their bits in all 24. But look where it misleads:
 #
-# - **A small change, and few tokens.** With 6 bits, most of the changes of the loss may be luck, although 4 to 12 % of the first choices are others.
-# - **A text that happens to suit the copy.** Take 8 bits on all eight pieces of the licence together, 2,040 places. The loss *fell* by 0.0050 ± 0.0016, three errors, so more tokens won't help. That doesn't make the copy closer to the original: 2 % of its first choices are others.
+# - **A small change, and few tokens.** With 6 bits, most of the changes of the loss may be luck, although 4 to 12 % of the first choices have changed.
+# - **A text that happens to suit the copy.** Take 8 bits on all eight pieces of the licence together, 2,040 places. The loss *fell* by 0.0050 ± 0.0016, three errors. On this text the copy may really predict a little better. That doesn't make it the same model: 2 % of its first choices have changed.
 # - **Two copies that look alike.** On the licence's first piece, 5 bits raise the loss by 0.096 and 4 bits by 0.097. Their KL divergences are 0.16 and 0.55.
 #
-# The KL divergence has a weakness as well. Its error tells how sure we are *on text like this piece*, and as if tokens were independent. In the record, the KL divergences of the manual's pieces differ from each other by about as much as their errors say, but those of the code and of the licence by about three times as much. So measure several pieces of your own text, and let all copies read the same ones.
+# The KL divergence has a weakness as well. Its error tells how sure we are *on text like this piece*, and as if tokens were independent. In the record, the KL divergences of the manual's pieces differ from each other by about as much as their errors say, but those of the code and of the licence by about three times as much, so there a single piece makes you too sure. So measure several pieces of your own text, and let all copies read the same ones.
 
 # %% [markdown]
 # ## Exercise · Which copy is closer?
@@ -250,7 +250,7 @@ def closer_solution(original, first, second):
 #
 # - The perplexity looks at one probability per place, that of the token that came; the KL divergence is the mean rise of the loss over all tokens that could have come, each as often as the original would choose it.
 # - Compare place by place, on the same tokens, and report the mean with its standard error; a quarter of the error takes sixteen times as many tokens.
-# - The perplexity says how well a text is predicted, and the KL divergence whether it's still the same model.
+# - The perplexity says how well a text is predicted, and the KL divergence how far a copy has moved from the original on this text.
 
 # %% [markdown]
 # ## Scorecard
