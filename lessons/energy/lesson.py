@@ -49,7 +49,7 @@ show.two_parts(arithmetic, fetching)
 # **Less than 1 % (D), because nearly all of the energy goes into fetching the weights.** One weight takes 640 picojoules to fetch, and 4.6 to multiply and add. The new chip saves half of 4.6, which is 2.3 of 644.6.
 
 # %% [markdown]
-# Nobody measured any energy here. It's an *estimate*, a bill: we multiplied counts by published prices. But the bill shows which part is the large one, and you want to know that before you spend a month on the other one.
+# Nobody measured any energy here. It's an *estimate*, a bill: we multiplied counts by published prices. But the bill shows which part is the large one, and you want to know that before you spend a month on the other one. After all, energy drains phone batteries, is a large part of the cost of a data centre, and harms the environment.
 #
 # In about [[minutes]] minutes you will be able to
 #

@@ -320,7 +320,7 @@ claims.show("training_memory")
 #
 # ### What 16 bits save
 #
-# Under `autocast` ([[amp]]) matrix products are computed in 16 bits. The inputs that such products save take half as many bytes.
+# Under `autocast` ([[amp]]) matrix products are computed in 16 bits. What they save for the backward pass makes half as many bytes of activations.
 #
 # The 16 bytes for each weight stay, because weights, gradients and averages are still fp32. And if you store the whole network in 16 bits? Then small updates would be rounded away ([[formats]]), so the optimizer works on a copy in fp32, the **master weights**. That makes 2 bytes for the weight, 2 for its gradient, 4 for the master weight and 8 for the averages: 16 again. A GPT-2 with 1.5 billion weights needs at least 24 GB ([Rajbhandari et al., 2019](https://arxiv.org/abs/1910.02054)).
 #
