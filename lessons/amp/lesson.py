@@ -115,7 +115,7 @@ print(torch.tensor(1.5e-8, dtype=torch.float16).item())
 # This is **mixed precision**. `torch.autocast` makes the copies, and gives each operation of the forward pass its type:
 #
 # - Linear layers, convolutions and attention are products, so they run in 16 bits.
-# - Losses, softmax, norms and exponentials, which need the digits or the range, run in fp32.
+# - Losses run in fp32, and on a GPU so do softmax, layer norm and exponentials, which need the digits or the range.
 # - The rest, such as ReLU, takes the type of its inputs.
 
 # %% types
@@ -207,7 +207,7 @@ show.staircase(train, device)
 #
 # A large training step spends nearly all its time on multiplications. Some chips have **16-bit units**, such as the tensor cores of NVIDIA's GPUs, which multiply several 16-bit pairs in the time of one fp32 pair. There such a step becomes faster.
 #
-# Without these units most chips turn each 16-bit number into fp32 first, so the multiplications gain nothing. On processors, PyTorch's 16-bit routines are then even far slower than fp32, as the records below show. So if your laptop has no such units, this lesson is about the GPU that you'll train on one day.
+# Without these units most chips turn each 16-bit number into fp32 first, so the multiplications gain nothing. On the processors that we tried, PyTorch's 16-bit routines are then even far slower than fp32, as the records below show. So if your laptop has no such units, this lesson is about the GPU that you'll train on one day.
 #
 # Let's time a training step of three layers, 1,024 wide, with a batch of 256 (on a GPU, width and batch are both 4,096). How many times as fast as in fp32 is it under autocast? Below 1 means slower.
 
@@ -217,7 +217,7 @@ times = show.race(device)
 show.side_by_side(times, device)
 
 # %% [markdown]
-# In the records the step gains only where there are units. A small network may gain nothing even there, because it has few multiplications, and autocast's conversions between 16 and 32 bits take time as well. So time *your* network on *your* chip ([[measuring]] shows how).
+# In the records (timed without a scaler, which takes a part of the gain) the step gains only where there are units. A small network may gain nothing even there, because it has few multiplications, and autocast's conversions between 16 and 32 bits take time as well. So time *your* network on *your* chip ([[measuring]] shows how).
 
 # %% [markdown]
 # ### Half the memory?
@@ -240,7 +240,7 @@ for batch in (32, 1024):
 # **About the same (C), because nearly all of the memory goes to the gradients, which stay in fp32.** There are eight gradients for every activation.
 
 # %% [markdown]
-# With a batch of 1,024, a layer's activation has 1,024 · 256 numbers, four times as many as there are gradients. So now autocast saves memory, though not half of it, because the gradients stay as large as they were, and each layer's 16-bit copy of its weights comes on top until the backward pass has used it.
+# With a batch of 1,024, a layer's activation has 1,024 · 256 numbers, four times as many as there are gradients. So now autocast saves memory, though not half of it, partly because the 16-bit copies of the weights come on top.
 #
 # So autocast saves memory where the activations clearly outweigh the gradients.
 

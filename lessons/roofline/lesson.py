@@ -200,7 +200,7 @@ across = {
 show.under_the_roof(peak, bandwidth, {n: (across[n], speed[n]) for n in batches}, ring=(across[16], speed["oneDNN"]))
 
 # %% [markdown]
-# In a larger batch each fetched weight serves more inputs, so the roof rises until the ridge, and the time *per input* gets shorter. To the right of the ridge the roof is flat.
+# In a larger batch each fetched weight serves more inputs, so the roof rises until the ridge, and the time *per input* gets shorter. To the right of the ridge the roof is flat, and dots climb there only because larger products suit the routine better.
 #
 # But a dot may lie well below the roof, in our figure that of 16 most. That's no contradiction: the roof says how fast a layer *can* be, and the routine that multiplies has to be good enough to get there. Many routines are made for large products. As a test, the blue ring has the same 16 inputs and weights, multiplied by oneDNN, another library inside PyTorch. Where the ring lies clearly above the dot, as on our AMD processor, the usual *routine* is a part of the reason. Even the ring stays below the roof. So the roof is a limit, and not a forecast.
 
@@ -225,7 +225,7 @@ show.under_the_roof(peak, bandwidth, {n: (across[n], speed[n]) for n in batches}
 # | half the bytes per weight | max(0.4, 1) = **1 s** | max(6.4, 1) = 6.4 s |
 # | half of the weights | max(0.2, 1) = **1 s** | max(3.2, 1) = **3.2 s** |
 #
-# **If a layer is memory-bound, move fewer bytes, or use each byte more often, as a batch does. If it's compute-bound, do fewer or cheaper operations.** Whatever shortens only the other time changes nothing. And a gain ends where the other time takes over: five times the bandwidth brings the one input to 0.4 s, and more can't help.
+# **If a layer is memory-bound, move fewer bytes, or use each byte more often, as a batch does. If it's compute-bound, do fewer or cheaper operations.** Whatever shortens only the other time leaves the least time as it is. (Where a layer stays far above its least time, a better routine can help as well.) And a gain ends where the other time takes over: five times the bandwidth brings the one input to 0.4 s, and more can't help.
 #
 # Now our network. [PyTorch's page on quantization](https://docs.pytorch.org/docs/1.13/quantization.html) promises two things of int8: a "4x reduction in memory bandwidth requirements", and arithmetic that is "typically 2 to 4 times faster compared to FP32 compute". The second promise is a higher peak, so with one input only the first one can help. `quantize_dynamic` makes an int8 copy; [[dynamic]] shows how.
 

@@ -120,7 +120,7 @@ print(tiny[0].weight.qdata, tiny[0].weight.dequantize(), sep="\n")
 #
 # ### How many bits does a weight take?
 #
-# The integers fit into 4 bits, but their type is `int8`. A byte is the smallest piece of memory that can be fetched. Smaller integers have to be *packed*, several into one byte, and unpacked again before each use. This config doesn't pack.
+# The integers fit into 4 bits, but their type is `int8`. A byte is the smallest piece of memory that has an address. Smaller integers have to be *packed*, several into one byte, and unpacked again before each use. This config doesn't pack.
 #
 # Let's count for `fc1`. The 40 integers of a group take 40 bytes. A scale of 4 bytes is stored with them, and a zero point of 1 byte (always 0 here). That's 45 bytes, or 360 bits, for 40 weights: 9 bits a weight. **The 2 appears nowhere in this sum.** In code, we add up all tensors inside the weight:
 
@@ -320,7 +320,7 @@ def ship_solution(model, make, least):
 #
 # - "Int4" says only which values are left: ask also how many bits a weight takes, scales included, and what is multiplied.
 # - `quantize_` exchanges the weights of the layers that a filter chooses, and the file goes into a new float network with `import torchao` and `assign=True`.
-# - Weight-only quantization saves time only with a routine that unpacks while it multiplies, since a layer that first makes floats of all its weights is slower than float for few rows.
+# - For few rows, weight-only quantization saves time only with a routine that unpacks while it multiplies, since a layer that first makes floats of all its weights is slower than float.
 
 # %% [markdown]
 # ## Scorecard

@@ -134,7 +134,7 @@ print("units:", [n / x.nbytes for n in saved.values()])
 #
 # <details><summary>What others found</summary>
 #
-# Only 6 units, and one of them is also the input of the next block. The *result* of ReLU tells its slope, 0 or 1, and the next layer saves this tensor anyway, as its input.
+# Only 6 units, and the last of them is at the same time the input of the next block, so each further block adds 5. The *result* of ReLU tells its slope, 0 or 1, and the next layer saves this tensor anyway, as its input.
 #
 # </details>
 #
@@ -221,7 +221,7 @@ same = torch.equal(experiment.gradient(deep), experiment.gradient(light))
 print(f"operations with checkpoints: {more:.2f} times as many; the same gradients: {same}")
 
 # %% [markdown] tags=["answer"]
-# **15 units (C), because all six inputs stay, and one block at a time has its other nine.** The exercise asks which of the six checkpoints you could do without.
+# **15 units (C), because all six inputs stay, and one block at a time has its other nine.** In the exercise you'll take as few checkpoints as a limit allows.
 
 # %% [markdown]
 # In the right picture, each block makes two bumps. In the forward pass its results come and go, because nothing but its input is saved. In the backward pass its nine units are computed again, used and released. Of the peak, 15 · 0.46 = 6.9 MB are our units; the rest are weights, averages, and memory to work in.
@@ -258,7 +258,7 @@ for name, network in {"deep": deep, "wide": wide}.items():
     print(f"{name}: peak {peak_mb(network):.1f} MB, in 8 parts {peak_mb(network, parts=8):.1f} MB")
 
 # %% [markdown]
-# The gradient is the same up to rounding, and the peak of `deep` falls to less than a quarter. What's left are mostly the weights, AdamW's averages and the gradients, which stay while the parts go by. The peak of `wide` doesn't change.
+# The gradient is the same up to rounding, and the peak of `deep` falls to less than a quarter. About half of what's left are the weights, AdamW's averages and the gradients, which stay while the parts go by, and half are the activations of one part, 8 images. The peak of `wide` doesn't change.
 #
 # But batch norm subtracts the mean of the images that come together. The mean of a part isn't that of the batch, so with batch norm you get a different gradient.
 #
