@@ -106,7 +106,7 @@ print(count(nn.Linear(3, 2), torch.zeros(4, 3)))  # the layer by hand
 #
 # <details><summary>What others found</summary>
 #
-# The depthwise convolution uses each input 9 times, and the other one 576 times. (Padding adds zeros around the image, and the count takes them for inputs' work as well.)
+# The depthwise convolution uses each input 9 times, and the other one 576 times. (The count includes products with the zeros of the padding.)
 #
 # </details>
 #
@@ -149,7 +149,7 @@ for name, often, ps in show.kinds(timed):
     print(f"{name:24} {often:7,.1f} uses, {ps:4.0f} ps for a MAC")
 
 # %% [markdown]
-# In the depthwise layers a MAC takes many times as long as in BERT's linear layers. So these layers take far longer than their MACs say, and beside that longer time, the conversion of their inputs adds less than we guessed. (Depthwise layers do little arithmetic with each number that they read and write, so arithmetic is probably not what takes the time: [[roofline]].)
+# In the depthwise layers a MAC takes many times as long as in BERT's linear layers. So these layers take far longer than their MACs say. We divided by too short a time, and so the guess for the conversions came out too high. (Why their MACs are so slow, we haven't measured: the routine may be a poor one for such layers.)
 #
 # **The count shows where conversions are cheap, and only the clock shows how much they add.** For a rule of thumb, let's be careful and take 100 MACs as the price; above it was less, and on some processors it's more. Then from 400 uses on, conversions should add no more than about 100 / 400, a quarter. With fewer uses they may still be cheap, as MobileNet-v2 shows, so below 400 let the clock decide.
 

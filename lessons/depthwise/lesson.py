@@ -110,7 +110,7 @@ print(f"layer 0 alone: {right_with({0}):.1f} % right")
 #
 # </details>
 #
-# Rounding a layer **alone** tells whether it's *enough* to lose the points. Will they come back if we repair it? Not always. Suppose that two layers are faulty, and each of them alone loses the 20 points. If you repair only one of them, the other one still loses the 20 points.
+# Rounding a layer **alone** tells whether it's *enough* to lose the points. Will they come back if we repair it? Not always. Suppose that in some network two layers are faulty, and each of them alone loses 20 points. If you repair only one of them, the other one still loses 20.
 #
 # So we also round **all but** this layer. If nothing is lost then, there's no loss without this layer: it's *needed* for the loss, and repairing it brings the points back.
 
@@ -125,7 +125,7 @@ show.by_layer(reference, alone, all_but)
 # %% [markdown]
 # Layer 1 stands out in both columns: alone it loses all the points, and if all the others are rounded, hardly any are lost. So we only need to repair this layer, 288 of the network's 30,208 weights.
 #
-# (If no layer stands out in either column, many small losses add up, and no single repair brings much back.)
+# (If no layer stands out in either column, several layers lose the points together, and no single repair brings much back.)
 
 # %% [markdown]
 # ## 3. Which channel sets the scale?
@@ -218,7 +218,7 @@ print(f"float {accuracy(wider):.1f} %, int8 {accuracy(wider_int8):.1f} % right")
 # **Most come back (C), because 0.503 / 1.01 = 0.498 is rounded to 0.** Now the sum is 1 − 1 = 0, and the result on black is −0.27, which the ReLU makes 0. That's off by 0.38 and no longer by 1.11.
 
 # %% [markdown]
-# So which weights cost the 25 points? Nine dead ones set the scale, and on this scale one living weight fell on the wrong side of one half. **A coarse scale is a danger, and how much it costs is luck.** A repair has to make the steps finer.
+# So which weights cost the 25 points? Nine dead ones set the scale, and on this scale one living weight fell on the wrong side of one half. **A coarse scale is a danger, and how much it costs is luck.** A sure repair makes the steps finer.
 
 # %% [markdown]
 # ## 5. Which repair?

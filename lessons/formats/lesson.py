@@ -118,7 +118,7 @@ show.toy()
 #
 # A bit for the exponent buys **range**: larger and smaller numbers. A bit for the mantissa halves the gaps.
 #
-# Let's work out fp16 by hand. It has five bits for the exponent, which make 32 patterns. One is for 0 and the subnormal numbers, and one for infinity, `inf`, and for results that aren't a number. The other 30 are shared out between small and large numbers: they stand for the exponents from −14 to 15. With $E$ bits, the exponents always run from $2 - 2^{E-1}$ to $2^{E-1} - 1$.
+# Let's work out fp16 by hand. It has five bits for the exponent, which make 32 patterns. One is for 0 and the subnormal numbers, and one for infinity, `inf`, and for results that aren't a number. The other 30 are shared out between small and large numbers: they stand for the exponents from −14 to 15. In fp16, bf16 and fp32, $E$ bits give the exponents from $2 - 2^{E-1}$ to $2^{E-1} - 1$. (Our toy is simpler: it begins at 0, and keeps no pattern for infinity.)
 #
 # - **The gap at 1**, where the exponent is 0, is $2^{0-10}$, about 0.001.
 # - **The largest number** is one gap below $2^{16}$, which would need the exponent 16. The gap there is $2^{15-10} = 32$, and 65,536 − 32 = 65,504. What would be rounded to 65,536 or more is an **overflow**, and becomes `inf`.
@@ -221,7 +221,7 @@ for scale, share in lost.items():
 show.hill(gradients / scale)
 
 # %% [markdown]
-# Why not take a huge factor? Not because of the loss, which is computed in fp32, so that it may be larger than 65,504. But a gradient that becomes `inf` would ruin the weights, so its whole step has to be left out. **The largest gradient sets the limit.** In LeNet it's among those of the outputs and the weights; those of the layers in between are smaller.
+# Why not take a huge factor? Not because of the loss, which is computed in fp32, so that it may be larger than 65,504. But a gradient that becomes `inf` would ruin the weights, so its whole step has to be left out. **The largest gradient sets the limit.** In LeNet it's among those of the outputs and the weights. (We also looked at the layers in between: their gradients are smaller.)
 
 # %%
 all_gradients = parameters_to_vector(torch.autograd.grad(loss, (outputs, *lenet.parameters())))

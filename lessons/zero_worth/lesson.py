@@ -168,7 +168,7 @@ show.files_over_left(files, 1024 * 1024)
 # %% [markdown]
 # ## 4. Why the sparse kernel is slow, and when it wins
 #
-# In a dense matrix, a row's weights and their inputs lie side by side in memory. So a processor can multiply, say, eight of them with **one instruction**. The inputs that the sparse kernel needs are scattered through memory. For each value, it has to fetch the input that belongs to its column, and then to multiply. Suppose that this takes **two instructions for one weight**.
+# In a dense matrix, a row's weights and their inputs lie side by side in memory. So a processor can multiply, say, eight of them with **one instruction**. The inputs that the sparse kernel needs don't lie side by side. For each value, it has to fetch the input that belongs to its column, and then to multiply. Suppose that this takes **two instructions for one weight**.
 #
 # Take a row of 800 weights. The dense kernel needs 800 / 8 = 100 instructions. Without any zeros, the sparse one needs 2 · 800 = 1,600, which is 16 times as many. With 50 weights left it needs 2 · 50 = 100, as many as the dense one. And 50 is a sixteenth of 800.
 #
@@ -216,7 +216,7 @@ k_columns = seconds["sparse, in_columns"] / best
 print(f"k = {k_columns:.1f} for in_columns, against the faster dense call")
 
 # %% [markdown]
-# Weights, lists and products are the same. Only the order of the images in memory has changed, and k is several times smaller. (`nn.Linear` calls `linear`, though, so to use this order you have to write the layer yourself.) So measure k for your batch, your *order* and your processor.
+# Weights, lists and products are the same. Only the order of the images in memory has changed, and with it the routine that the library takes (*Deeper*), and k is several times smaller. (`nn.Linear` calls `linear`, though, so to use this order you have to write the layer yourself.) So measure k for your batch, your *order* and your processor.
 #
 # Does the rule hold? We measure with fewer weights. Each curve is the time of a sparse call, divided by that of the faster dense call. Below the grey line, sparse wins. The dashed lines show the rule.
 
