@@ -189,7 +189,7 @@ ours.self_attention = Attention(block.self_attention)
 ours_int8 = quantize_dynamic(ours)
 
 # %% [markdown]
-# Is the repair right? We make three checks, and their order matters. First, in *float*, both blocks have to give the same, up to a difference far below 0.0001. Otherwise a weight in the wrong place would later look like a rounding error. Second, the operators have to be those of int8. Third, the int8 outputs have to be close to those in float. This check comes last, because a copy that was never quantized would pass it best.
+# Is the repair right? We make three checks, and their order matters. First, in *float*, both blocks have to give the same, up to a difference far below 0.0001. Otherwise a weight in the wrong place could later be mistaken for a rounding error. Second, the operators have to be those of int8. Third, the int8 outputs have to be close to those in float. This check comes last, because a copy that was never quantized would pass it best.
 
 # %% the_checks tags=["hide-input", "legacy"]
 # Makes the three checks.
@@ -225,7 +225,7 @@ large = torch.randn(1, 1024, 768)
 spent = show.parts(ours, ours_int8, {"16 small pictures": torch.randn(16, 64, 768), "1 large picture": large})
 
 # %% [markdown]
-# For each input, the grey part takes about as long beside int8 as beside float, because int8 changes nothing in it. In the large picture the attention is much larger, so the limit falls, and the gain with it. Both gains stay well below their limits, because here int8 makes the linear layers less than twice as fast, and not infinitely fast.
+# For each input, the two float parts, the attention and the grey rest, take about as long beside int8 as beside float, because int8 changes nothing in them. In the large picture the attention is much larger, so the limit falls, and the gain with it. Both gains stay well below their limits, because here int8 makes the linear layers less than twice as fast, and not infinitely fast.
 #
 # So work out the limit first, with the inputs that you'll have. Here's the profile of a float copy of our block, for the large picture. The exercise uses it.
 
@@ -328,11 +328,11 @@ for way in ways:
 #
 # ### Other types, other devices, and 16 bits in the file
 #
-# You may name other types than those on the list. But for each type the function needs an int8 class to put in its place, and for `nn.Conv2d` it has none. If you ask for it, nothing happens, and again nobody tells you. Convolutions need another method ([[static]]).
+# You may name other types than those on the list. But for each type the function needs to know an int8 class to put in its place, and for `nn.Conv2d` it knows none. If you ask for it, nothing happens, and again nobody tells you. Convolutions need another method ([[static]]).
 #
 # The int8 layers of `quantize_dynamic` are in the package `torch.ao.nn.quantized.dynamic` (older code looks for it in `torch.nn.quantized`), and they run on the CPU only. Those of torchao run on a GPU as well ([[torchao]]).
 #
-# If all you want is a smaller file, first try `{name: weight.half() for name, weight in model.state_dict().items()}`. It stores 16 bits for each weight, half of the bytes, and it misses no layer. After loading, `load_state_dict` makes floats of 32 bits again.
+# If all you want is a smaller file, first try `{name: weight.half() for name, weight in model.state_dict().items()}`. It stores 16 bits for each number, half of the bytes, and it misses no layer. (That's for float weights of ordinary size.) After loading, `load_state_dict` makes floats of 32 bits again.
 
 # %% [markdown]
 # **Sources.** PyTorch's [list of types](https://github.com/pytorch/pytorch/blob/main/torch/ao/quantization/quantize.py) and its [int8 classes](https://github.com/pytorch/pytorch/blob/main/torch/ao/quantization/quantization_mappings.py). A. Dosovitskiy et al., *An image is worth 16x16 words*, 2020, [arXiv:2010.11929](https://arxiv.org/abs/2010.11929).
