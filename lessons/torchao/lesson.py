@@ -270,14 +270,7 @@ print("the same outputs:", torch.equal(fresh(image), networks[torch.int4](image)
 # 2. Save its state as `"int8.pt"`.
 # 3. Load the file into a new network from `make()`, and return this one, in evaluation mode.
 #
-# Then ship a small Transformer. Which layers are in int8?
-#
-# ```python
-# make = lambda: models.Encoder(n_layers=2, width=192)
-# for name, layer in ship(make(), make, 512).named_modules():
-#     if isinstance(layer, nn.Linear):
-#         print(name, type(layer.weight).__name__)
-# ```
+# Then ship a small Transformer, with `make = lambda: models.Encoder(n_layers=2, width=192)` and inputs from 512 on. Print `type(layer.weight)` for each of its `nn.Linear` layers. Which are in int8?
 #
 # <details><summary>Hint</summary>
 #

@@ -205,7 +205,7 @@ show.rows_or_columns()
 
 # %% in_columns
 def in_columns(x, weight):
-    return (weight @ x.T.contiguous()).T  # contiguous() really moves the numbers in memory
+    return (weight @ x.T.contiguous()).T  # contiguous() moves the numbers in memory
 
 
 seconds = race(images, linear, in_columns, dense=full, sparse=full_csr)
