@@ -47,6 +47,7 @@ class Way:
         dtype: of the floats that it is given.
         compiled: whether what it ships is compiled where it is opened.
         packed: whether its file is gzipped; only then zeros save bytes.
+        twin: name of the float form that runs the same way, which shows what the rounding alone brings; "" for none.
         trained: False where weights were cut out, and nothing was trained after that.
         suspects: kinds of layers that it rounds, whose rounding can be tried alone.
         lessons: that explain it; the first that there is in the course is named.
@@ -60,6 +61,7 @@ class Way:
     dtype: torch.dtype = torch.float32
     compiled: bool = False
     packed: bool = False
+    twin: str = ""
     trained: bool = True
     suspects: tuple[type[nn.Module], ...] = ()
     lessons: tuple[str, ...] = ("choosing",)
@@ -79,7 +81,7 @@ class Row:
         file_bytes: of its file, which was loaded again; None where it could not be made or weighed.
         ms: milliseconds a call on one thread; ms_all: on all physical cores. None = not timed.
         in_int8: which part of its products it computed in int8, in words; "" where nobody asked for int8.
-        agreement: share of the judging half on which it answers as the model does, 0 to 1.
+        agreement: share of the judging part on which it answers as the model does, 0 to 1.
         accuracy: share of right answers there; None without labels.
         remark: what else there is to know, or why it could not be made.
         front: whether no other row is at least as good in bytes, time and answers and better in one.

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
 from course_utils import runtime, syllabus
 from course_utils.show import plots
 from course_utils.show.tables import Table, si
@@ -61,7 +63,7 @@ def table(sheet: Sheet, *, clock: bool = True) -> Table:
         [
             "★" if row.front else "",
             row.name,
-            si(row.file_bytes, "B") if row.file_bytes else "–",
+            si(row.file_bytes, "B").replace(" ", "\u00a0") if row.file_bytes else "–",
             _ms(row.ms),
             _ms(row.ms_all),
             row.in_int8 or "–",
@@ -88,13 +90,18 @@ def figure(sheet: Sheet) -> None:
     best = sorted(front(sheet.rows), key=lambda row: row.file_bytes)
     rows = [row for row in sheet.rows if row.built and row.ms]
     fig, ax = plots.figure(size=(12, 6))
+    ax.set(xscale="log", yscale="log")
+    for axis in (ax.xaxis, ax.yaxis):  # 2, 5, 10, 20 and not 2×10⁰
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axis.set_minor_formatter(NullFormatter())
     for row in rows:
         colour = plots.COLOURS["orange" if row.agreement < KEEPS else "blue"]
         at = row.file_bytes / 1e6, row.ms
         ax.scatter(*at, s=120, color=colour, facecolor=colour if row in best else "white", linewidth=2)
         if row in best or row is rows[0]:
             ax.annotate(row.name, at, xytext=(10, 4), textcoords="offset points", fontsize=16)
-    ax.set(xscale="log", yscale="log", xlabel="file, MB", ylabel="ms a call, one thread")
+    ax.set(xlabel="file, MB", ylabel="ms a call, one thread")
     ax.margins(x=0.3, y=0.15)
     kept = ", ".join(row.name for row in best)
     plots.show(
@@ -126,11 +133,11 @@ def recommend(sheet: Sheet, limits: Mapping[str, float] | None = None) -> str:
             "the other; limits say which of the two may pay."
         ]
     else:
-        said = [_shipping(sheet, chosen, base)]
+        said = _shipping(sheet, chosen, base, _wanted(sheet, limits).get("agreement", 0))
     if limits and chosen is not base and not _misses(base, limits):
         said.append("The model as it is kept your limits already.")
     if not misses:
-        said += _faster(sheet, chosen, limits)
+        said += [*_faster(sheet, chosen, limits), _rule(sheet, limits)]
     if chosen.way.compiled:
         said.append(
             "Where it runs it needs a C++ compiler, which takes its time at each start "
@@ -142,20 +149,41 @@ def recommend(sheet: Sheet, limits: Mapping[str, float] | None = None) -> str:
     return " ".join(said)
 
 
-def _shipping(sheet: Sheet, chosen: Row, base: Row) -> str:
+def _shipping(sheet: Sheet, chosen: Row, base: Row, asked: float) -> list[str]:
+    """What to ship and what that costs; and a warning where less than `asked` is kept of the answers kept back."""
     smaller, faster = base.file_bytes / chosen.file_bytes, base.ms / chosen.ms
-    n = sheet.n_judged
+    kept, right, before, n = ways.tried_last(sheet, chosen)
+    which = f"the {n} inputs " + ("kept back until now" if sheet.kept_back else "that also chose it")
     if sheet.doubt:
         cost = "whether its answers hold cannot be told"
-    elif chosen.agreement < 1:
-        cost = f"{1 - chosen.agreement:.1%} of its answers change on the {n} inputs that judge"
+    elif kept < 1:
+        cost = f"{1 - kept:.1%} of its answers change on {which}"
     else:  # with none changed of n, a larger share than this one would have shown itself in 95 of 100 cases
-        cost = f"no answer changes on the {n} inputs that judge (so few allow up to {1 - 0.05 ** (1 / n):.0%} in use)"
-    if chosen.accuracy is not None:
-        cost += f", {100 * (chosen.accuracy - base.accuracy):+.1f} points of accuracy"
+        cost = f"no answer changes on {which} (so few allow up to {1 - 0.05 ** (1 / n):.0%} in use)"
+    if right is not None:
+        cost += f", {100 * (right - before):+.1f} points of accuracy"
     marked = f" ({chosen.remark})" if chosen.remark else ""
     gains = f"{_times(smaller, 'smaller', 'larger')} than the model as it is, {_pace(faster)}"
-    return f"Ship “{chosen.name}”{marked}: {gains}, and {cost}; {_lesson(chosen.way)} explains it."
+    twin = next((row for row in _done(sheet) if row.name == chosen.way.twin), None)
+    if twin and base.ms > 1.05 * twin.ms:
+        gains += f" (“{twin.name}” alone is {base.ms / twin.ms:.3g} times as fast)"
+    said = [f"Ship “{chosen.name}”{marked}: {gains}, and {cost}; {_lesson(chosen.way)} explains it."]
+    if kept < asked and not sheet.doubt:
+        said.append(f"That is less than the {asked:.0%} by which it was chosen: weigh again with more inputs first.")
+    return said
+
+
+def _rule(sheet: Sheet, limits: Mapping[str, float] | None) -> str:
+    """How the row was chosen, in a sentence."""
+    conditions = ["keep your limits"] if limits else []
+    if "agreement" in _wanted(sheet, limits) and "agreement" not in (limits or {}):
+        conditions.append(f"keep {KEEPS:.0%} of the answers")
+    spared = [words for name, words in (("ms", "slower"), ("mb", "larger")) if name not in (limits or {})]
+    if spared:
+        conditions.append(f"are hardly {' or '.join(spared)} than the model as it is")
+    return (
+        f"The rule: of the forms that {' and '.join(conditions)}, the one with the smallest bytes times milliseconds."
+    )
 
 
 def _faster(sheet: Sheet, chosen: Row, limits: Mapping[str, float] | None) -> list[str]:

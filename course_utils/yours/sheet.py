@@ -1,4 +1,4 @@
-"""What a model of your own is, weighs and takes: a copy, its batches in two halves, bytes, time and MACs by layer."""
+"""What a model of your own is, weighs and takes: a copy, its batches in three parts, bytes, time and MACs by layer."""
 
 from __future__ import annotations
 
@@ -37,6 +37,7 @@ CALLS, LARGEST = 5, 10  # of the model, to time its layers; layers with a row of
 LARGE = 100e6  # bytes from which on gzip takes longer than a step may
 OTHER_FLOATS = (torch.float16, torch.bfloat16, torch.float64)  # what is compared rounds float32
 JUDGE_S = 6.0  # of float calls, which bound how many batches are used
+IN_THREE = 6  # batches from which on a third of them is kept back
 NO_TENSOR = "the model returned"  # how the error on an output without one begins
 OPEN_IT = "open it with your code; of a .pt2, torch.export.load(path).module(); weights alone need the network first"
 INSIDE = "model."  # the name of the model in its wrapper; readers see names without it
@@ -172,15 +173,36 @@ def agreement(ours: Sequence[Tensor], theirs: Sequence[Tensor]) -> float:
     return (a == b).double().mean().item()
 
 
+def n_inputs(batches: Sequence[tuple[Tensor, ...]]) -> int:
+    """How many inputs there are: the first dimension counts them, where a batch has one."""
+    return sum(len(xs[0]) if xs and xs[0].dim() else 1 for xs in batches)
+
+
+@dataclass(frozen=True)
+class KeptBack:
+    """The batches on which the recommended row is tried last: what chose a row is too kind to it.
+
+    Attributes:
+        batches: each a tuple of tensors.
+        expected: the model's answers, batch by batch.
+        labels: right answers, batch by batch, or None.
+    """
+
+    batches: list[tuple[Tensor, ...]]
+    expected: list[Tensor]
+    labels: list[Tensor] | None
+
+
 @dataclass(eq=False, repr=False)
 class Sheet(Tabled):
     """A copy of a model, its batches, and the rows that were measured; `look` makes it.
 
     Attributes:
         one: the copy, in evaluation mode, on the CPU, in a `TensorModel`.
-        calibrating, judging: batches, each a tuple of tensors.
-        expected: the model's answers on the judging half, batch by batch.
-        labels: right answers for the judging half, batch by batch, or None.
+        calibrating, judging: batches, each a tuple of tensors; what judges also chooses a row.
+        expected: the model's answers on the judging part, batch by batch.
+        labels: right answers for the judging part, batch by batch, or None.
+        kept_back: the part that had no say in the choice; None where there are too few batches. See `KeptBack`.
         answer: output tensor -> answers.
         train: trains a model in place, or None.
         facts: what was found, name -> text.
@@ -204,6 +226,7 @@ class Sheet(Tabled):
     int8_already: bool = False
     doubt: str = ""
     rows: list[Row] = field(default_factory=list)
+    kept_back: KeptBack | None = None
     onnx: Path | None = None
     ends: float = float("inf")
     step: float = STEP_S
@@ -215,8 +238,8 @@ class Sheet(Tabled):
 
     @property
     def n_judged(self) -> int:
-        """Inputs that judge: the first dimension counts them, where a batch has one."""
-        return sum(len(xs[0]) if xs and xs[0].dim() else 1 for xs in self.judging)
+        """Inputs that judge."""
+        return n_inputs(self.judging)
 
     @property
     def seconds(self) -> float:
@@ -228,7 +251,7 @@ class Sheet(Tabled):
         return copy.deepcopy(self.one)
 
     def answers(self, call: Callable[[tuple[Tensor, ...]], Tensor]) -> list[Tensor]:
-        """The answers of a function on the judging half, batch by batch."""
+        """The answers of a function on the judging part, batch by batch."""
         with torch.no_grad():
             return [self.answer(call(xs)) for xs in self.judging]
 
@@ -250,8 +273,9 @@ def look(
     Args:
         model: any module; the copy is put into evaluation mode, float32 and on the CPU.
         batches: at least one; each is one call as you would serve it: a tensor, a tuple of arguments, or a dict of
-            them; pairs (inputs, labels) of a DataLoader too, where the model takes one argument. The first half
-            calibrates, the second one judges. Those of another shape than the first are not used.
+            them; pairs (inputs, labels) of a DataLoader too, where the model takes one argument. The first third
+            calibrates, the second one judges all forms, and on the last one the recommended form is tried. With fewer
+            than six, one half calibrates and the other does both. Those of another shape than the first are not used.
         labels: right answers, a list with one tensor a batch, or one tensor for all; None = none.
         train: trains a model in place for a while (it is called with copies); None = nothing is trained.
         answer: output tensor -> answers; None = the best class (`best_class`).
@@ -276,13 +300,18 @@ def look(
         start = time.perf_counter()
         same = _same(first, one(*calls[0]))
         usual = time.perf_counter() - start
-        used = calls[: 4 if quick() else max(8, int(JUDGE_S / max(usual, 1e-4)))]
-        half = len(used) // 2
+        used = calls[: IN_THREE if quick() else max(8, int(JUDGE_S / max(usual, 1e-4)))]
+        part = len(used) // (3 if len(used) >= IN_THREE else 2)
         answer = answer or best_class
         outs = [one(*xs) for xs in used]
     expected = [answer(out) for out in outs]
     labels = _labels(labels if labels is not None else own_labels, expected)
-    sheet = Sheet(one, used[:half] or used, used[half:], expected[half:], labels and labels[half:], answer, train, {})
+    chooses, last = slice(part, 2 * part if len(used) >= IN_THREE else None), slice(2 * part, None)
+    sheet = Sheet(
+        one, used[:part] or used, used[chooses], expected[chooses], labels and labels[chooses], answer, train, {}
+    )
+    if len(used) >= IN_THREE:
+        sheet.kept_back = KeptBack(used[last], expected[last], labels and labels[last])
     try:
         sheet.int8_already = audit(one, *calls[0]).count() > 0
     except Exception:  # a model that cannot be audited is taken as it looks
@@ -295,7 +324,8 @@ def look(
         "mode; the copy is on the CPU, in evaluation mode",
         "a call": f"{', '.join(_shape(x) for x in calls[0])} → {_shape(first)}",
         "batches": f"{len(sheet.calibrating)} calibrate, {len(sheet.judging)} judge"
-        + (" (the same one: give more than one batch)" if half == 0 else "")
+        + (f", {len(sheet.kept_back.batches)} are kept for the recommended form" if sheet.kept_back else "")
+        + (" (the same one: give more than one batch)" if part == 0 else "")
         + (f"; {len(shapes) - len(used)} are not used" if len(shapes) > len(used) else ""),
         "twice the same": "yes" if same else "no: it draws random numbers, and no row can agree fully",
         "first call": f"{1e3 * took:.0f} ms, the next one {1e3 * usual:{'.0f' if usual >= 1 else '.3g'}} ms",

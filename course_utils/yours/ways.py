@@ -32,6 +32,7 @@ from course_utils.yours.sheet import (
     Sheet,
     TensorModel,
     agreement,
+    n_inputs,
     sentence,
     shown,
     within,
@@ -146,7 +147,7 @@ def _static(sheet: Sheet, keep: frozenset[str], *, compile: bool = False) -> Bui
 
 
 def _converted(sheet: Sheet, keep: frozenset[str]) -> torch.fx.GraphModule:
-    """Exported, calibrated on the first half of the batches and converted; `keep` names layers that stay float."""
+    """Exported, calibrated on the first part of the batches and converted; `keep` names layers that stay float."""
     from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
 
     if ON_ARM:
@@ -325,8 +326,8 @@ def routes(sheet: Sheet) -> list[Way]:
         Way(TORCHAO, _torchao, done or linear, int8=True, suspects=(nn.Linear,), lessons=("torchao",)),
         Way(STATIC, _static, done, suspects=PRODUCTS, **static),
         Way(ORT, _onnx, lossy=False),
-        Way(ORT_INT8, partial(_onnx, int8=True), done, int8=True),
-        Way(STATIC_COMPILED, partial(_static, compile=True), done or compiler, compiled=True, **static),
+        Way(ORT_INT8, partial(_onnx, int8=True), done, int8=True, twin=ORT),
+        Way(STATIC_COMPILED, partial(_static, compile=True), done or compiler, compiled=True, twin=COMPILED, **static),
         Way(COMPILED, _compiled, compiler, lossy=False, compiled=True),
     ]
 
@@ -391,6 +392,25 @@ def _judge(sheet: Sheet, row: Row, built: Built) -> None:
     if row.way.int8 and built.module is not None:
         row.in_int8 = _share(sheet, built.module)
     row.built = built
+
+
+def tried_last(sheet: Sheet, row: Row) -> tuple[float, float | None, float | None, int]:
+    """How the recommended form does on the batches that had no say in the choice.
+
+    Args:
+        sheet: where none are kept back, what judged has to do.
+        row: one that runs.
+    Returns:
+        Agreement; the share of right answers, and that of the model as it is (None without labels); how many inputs.
+    """
+    kept = sheet.kept_back
+    if kept is None:
+        base = agreement(sheet.expected, sheet.labels) if sheet.labels else None
+        return row.agreement, row.accuracy, base, sheet.n_judged
+    with threads(1), torch.no_grad():
+        answers = [sheet.answer(row.built.call(xs)) for xs in kept.batches]
+    right = [agreement(ours, kept.labels) if kept.labels else None for ours in (answers, kept.expected)]
+    return agreement(answers, kept.expected), *right, n_inputs(kept.batches)
 
 
 def _share(sheet: Sheet, module: nn.Module) -> str:
@@ -604,7 +624,7 @@ def cut_then_int8(sheet: Sheet, *, clock: bool = True) -> list[Row]:
         return []
     way = min(good, key=lambda row: row.ms * row.file_bytes).way
     twin = replace(sheet, one=small.built.module, layers={}, onnx=None)
-    made = measured(twin, replace(way, name=f"{CUT}, then {way.name}", trained=small.way.trained))
+    made = measured(twin, replace(way, name=f"{CUT}, then {way.name}", trained=small.way.trained, twin=""))
     sheet.rows.append(made)
     if clock:
         clocked(sheet, [made])

@@ -3,9 +3,11 @@
 import _course
 import nbformat
 import pytest
+from jupyter_client.manager import start_new_kernel
 
 import lessons
 from tools.publishing import lessons as _lessons
+from tools.workspace import lab
 
 
 def fail(tmp_path, *sources):
@@ -39,3 +41,16 @@ def test_a_check_cell_alone_in_a_fresh_kernel_says_which_cell_to_run(tmp_path):
         folder=tmp_path,
     )
     assert "Not done yet" in done.cells[1].outputs[0].data["text/plain"]
+
+
+@pytest.mark.slow
+def test_a_cell_that_is_run_first_in_a_fresh_kernel_says_so(tmp_path):
+    manager, client = start_new_kernel(env=lab.environment(tmp_path), cwd=str(tmp_path))
+    try:
+        said = []
+        client.execute_interactive("show.falling()", output_hook=lambda m: said.append(m["content"]), timeout=60)
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
+    (trace,) = [content["traceback"] for content in said if "traceback" in content]
+    assert lessons.REMEDY.format(name="show") in " ".join("".join(trace).split())

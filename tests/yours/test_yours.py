@@ -276,9 +276,32 @@ def test_nobody_ships_what_was_not_trained_after_the_cut_while_something_else_fi
 
 def test_the_recommendation_says_on_how_many_inputs_it_rests():
     sheet = weighed((ways.FLOAT, 16, 40, 1.0), (ways.STATIC, 4, 20, 1.0))
-    assert "no answer changes on the 16 inputs that judge (so few allow up to 17% in use)" in yours.recommend(sheet)
+    assert "no answer changes on the 16 inputs that also chose it (so few allow up to 17% in use)" in yours.recommend(
+        sheet
+    )
     sheet.rows[1].agreement = 0.985
-    assert "1.5% of its answers change on the 16 inputs that judge" in yours.recommend(sheet)
+    assert "1.5% of its answers change on the 16 inputs that also chose it" in yours.recommend(sheet)
+
+
+def test_what_chose_a_form_does_not_report_on_it():
+    """A form that is right wherever it was judged, and wrong on what was kept back, is not praised."""
+    sheet = yours.look(mlp(), floats(8, 16) * 2, labels=[torch.zeros(8).long()] * 8)
+    assert [len(sheet.calibrating), len(sheet.judging), len(sheet.kept_back.batches)] == [2, 2, 2]
+    weighed((ways.FLOAT, 16, 40, 1.0), (ways.STATIC, 4, 20, 1.0), sheet=sheet)
+    sheet.rows[1].built.call = lambda xs: -sheet.one(*xs)
+    said = yours.recommend(sheet)
+    assert "of its answers change on the 16 inputs kept back until now" in said and "points of accuracy" in said
+    assert "That is less than the 98% by which it was chosen" in said
+
+
+def test_the_recommendation_says_its_rule_and_what_the_runtime_alone_brings():
+    sheet = weighed((ways.FLOAT, 16, 40, 1.0), (ways.ORT, 16, 20, 1.0), (ways.ORT_INT8, 4, 10, 1.0))
+    said = yours.recommend(sheet)
+    assert "4 times as fast (“ONNX Runtime, float” alone is 2 times as fast)" in said
+    assert "keep 98% of the answers and are hardly slower or larger than the model as it is" in said
+    assert "that keep your limits and keep 98% of the answers and are hardly slower than" in yours.recommend(
+        sheet, {"mb": 5}
+    )
 
 
 def test_a_faster_form_is_named_with_what_speaks_against_it():
@@ -533,5 +556,5 @@ def test_weigh_says_what_was_wrong_what_was_expected_and_what_to_do(tmp_path, ca
 
 
 def test_the_worksheet_has_its_cells_and_is_in_step():
-    assert len(worksheets.read(worksheets.YOURS).cells) == 15
+    assert len(worksheets.read(worksheets.YOURS).cells) == 16
     assert worksheets.faults(worksheets.YOURS) == []

@@ -44,12 +44,15 @@ def command(folder, address, *, browser=False, port=None):
 
 
 def environment(folder):
-    """The environment of JupyterLab on a folder: the course's settings (no news, save every 10 s) before the user's."""
+    """The environment of JupyterLab on a folder: the course's settings (no news, save every 10 s) before the user's.
+
+    A learner's own PYTHONSTARTUP stays; else `first.py` is the one that kernels run.
+    """
     own = {
         "JUPYTER_CONFIG_PATH": os.pathsep.join(filter(None, [str(SETTINGS), os.environ.get("JUPYTER_CONFIG_PATH")])),
         "JUPYTERLAB_WORKSPACES_DIR": str(folder / ".jupyterlab"),  # which tabs are open: not those of other folders
     }
-    return {**os.environ, **openmp.environment(), **own}
+    return {"PYTHONSTARTUP": str(SETTINGS / "first.py"), **os.environ, **openmp.environment(), **own}
 
 
 def server_of(folder):
