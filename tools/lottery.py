@@ -1,4 +1,4 @@
-"""Run the lottery ticket experiment in full (lesson `ticket_full`) and write its record; stop and resume it at will."""
+"""Run the lottery ticket experiment in full (lesson `ticket`) and write its record; stop and resume it at will."""
 
 import argparse
 import datetime

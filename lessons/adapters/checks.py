@@ -1,8 +1,6 @@
-"""The check of the lesson adapters: adapters are attached, trained, and saved alone."""
+"""The check of the lesson adapters: adapters of the largest rank that a training has memory for."""
 
 import copy
-import tempfile
-from pathlib import Path
 
 import torch
 from torch import nn
@@ -12,70 +10,40 @@ from course_utils.checks.effects import Said
 from lessons.adapters.levels import LoRA
 
 
-def _adapt(model, names, train, path):
+def _within(model, names, budget):
     adapted = copy.deepcopy(model).requires_grad_(False)
+    frozen = 4 * sum(p.numel() for p in adapted.parameters())
+    numbers = sum(sum(adapted.get_submodule(name).weight.shape) for name in names)
+    rank = (budget - frozen) // (16 * numbers)
     for name in names:
-        adapted.set_submodule(name, LoRA(adapted.get_submodule(name)))
-    train(adapted)
-    numbers = {name: p for name, p in adapted.named_parameters() if p.requires_grad}
-    torch.save(numbers, path)
+        adapted.set_submodule(name, LoRA(adapted.get_submodule(name), rank))
     return adapted
 
 
-def _numbers(tensors):
-    return sorted(n for tensor in tensors for n in tensor.flatten().tolist())
-
-
-def _held(path):
-    """(tensors, what they stand in) of a file."""
-    if not path.exists():
-        return [], "there is no file"
-    try:
-        held = torch.load(path)
-    except Exception:  # a whole model, or arrays
-        return [], "something else than tensors"
-    if not isinstance(held, dict):
-        return [], f"a {type(held).__name__}"
-    others = [type(value).__name__ for value in held.values() if not torch.is_tensor(value)]
-    return ([], f"a dict with values of the type {others[0]}") if others else ([*held.values()], "a dict of tensors")
-
-
 @exercise(
-    "A repair in a file of its own",
-    of=[_adapt],
-    why="All is frozen first, so that what is attached afterwards alone asks for a gradient, is trained, and is saved.",
+    "The largest rank that fits",
+    of=[_within],
+    why="Each frozen number keeps 4 bytes, each trained one 16. What the frozen ones leave is shared by the ranks.",
 )
-def adapt(answer, model, names):
-    x, found = torch.ones(3, model[0].in_features), []
-    start, kept = model(x).detach(), []
-
-    def told(outputs, otherwise):
-        return Said("those of `model`" if torch.allclose(outputs, start) else otherwise)
-
-    def train(net):
-        trained = [p for p in net.parameters() if p.requires_grad]
-        kept[:] = trained
-        found.extend([sum(p.numel() for p in trained), told(net(x), "others")])
-        for _ in range(3 * bool(trained)):
-            slopes = torch.autograd.grad((net(x) - 9).square().mean(), trained)
-            for p, slope in zip(trained, slopes, strict=True):
-                p.data -= 0.003 * slope
-
-    with tempfile.TemporaryDirectory() as folder:
-        net = answer(model, names, train, path := Path(folder, "adapter.pt"))
-        tensors, kind = _held(path)
+def within(answer, model, names, budget):
+    x = torch.ones(3, next(m for m in model.modules() if isinstance(m, nn.Linear)).in_features)
+    start = model(x).detach()
+    asked = [p.requires_grad for p in model.parameters()]
+    net = answer(model, names, budget)
     if not isinstance(net, nn.Module):
         return {"what comes back": Said(f"something of the type {type(net).__name__}")}
+    adapters = {name: m for name, m in net.named_modules() if hasattr(m, "a") and hasattr(m, "b")}
+    trained = sum(p.numel() for p in net.parameters() if p.requires_grad)
+    frozen = sum(p.numel() for p in net.parameters()) - trained
+    given = [p.requires_grad for p in model.parameters()] == asked and not any(hasattr(m, "a") for m in model.modules())
     return {
-        "what comes back": Said("a model"),
-        "what train() finds: how many numbers to train, and which outputs": found,
-        "the outputs of what comes back": told(net(x), "trained"),
-        "the numbers of adapters in what comes back": [
-            n for n, _ in net.named_parameters() if n.endswith((".a", ".b"))
-        ],
-        "what the file holds": Said(kind),
-        "how many numbers the file has": sum(t.numel() for t in tensors),
-        "the numbers in the file": Said("trained" if _numbers(tensors) == _numbers(kept) else "others"),
+        "the model that was given": Said("as it was" if given and net is not model else "changed"),
+        "the layers with an adapter": sorted(adapters),
+        "the rank of each adapter": [len(adapters[name].a) for name in sorted(adapters)],
+        "how many numbers are frozen": frozen,
+        "how many numbers are trained": trained,
+        "the bytes that are kept": 4 * frozen + 16 * trained,
+        "the outputs at the start": Said("those of `model`" if torch.allclose(net(x), start, atol=1e-6) else "others"),
     }
 
 
@@ -84,18 +52,24 @@ def _net(*sizes):
     return nn.Sequential(*(nn.Linear(*size) for size in zip(sizes, sizes[1:], strict=False)))
 
 
-adapt.tries(
+within.tries(
     also=[
-        (_net(1, 1), ["0"]),
-        (_net(2, 1, 2), ["1"]),
-        (_net(1, 1, 1), ["0", "1"]),
-        (nn.Sequential(nn.Linear(2, 2), _net(2, 3, 1)), ["0", "1.1"]),
-        (_net(128, 384), ["0"]),
+        (_net(1, 1), ["0"], 50),  # 2 frozen numbers, 8 bytes; each rank 32
+        (_net(2, 1), ["0"], 108),  # exactly rank 2
+        (_net(8, 4), ["0"], 1295),  # one byte less than rank 6 keeps
+        (_net(2, 1, 2), ["1"], 200),
+        (_net(2, 3, 1), ["0", "1"], 500),
+        (nn.Sequential(_net(2, 3, 4), _net(4, 2)), ["0.1", "1.0"], 1000),
     ]
 )
-adapt.ideas(
+within.ideas(
     {
-        "adapted = copy.deepcopy(model)": "What is not frozen is trained, too: freeze the copy before you attach.",
-        "numbers = dict(adapted.named_parameters())": "The file holds the base, too. Only the adapters ask for a gradient.",
+        "adapted = copy.deepcopy(model)": "Freeze the copy before you attach, so that only what is new is trained.",
+        "frozen = 0": "The frozen weights take 4 bytes each of the budget before any adapter comes.",
+        "rank = (budget - frozen) // (4 * numbers)": "A trained number keeps more than itself: its gradient and AdamW's two "
+        "averages as well.",
+        "frozen = 16 * sum(p.numel() for p in adapted.parameters())": "A frozen weight has no gradient and no averages.",
+        "numbers = sum(adapted.get_submodule(name).weight.numel() for name in names)": "Each rank is one row of A and one "
+        "column of B: as many numbers as the layer has inputs and outputs together.",
     }
 )

@@ -1,11 +1,11 @@
 # ---
 # jupyter:
 #   course:
-#     promise: You will train a small adapter beside a frozen model of few bits, count what that keeps in memory, and know what to ship and what not to merge.
+#     promise: You will train a small adapter beside a frozen model of few bits, count what that keeps in memory, and decide what to ship.
 #     seconds: 20
 #     needs: [weight_only]
 #     goals:
-#       - attach a LoRA adapter to a frozen layer, and say why it begins as nothing;
+#       - attach a LoRA adapter to a frozen layer, and say how the gradient reaches it through rounded weights;
 #       - count what training then keeps in memory;
 #       - tell a repair from more training, and decide what to ship.
 #     terms: [adapter, LoRA, merging, QLoRA]
@@ -16,12 +16,10 @@
 # %% [markdown]
 # # [[title]]
 #
-# *Can a small adapter repair what two bits broke, and may you merge it?*
+# *Can you train a model whose weights are codes of 2 bits, and what do you ship then?*
 
 # %% tags=["setup", "hide-input"]
-# Sets one thread and a seed, and imports the drawings of this lesson, its check and the scorecard.
-import copy
-
+# Sets a seed and one thread, and imports the drawings of this lesson, its check and the scorecard.
 import torch
 
 from course_utils import runtime
@@ -33,101 +31,125 @@ torch.set_num_threads(1)
 runtime.seed_all(0)
 
 # %% [markdown]
-# ## 1. The repair that vanished
+# ## 1. A repair that vanishes
 #
-# A small Transformer writes Python. Each weight of the 20 matrices in its blocks goes to one of four levels of its row: 2 bits.
+# Our small Transformer writes Python ([[attention]]). Rounding its 20 large matrices to 2 bits, four levels for each row, did it harm. Can training repair that?
 #
-# *Repair:* train an **adapter**, a few float numbers, beside each matrix. *Merge:* fold the adapters into the weights, and round again. A lower *perplexity* is better.
+# A 2-bit weight can't be trained itself. So we put an **adapter** beside each matrix, a few float numbers, and train these. Then we add them to the matrices, which is called **merging**, and round to the same four levels again.
 #
-# You know the model from [[attention]], and rounding from [[weight_only]]. The perplexity is that of Python code that the model never saw.
+# All models read Python code that none has seen. As in [[weight_only]], *KL* says how far a model's predictions are from the float model's, and *same* how often both find the same character most probable.
 
 # %%
 from course_utils import language
-from lessons.adapters.levels import into_codes, moved, on_levels, repair
+from lessons.adapters.levels import attach, into_codes, logits, moved, on_levels, pieces, train
 
-seen = language.encode(language.source()[0])  # modules of Python's library: the model has learned them
-unseen = language.encode(language.source(language.HELD_OUT)[0])  # modules that it never saw
+seen = language.encode(language.source()[0])  # modules of Python's library
+unseen = pieces(language.encode(language.source(language.HELD_OUT)[0]))  # other modules, in pieces
 
-# %% the_repair_that_vanished
+# %% a_repair_that_vanishes
 whole = language.trained()
 base = on_levels(whole, bits=2)
-repaired = repair(base, seen)  # 32 short steps, in which the codes stay
-merged = into_codes(repaired)  # each sum goes to the nearest of the same four levels
+repaired = train(attach(base), seen)
+merged = into_codes(repaired)
 
-# %% the_repair_that_vanished_2
-models = {"float": whole, "2 bits": base, "repaired": repaired, "merged": merged}
-perplexities = {}
-for name, model in models.items():
-    perplexities[name] = language.perplexity(model, unseen)
-    print(f"{name:8} perplexity {perplexities[name]:.2f}")
-print("codes that the merge moved: {:,} of {:,}".format(*moved(merged, base)))
+original = logits(whole, unseen)[0]
+changes = {}
+for name, model in {"2 bits": base, "repaired": repaired, "merged": merged}.items():
+    changes[name] = language.change(original, *logits(model, unseen))
+    print(f"{name:8} KL {changes[name].kl.value:.2f}, same {changes[name].same.value:.2f}")
+print("the merge moved {:,} of {:,} codes".format(*moved(merged, base)))
 
 # %% [markdown]
-# The adapters won back more than a quarter of what the rounding had cost. The merge lost it again: of almost a million codes only a few have moved. Where did the repair go, and what should we have shipped? In about [[minutes]] minutes you will be able to
+# The adapters repaired about a third of the damage. Then the merge undid nearly all of this, and no error message told us. Where did the repair go? In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
 # [[builds_on]]
 
 # %% [markdown]
-# ## 2. A few numbers beside a frozen layer
+# ## 2. How do you train beside rounded weights?
 #
-# One weight, $w = 2$, is frozen. Beside it stands an adapter of two numbers, $a = 0.5$ and $b = 0$:
+# Training moves every number by a little. A code can't move by a little: it's 0, 1, 2 or 3. So the codes stay **frozen**: they're used, but never changed. Instead, we add something to the output of their layer.
 #
-# $$y = w x + b \cdot a \cdot x$$
+# Let's do it by hand, with two weights, one after the other. Both stand on the levels −1, 0, 1 and 2, and stored are only their codes, 2 and 3. To read a code, we multiply it by the step, 1, and add the lowest level, −1. This is *dequantizing*: $w_1 = 2 \cdot 1 - 1 = 1$ and $w_2 = 3 \cdot 1 - 1 = 2$.
 #
-# For $x = 1$ the output is 2, and we want 3.
+# Beside the *first* weight stands an adapter of two float numbers, $a = 0.5$ and $b = 0$:
 #
-# The error is $e = y - 3$, the gradient of $b$ is $e \cdot a \cdot x$, that of $a$ is $e \cdot b \cdot x$. Learning rate: 1.
+# $$h = w_1 x + b \cdot a \cdot x \qquad\qquad y = w_2 h$$
 #
-# Why not train the codes themselves? Training moves each number by a little, and a code, 0, 1, 2 or 3, cannot move by a little. So we leave the layer alone, and add the output of an adapter to its own. Only the adapter is trained. All else is **frozen**: used as before, and never changed.
+# For the input $x = 1$ we get $h = 1$ and $y = 2$. But we want $y = 3$. With the loss $\frac12 (y - 3)^2$, the gradient of $y$ is just the error, $e = y - 3 = -1$.
 #
-# **By hand.** The loss is $\frac12 (y - 3)^2$, so its slope in $y$ is the error $e$. In each gradient it is multiplied by the *other* number:
+# ### The gradient goes through a frozen weight
+#
+# To train $b$, the gradient has to come back from the loss, and $w_2$ is in its way, rounded and frozen. Can it get through? Rounding has the slope 0, and stops every gradient ([[qat]]).
+#
+# But nothing is rounded here. The rounding happened once, long before. The network that we train only dequantizes and multiplies, and a gradient passes through a multiplication, whatever the factor. Here's the chain rule, from the end to the beginning:
+#
+# - If $y$ grows by a little, the loss grows by $e = -1$ times as much.
+# - If $h$ grows by a little, $y$ grows by $w_2 = 2$ times as much.
+# - If $b$ grows by a little, $h$ grows by $a \cdot x = 0.5$ times as much.
+#
+# The gradient of $b$ is the product: $-1 \cdot 2 \cdot 0.5 = -1$. **The gradient passes through the frozen weight, as a factor.** Freezing only means that no gradient is computed *for* it.
+#
+# Likewise, the gradient of $a$ is $e \cdot w_2 \cdot b \cdot x$. With the learning rate 0.5, one training step goes like this:
+#
+# | | $a$ | $b$ | $h$ | $y$ | $e$ | gradient of $a$ | gradient of $b$ |
+# |---|---|---|---|---|---|---|---|
+# | before | 0.5 | 0 | 1 | 2 | −1 | −1 · 2 · 0 = 0 | −1 · 2 · 0.5 = −1 |
+# | after | 0.5 | 0.5 | 1.25 | 2.5 | −0.5 | −0.5 | −0.5 |
+#
+# Half of the error is gone, and now $a$ has a gradient as well. PyTorch agrees with the first row:
+
+# %% two_weights_by_hand tags=["nbval-check-output"]
+import torch
+
+codes = torch.tensor([2, 3])  # whole numbers, which have no gradient
+w1, w2 = codes * 1.0 - 1
+a, b = torch.tensor(0.5, requires_grad=True), torch.tensor(0.0, requires_grad=True)
+y = w2 * (w1 * 1 + b * a * 1)
+(0.5 * (y - 3) ** 2).backward()
+print(f"y {y.item():g}, gradient of a {a.grad + 0:g}, of b {b.grad + 0:g}, of w2 {w2.grad}")  # + 0 makes −0 a 0
 
 # %% [markdown]
-# | step | $a$ | $b$ | $y$ | $e$ | gradient of $a$ | gradient of $b$ |
-# |---|---|---|---|---|---|---|
-# | 0 | 0.5 | 0 | 2 | −1 | −1 · 0 = 0 | −1 · 0.5 = −0.5 |
-# | 1 | 0.5 | 0.5 | 2.25 | −0.75 | −0.75 · 0.5 = −0.375 | −0.75 · 0.5 = −0.375 |
-# | 2 | 0.875 | 0.875 | 2.77 | −0.23 | | |
-
-# %% [markdown]
-# As $b$ begins as 0, the first output is that of the frozen weight. So the adapter does no harm before it has learned something. In the first step only $b$ moves, and from then on both do.
-
-# %% [markdown]
-# **Predict.** If $a$ begins as 0, too, which numbers will ever move: **A** both, **B** only $b$, **C** neither?
+# **Try it.** Change the codes to `[2, 1]` and run the cell again. What happens to the gradient of $b$, and why?
+#
+# <details><summary>What others found</summary>
+#
+# It's 0, because $w_2$ is 1 · 1 − 1 = 0 now. A gradient that is multiplied by 0 is gone, whether the factor is frozen or not.
+#
+# </details>
+#
+# Why should $b$ begin as 0? Because then the adapter adds nothing at first, and training starts from the model that we have.
+#
+# **Predict.** What if $a$ begins as 0 as well? Which of the two numbers will ever move: **A** both, **B** only $b$, **C** neither?
 
 # %% [markdown] tags=["answer"]
-# **Neither (C), because each gradient is multiplied by the other number.** Both products are 0 in the first step, so nothing moves, and they are 0 in every later step as well.
+# **Neither (C), because each gradient is multiplied by the other number.** Both gradients are 0, so nothing moves, and the same happens in every later step.
 
 # %% [markdown]
-# ### A whole layer
+# ### From one weight to a matrix
 #
-# **LoRA** ([Hu et al., 2021](https://arxiv.org/abs/2106.09685)): down to $r$ numbers and up again; $r = 4$ is the *rank*: $y = W x + \frac{\alpha}{r}\, B A\, x$, $\alpha = 8$
+# A layer has a matrix $W$ in place of $w_1$, so its adapter has matrices in place of $a$ and $b$. $A$ takes the inputs *down* to $r$ numbers, and $B$ takes these *up* to the outputs:
 #
-# A layer has a matrix $W$ in place of one weight, so its adapter gets two matrices. $A$ takes the inputs *down* to $r$ numbers, and $B$ takes these *up* to the outputs. LoRA is short for low-rank adaptation: every row of $B A$ is a mixture of the four rows of $A$. So an adapter cannot make every change of $W$. Hu et al. report that on many tasks it does as well as training all weights.
+# $$y = W x + \frac{\alpha}{r}\, B A\, x$$
 #
-# How many numbers is that? $A$ has a column for each input, and $B$ a row for each output, which makes $r \cdot (\text{rows} + \text{columns})$. For 384 × 128 weights that is $4 \cdot 512 = 2{,}048$ beside 49,152, one in 24.
+# This is **LoRA**, short for low-rank adaptation ([Hu et al., 2021](https://arxiv.org/abs/2106.09685)). The small number $r$ is the *rank*, here 4. $\alpha$ is a number that you choose once, here 8. Since it's divided by $r$, there's less need to search the learning rate again for another rank, as the authors say.
 #
-# The factor $\frac{\alpha}{r}$ scales the adapter.
+# $A$ has $r$ numbers for each input, and $B$ has $r$ for each output. Beside 384 × 128 weights that's 4 · (384 + 128) = 2,048 numbers, one for every 24 weights.
 
 # %% layer tags=["hide-input"]
 # Draws a layer with its adapter, and counts its numbers.
 show.layer(repaired.blocks[0].qkv)
 
 # %% [markdown]
-# ### In PyTorch
-#
-# The last line multiplies the inputs first by $A$ and then by $B$, so that the large matrix $B A$ is never built.
+# In code, $A$ begins with random numbers. We divide them by the root of the number of inputs, so that $A x$ is about as large as the inputs. The last line multiplies by $A$ first, so the large matrix $B A$ is never built.
 
 # %%
 import copy
 
-import torch
 from torch import nn
 
 
-# %%
 class LoRA(nn.Module):
     def __init__(self, layer, rank=4, alpha=8):
         super().__init__()
@@ -140,207 +162,146 @@ class LoRA(nn.Module):
         return self.layer(x) + self.scale * (x @ self.a.T @ self.b.T)
 
 
-# %%
-frozen = base.blocks[0].qkv  # a layer of 2 bits
-adapted = LoRA(frozen)
-x = torch.randn(8, 128)
-y = adapted(x)
-y.square().mean().backward()
-print("the output is that of the frozen layer:", torch.equal(y, frozen(x)))
-print(f"size of the gradient: A {adapted.a.grad.norm():.3f}, B {adapted.b.grad.norm():.3f}")
-
 # %% [markdown]
-# As by hand, only $B$ has a gradient at first. The frozen layer here has 2 bits, and the class does not mind: it only asks the layer for its shape and an output.
+# ## 3. What does training keep in memory?
 #
-# **Try it.** In the class, change `torch.zeros(rows, rank)` to `torch.randn(rows, rank)` and run both cells again. Then change it back, and run them once more.
+# Section 1 did this for the whole model. `attach` freezes a copy with `model.requires_grad_(False)`, and puts a `LoRA` beside each matrix. So only the adapters ask for a gradient, and `train` gives AdamW only these. What does that save?
 #
-# <details><summary>What others found</summary>
+# For each number that's trained in 32 bits, memory keeps 16 bytes: 4 for the number itself, 4 for its gradient, and 8 for the two averages of the optimizer AdamW ([[training_memory]]). For a frozen weight it keeps only the weight.
 #
-# Both matrices have a gradient. But the output is no longer that of the frozen layer, so training would begin with a changed model.
+# Take SmolLM2, the real model of [[weight_only]]. Training its 134.5 million weights keeps 134.5 · 16 = 2,152 MB. Adapters of rank 4 beside the matrices of its blocks have only 1.22 million numbers.
 #
-# </details>
+# **Predict.** All weights stay in 32 bits, but only the adapters are trained. The memory shrinks **A** to about half, **B** to a quarter, **C** to a hundredth?
 
-# %% [markdown]
-# ## 3. What training keeps
-#
-# A step of training needs more than the weights: a **gradient** for each trained number, and AdamW's two **averages**.
-#
-# SmolLM2-135M has 134.5 million weights: 106.2 in 210 matrices, 28.3 in its table of tokens. Its adapters of rank 4 have 1.2 million numbers: 4 · (rows + columns) for each matrix. In 32 bits each weight takes 4 bytes, its gradient 4, and its averages 8: training all weights keeps 2,152 MB.
-#
-# **Predict.** Only the adapters are trained, all in 32 bits. What is kept shrinks **A** to about half, **B** to a quarter, **C** to a hundredth?
-
-# %% [markdown]
-# | what is trained, in MB | weights | gradients | averages | together |
-# |---|---|---|---|---|
-# | all weights, in 32 bits | 538 | 538 | 1,076 | 2,152 |
-# | adapters, base in 32 bits | 538 + 5 | 5 | 10 | 558 |
-# | adapters, base in 16 bits | 269 + 5 | 5 | 10 | 289 |
-# | adapters, matrices in 4 bits | 116 + 5 | 5 | 10 | 136 |
+# %% memory tags=["hide-input"]
+# Multiplies numbers by bytes.
+show.memory()
 
 # %% [markdown] tags=["answer"]
-# **To a quarter (B), because the 538 MB of the frozen weights stay, and gradients and averages nearly go.**
+# **To a quarter (B), because of the 16 bytes for each weight, the 4 of the weight itself stay.** That's 134.5 · 4 = 538 MB. The adapters add 1.22 · 16 = 20 MB.
 
 # %% [markdown]
-# Each of an adapter's numbers costs 16 bytes, too, but there are only 1.2 million. In the last row a weight of the matrices takes 4.5 bits, with its share of one 16-bit scale, and no minimum, for 32 weights. That is 59.7 MB, and the table in 16 bits takes 56.6.
+# In the second row, nearly all that's left are the frozen weights. They never change, so we may round them. In the last row, the matrices have 4 bits, or 5 with their levels, as in [[weight_only]].
 #
-# So adapters shrink what belongs to *trained* numbers. The largest part that is left is the frozen base, and rounding shrinks that. This is **QLoRA** ([Dettmers et al., 2023](https://arxiv.org/abs/2305.14314)): a base of 4 bits, and float adapters beside it. With it they fine-tuned a model of 65 billion weights on one GPU of 48 GB.
+# Float adapters beside a rounded model are called **QLoRA** ([Dettmers et al., 2023](https://arxiv.org/abs/2305.14314)). Its authors fine-tuned 65 billion weights on a single GPU with 48 GB.
+#
+# The *activations* come on top, and adapters hardly shrink them. Our gradient of $b$ was $e \cdot w_2 \cdot a \cdot x$, so the forward pass must still keep $x$, the input of the layer.
 
 # %% [markdown]
-# The **activations** come on top: what the way forward computes and the way back needs. Most of them must still be kept: the gradient of $A$ needs the input of its layer, just as that of $a$ needed $x$.
+# ## 4. Was it a repair, or only more training?
 #
-# Where a large batch or a long text makes them fill the memory, checkpointing helps, which computes them a second time ([[training_memory]]).
-
-# %% [markdown]
-# ## 4. A repair, or more training?
+# Back to our small Transformer. It got better with adapters. But perhaps *any* model does if it's trained for longer?
 #
-# In section 1 the model got adapters, but it was also trained for longer. Perhaps *any* model gains from that.
+# A control can settle this. We put the same adapters beside the matrices of the *float* model, which has nothing to repair. If its loss falls as much, it was only more training. Both models get six trainings, with six seeds, at their own best of six learning rates. The rates were chosen on other text than the one that's reported (`records/adapters`).
 #
-# A **twin** tells: the same adapters, seed, text, steps and learning rate on the *float* model.
-#
-# The twin has no rounding to repair. If the 2-bit model gains more than its twin, longer training alone does not explain it.
-#
-# The loop is the one of section 1. Only the list of what it trains is special. `attach` puts a `LoRA` beside each matrix of a frozen copy, so the adapters alone ask for a gradient.
+# **Predict.** The float model has learned from this text before, until it hardly gained any more. How much does its loss fall with adapters: **A** as much as that of the 2-bit model, **B** half as much, **C** hardly at all?
 
-# %% [markdown]
-# **Predict.** The float model learned this text in 2,400 steps, with a rate that fell almost to zero. With 32 more steps the twin gains **A** as much as the 2-bit model, **B** half as much, **C** nothing?
-
-# %%
-from torch.nn import functional as F
-
-from lessons.adapters.levels import LoRA, attach  # LoRA as it stood in section 2
-
-
-def train(model):
-    trained = [p for p in model.parameters() if p.requires_grad]
-    optimizer = torch.optim.AdamW(trained, lr=0.003)
-    for piece in language.batches(seen, steps=32, length=128):
-        logits = model(piece[:, :-1])
-        loss = F.cross_entropy(logits.flatten(0, 1), piece[:, 1:].flatten())
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-
-
-# %%
-twin = attach(whole, LoRA)
-train(twin)
-perplexities["twin"] = language.perplexity(twin, unseen)
-
-# %% a_repair_or_more_training tags=["hide-input"]
-# Compares both bases before the training and after it.
-for name, trained in {"2 bits": "repaired", "float": "twin"}.items():
-    print(f"{name:6} perplexity {perplexities[name]:.2f}, with adapters {perplexities[trained]:.2f}")
+# %% arms tags=["hide-input"]
+# Lists the record: each model without adapters, and with them at the best rate.
+show.arms()
 
 # %% [markdown] tags=["answer"]
-# **Nothing (C): it even gets a little worse.** The 2-bit model gains by the same training.
+# **C, hardly at all, probably because it had already learned what it could from this text.** So the 2-bit model didn't just gain from more training.
 
 # %% [markdown]
-# So we may call the gain on 2 bits a repair. Where the base has not finished learning, the twin may gain as well.
+# The table counts how far each loss lies above the float model's. For 2 bits, adapters take away more than a third of that, in all six trainings. The float model is best at the smallest rate, where it hardly moves; every larger rate made it worse. So we may call it a repair.
+#
+# But was it the best repair? Look at the row with 3 bits, where nothing was trained. A third bit for each of the 983,040 weights takes 123 kB, and the adapters' 40,960 numbers take 82 kB in 16 bits. **For a task that the model already knew, the third bit was the better buy:** half as many bytes again, and far less damage is left.
+#
+# So what are adapters good for? For something *new*.
 
 # %% [markdown]
 # ## 5. Merge, or ship two files?
 #
-# **Merging** adds the adapter to the weight, $W + \frac{\alpha}{r} B A$. Then one matrix is left, and nothing more to compute.
+# A customer writes Python IN CAPITALS, which our model has hardly seen. So we keep its codes, train other adapters on capitals, and count how often the most probable character is the one that really comes.
 #
-# In section 2 after one step: $w + b \cdot a = 2 + 0.5 \cdot 0.5 = 2.25$. In float a whole layer loses only the last digits.
-#
-# An adapter adds two small products a token. It reads the same input as its layer, and both are linear, so their matrices can be added beforehand.
+# With any new task, first ask what you'd get for nothing. The laziest model of all ignores what it reads, and always answers with the most frequent character, the space. An adapter that doesn't beat it is worth nothing.
 
 # %%
-lora = repaired.blocks[0].qkv
-change = (lora.scale * lora.b @ lora.a).detach()
-one_matrix = nn.Linear(128, 384, bias=False)
-one_matrix.weight.data = lora.layer.weight + change
+from lessons.adapters.levels import LoRA  # as it stood in section 2
 
-difference = (one_matrix(x) - lora(x)).abs().max()
+capitals = language.encode(language.source()[0].upper())
+writer = train(attach(base), capitals, rate=0.01)  # the same codes, other adapters
 
-# %% merge_or_ship_two_files tags=["hide-input"]
-# Compares the merge in float with layer and adapter.
-print(f"largest difference of an output: {difference:.0e}")
-
-# %% [markdown]
-# But floats are sixteen times as large as codes of 2 bits. For a small file each sum must go back to one of four levels.
+# %% new_task tags=["hide-input"]
+# Counts the right answers of each model on unseen modules in capitals, and lists the six trainings of the record.
+models = {"2 bits": base, "3 bits": on_levels(whole, bits=3), "float": whole, "2 bits and adapters": writer}
+right = show.right({**models, "merged": into_codes(writer)})
+show.new_task(right)
 
 # %% [markdown]
-# On the levels 0, 1, 2, 3 the sum 2.25 goes back to 2, and the change is gone. After the second step 2.77 goes to 3. **A code moves only where its weight has moved by more than half a step.**
-
-# %% [markdown]
-# ### Where did it go?
+# Always writing a space is right in about a quarter of the places, and the 2-bit model is only some ten points better. A third bit can't be enough here, since not even the float model is good at this task. With adapters, the 2-bit model beats the float model without them.
 #
-# Nine weights of one row, and where the adapter moves them.
+# But merging has lost more than half of the gain again. Why?
+#
+# ### A change of less than half a step is lost
+#
+# Merging leaves a single matrix, $W + \frac{\alpha}{r} B A$. In float that's fine, because layer and adapter read the same input and only multiply and add.
+#
+# Our first weight would become $w_1 + b \cdot a = 1 + 0.5 \cdot 0.5 = 1.25$. But on the levels −1, 0, 1 and 2, the nearest to 1.25 is 1. The code stays 2, and what was learned is gone. **A code changes only if its weight moves by more than half a step.**
+#
+# How far do the adapters of section 1 move their weights?
 
 # %% nine_weights tags=["hide-input"]
 # Draws nine weights on their levels, and where the adapter moves them.
 show.nine_weights(repaired)
 
 # %% [markdown]
-# A typical change is hundredths of a step. An output adds up many of them, and training made them work together. But rounding looks at each weight alone, and takes nearly all of them back. So we ship two files: the base in codes, and the numbers of the adapters in 16 bits.
-
-# %% [markdown]
-# ### What to ship
+# A typical weight moves by hundredths of a step, so rounding takes nearly all of it back. (For capitals the best rate was larger, and several thousand weights moved far enough. So something was left.) How can such tiny changes repair anything? An output adds up many of them, and training has made them fit together: when we put the same changes at random places of their matrices, in float, nothing was repaired in any of the six trainings. But rounding looks at each weight alone.
 #
-# One base in codes serves many tasks, and each task is a small file beside it.
-#
-# If there is only the old task, a third bit for the base does better here, for about the same bytes.
-
-# %% files tags=["hide-input"]
-# Puts bytes and perplexities of what could be shipped into a table.
-models["3 bits"] = on_levels(whole, bits=3)
-models["2 bits and adapter"] = show.in_16_bits(repaired)
-for name in ("2 bits and adapter", "3 bits"):
-    perplexities[name] = language.perplexity(models[name], unseen)
-show.files(models, perplexities)
+# So ship two files: the codes, and the adapters' numbers in 16 bits. When the model runs, they cost one more multiplication for every 24. And ten customers with ten tasks share one file of codes. (If it must be a single file, merge in float.)
 
 # %% [markdown]
-# A merge in float is the way where you want one plain matrix and have the memory. Who merges and rounds again gets no error message, so *measure again*.
-
-# %% [markdown]
-# ## Exercise · A repair in a file of its own
+# ## Exercise · The largest rank that fits
 # ★★ · 10 minutes
 #
-# Write `adapt(model, names, train, path)`. Freeze a copy of `model`, and put a `LoRA` beside each layer in `names`, such as `"blocks.0.qkv"`. Then call `train` on it, save the adapters' numbers, and no others, to `path` as a dict of tensors, and return the copy.
+# Write `within(model, names, budget)`. It returns a copy of the float `model` with frozen weights and a `LoRA` beside each layer in `names`, all of the same rank: the largest with which weights, gradients and averages together keep at most `budget` bytes, in 32 bits. `model` itself stays as it is.
 #
-# After the check, run `adapt(base, matrices(base), train, "adapter.pt")`, with `matrices` from `lessons.adapters.levels`. Is its perplexity near that of the repaired model?
+# Then, with `matrices` from `lessons.adapters.levels`: which rank does `within(whole, matrices(whole), 5_000_000)` have?
 #
 # <details><summary>Hint</summary>
 #
-# `copy.deepcopy` copies, `get_submodule(name)` finds a layer, and `set_submodule(name, new)` puts another into its place. Freeze with `requires_grad_(False)` before you attach: then only what is new asks for a gradient. `named_parameters()` gives names and numbers for `torch.save`.
+# `copy.deepcopy` copies, `get_submodule(name)` finds a layer, and `set_submodule(name, new)` puts another in its place. First count: what does the frozen model keep, and what does one more rank keep in all layers together?
+#
+# </details>
+#
+# <details><summary>What you should find</summary>
+#
+# Rank 5. The frozen float weights keep 4.04 MB, and each rank 10,240 · 16 bytes, 0.16 MB. In 2 bits, the frozen model would keep about 0.4 MB, and rank 28 would fit.
 #
 # </details>
 
 
 # %% tags=["exercise"]
-def adapt(model, names, train, path):
-    """A copy of model with trained adapters beside the named layers; their numbers are saved to path."""
+def within(model, names, budget):
+    """A copy with adapters beside the named layers, of the largest rank that keeps at most `budget` bytes in training."""
     raise NotImplementedError
 
 
 # %% tags=["check"]
-check.adapt(adapt)
+check.within(within)
 
 
 # %% tags=["solution", "hide-cell"]
-def adapt_solution(model, names, train, path):
+def within_solution(model, names, budget):
     adapted = copy.deepcopy(model).requires_grad_(False)
+    frozen = 4 * sum(p.numel() for p in adapted.parameters())
+    numbers = sum(sum(adapted.get_submodule(name).weight.shape) for name in names)
+    rank = (budget - frozen) // (16 * numbers)
     for name in names:
-        adapted.set_submodule(name, LoRA(adapted.get_submodule(name)))
-    train(adapted)
-    numbers = {name: p.detach() for name, p in adapted.named_parameters() if p.requires_grad}
-    torch.save(numbers, path)
+        adapted.set_submodule(name, LoRA(adapted.get_submodule(name), rank))
     return adapted
 
 
 # %% [markdown]
 # ## Remember
 #
-# - An adapter of low rank stands beside a frozen layer and begins as nothing, because one of its two matrices begins as zeros.
-# - Gradients and averages are kept for the adapters alone. The base is frozen, so it may be rounded (QLoRA); the activations stay.
-# - A merge in float loses only the last digits; rounded to the same levels, changes of less than half a step are gone, so ship base and adapter as two files.
+# - An adapter is trained beside frozen, rounded weights: the gradient passes through them as through any factor. One of its matrices begins as zeros, so the model begins unchanged.
+# - Gradients and averages are kept for the adapters alone. The frozen weights and the activations are left, and the frozen weights may be rounded (QLoRA).
+# - A change of less than half a step is lost when you round again, so ship codes and adapters as two files. If the model knew the task, try one more bit first.
 
 # %% [markdown]
 # ## Scorecard
-#
-# What your run measured, beside what was published.
 
 # %% tags=["scorecard"]
 claims.show("adapters")
@@ -348,13 +309,9 @@ claims.show("adapters")
 # %% [markdown]
 # ## Deeper
 #
-# ### What is forgotten
+# ### QLoRA at work
 #
-# While an adapter for a new task is in use, the model may do worse at what it knew. But the base is frozen: take the adapter out, and the old model is back. A model that was trained as a whole has no way back, unless somebody kept a copy of all its weights.
-#
-# ### QLoRA in practice
-#
-# At work, the library `peft` attaches adapters to models of Hugging Face; `target_modules` plays the part of `names` in the exercise:
+# The library `peft` attaches adapters to models of Hugging Face. `target_modules` names the layers:
 #
 # ```python
 # from peft import LoraConfig, get_peft_model, prepare_model_for_kbit_training
@@ -369,17 +326,19 @@ claims.show("adapters")
 # model.save_pretrained("adapter")
 # ```
 #
-# The 4 bits here are those of bitsandbytes, which is mostly for GPUs. Their 16 levels, called *nf4*, lie closer together near zero, where most weights are. `merge_and_unload()` merges, and on such a base it warns of rounding errors ([PEFT, issue 2321](https://github.com/huggingface/peft/issues/2321)).
+# The 4 bits are those of bitsandbytes, which is mostly for GPUs. Their 16 levels, called *nf4*, lie closer together near zero, where most weights are. `merge_and_unload()` merges, and on such a base it warns of rounding errors ([PEFT, issue 2321](https://github.com/huggingface/peft/issues/2321)).
 #
 # ### How large a rank?
 #
-# Numbers, bytes and the two small products grow in proportion to the rank. What a rank costs depends on the width. Rank 4 beside a square layer of 128 has $4 \cdot 256$ numbers of 16 bits for 16,384 weights, a whole bit a weight. In a layer of 4,096 it is three hundredths of a bit. So in a wide model the comparison with a third bit may end otherwise.
+# Numbers, bytes and the two small products grow in proportion to the rank. What a rank costs depends on the width of the layers. Beside a square layer of width 128, rank 4 has 4 · 256 numbers of 16 bits for 16,384 weights, which is a whole bit for each weight. In a layer of width 4,096, it's three hundredths of a bit. So in a wide model, the comparison with one more bit may end otherwise.
 #
-# Begin small, double the rank, choose the learning rate anew, and stop when held-out text gains no more.
+# Begin small, double the rank, and stop when held-out text gains no more.
 
 # %% [markdown]
 # **Sources.** E. Hu et al., *LoRA*, 2021, [arXiv:2106.09685](https://arxiv.org/abs/2106.09685); T. Dettmers et al., *QLoRA*, 2023, [arXiv:2305.14314](https://arxiv.org/abs/2305.14314).
 #
-# **Going further.** Y. Li et al., *LoftQ*, 2023, [arXiv:2310.08659](https://arxiv.org/abs/2310.08659), begins with an adapter fitted to the rounding error; J. Kim et al., *PEQA*, 2023, [arXiv:2305.14152](https://arxiv.org/abs/2305.14152), trains the scales alone. Projects: train an adapter on your own code, and see what the model forgets; repair a base of 3 bits, and compare with the fourth bit.
+# **Going further.** Y. Li et al., *LoftQ*, 2023, [arXiv:2310.08659](https://arxiv.org/abs/2310.08659), begins with an adapter fitted to the rounding error; J. Kim et al., *PEQA*, 2023, [arXiv:2305.14152](https://arxiv.org/abs/2305.14152), trains the scales alone. Projects: train an adapter on your own code; give the 3-bit model adapters for capitals as well.
 #
 # **Credits.** LoRA and its start from zeros after Hu et al. Text CC BY 4.0, code MIT.
+#
+# Our model has become small, and it has learned something new. But does a small model also write *faster*? In [[real_model]] we measure a real one, and the smaller one loses.

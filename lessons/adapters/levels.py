@@ -8,6 +8,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from course_utils import language
+from course_utils.runtime import quick
 
 
 class LowBits(nn.Module):
@@ -65,32 +66,48 @@ def on_levels(model, bits):
     return _changed(model, lambda layer: LowBits(layer, bits))
 
 
-def attach(model, adapter=LoRA):
+def attach(model, adapter=LoRA, seed=0):
     """A frozen copy with an adapter beside each matrix in the blocks."""
-    torch.manual_seed(0)
+    torch.manual_seed(seed)
     return _changed(model, adapter)
 
 
-def repair(model, text):
-    """A copy with trained adapters; section 4 shows this loop."""
-    repaired = attach(model)
-    optimizer = torch.optim.AdamW([p for p in repaired.parameters() if p.requires_grad], lr=0.003)
-    for piece in language.batches(text, steps=32, length=128):
-        logits = repaired(piece[:, :-1])
+def train(model, text, rate=0.003, seed=0):
+    """Train what asks for a gradient, in 32 steps on two pieces of 128 characters each."""
+    trained = [p for p in model.parameters() if p.requires_grad]
+    optimizer = torch.optim.AdamW(trained, lr=rate)
+    for piece in language.batches(text, steps=2 if quick() else 32, length=128, seed=seed):
+        logits = model(piece[:, :-1])
         loss = F.cross_entropy(logits.flatten(0, 1), piece[:, 1:].flatten())
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    return repaired
+    return model
 
 
-@torch.no_grad()
+def delta(lora):
+    """What an adapter adds to the weights of its layer."""
+    return (lora.scale * lora.b @ lora.a).detach()
+
+
 def into_codes(model):
     """A copy in which each adapter is added to its weights, and each sum goes to the nearest level of its row."""
 
     def merge(lora):
         layer = copy.deepcopy(lora.layer)
-        layer.write(lora.layer.weight + lora.scale * lora.b @ lora.a)
+        layer.write(lora.layer.weight + delta(lora))
+        return layer
+
+    return _changed(model, merge)
+
+
+def shuffled(model, seed=0):
+    """A copy in which each adapter became a float change of the weights, the same numbers at random places."""
+    torch.manual_seed(seed)
+
+    def merge(lora):
+        layer, change = copy.deepcopy(lora.layer), delta(lora)
+        layer.weight = lora.layer.weight + change.flatten()[torch.randperm(change.numel())].view_as(change)
         return layer
 
     return _changed(model, merge)
@@ -100,3 +117,16 @@ def moved(new, old):
     """How many weights in the blocks have another level than before, and of how many."""
     pairs = [(new.get_submodule(name).weight, old.get_submodule(name).weight) for name in matrices(old)]
     return sum((a != b).sum().item() for a, b in pairs), sum(b.numel() for _, b in pairs)
+
+
+def pieces(ids, first=0, n=16, length=512):
+    """n pieces of a text from the first one on, each of `length` characters and the one after; fewer in a short text."""
+    n = min(2, n) if quick() else n
+    held = ids[: len(ids) // (length + 1) * (length + 1)].view(-1, length + 1)
+    return held[first : first + n] if len(held) >= first + n else held[-n:]
+
+
+@torch.no_grad()
+def logits(model, held):
+    """What a model expects in each place of these pieces, and what came: (n, length, 96) and (n, length)."""
+    return model(held[:, :-1]), held[:, 1:]

@@ -1,13 +1,19 @@
-"""Counts, tables and drawings of the lesson adapters."""
+"""Tables and drawings of the lesson adapters."""
 
-import copy
-import io
+import json
 
 import torch
 
+from course_utils import language
+from course_utils.files import ROOT
 from course_utils.show import diagrams, plots
 from course_utils.show.tables import Table
+from lessons.adapters import levels
 from lessons.adapters.levels import matrices
+
+RECORD = ROOT / "records" / "adapters" / "arms.json"
+SPACE = 1  # its place in language.ALPHABET
+SMOLLM2 = {"matrices": 106.2, "table of tokens": 28.3, "adapters": 1.221}  # millions of numbers
 
 
 def layer(lora):
@@ -52,7 +58,7 @@ def nine_weights(model):
     start = ((lora.layer.weight - lora.layer.low.float()) / lora.layer.step.float())[0, :9].tolist()
     change = (lora.scale * lora.b @ lora.a / lora.layer.step.float())[0, :9].tolist()
     canvas = diagrams.Canvas(height=460)
-    line = diagrams.number_line(canvas, -0.5, 4.1, y=400, ticks={n: f"level {n}" for n in range(4)})
+    line = diagrams.number_line(canvas, -0.5, 4.1, y=400, ticks={n: f"code {n}" for n in range(4)})
     for n in range(3):
         canvas.axes.plot([line.place(n + 0.5)] * 2, [60, 400], ":", color=plots.COLOURS["grey"], linewidth=3)
         canvas.text(line.place(n + 0.5), 35, "half-way", size=22)
@@ -73,32 +79,72 @@ def nine_weights(model):
     )
 
 
-def size(state):
-    """Bytes of a file with these tensors."""
-    file = io.BytesIO()
-    torch.save(state, file)
-    return file.tell()
-
-
-def in_16_bits(model):
-    """A copy whose adapters have the values that 16 bits hold."""
-    sent = copy.deepcopy(model)
-    for number in sent.parameters():
-        if number.requires_grad:
-            number.data = number.data.half().float()
-    return sent
-
-
-def files(models, perplexities):
-    """What can be shipped, in a table; both dicts have a name for each model."""
-    bytes_of = {name: size(models[name].state_dict()) for name in ("float", "2 bits", "3 bits")}
-    trained = models["2 bits and adapter"].named_parameters()
-    adapter = size({name: number.detach().half() for name, number in trained if number.requires_grad})
-    bytes_of["2 bits and adapter"] = bytes_of["2 bits"] + adapter
-    rows = [
-        [name, f"{bytes_of[name] / 1000:,.0f}", f"{perplexities[name]:.2f}"]
-        for name in ("float", "2 bits", "2 bits and adapter", "3 bits")
-    ]
+def memory():
+    """What training SmolLM2 keeps, in a table: bytes for each number, times millions of numbers."""
+    whole, few = SMOLLM2["matrices"] + SMOLLM2["table of tokens"], SMOLLM2["adapters"]
+    rounded = SMOLLM2["matrices"] * 5 / 8 + SMOLLM2["table of tokens"] * 2
+    rows = []
+    for name, frozen, trained in (
+        ("all weights", 0, whole),
+        ("adapters, the rest in 32 bits", 4 * whole, few),
+        ("adapters, the rest in 4 bits", rounded, few),
+    ):
+        parts = [frozen, 4 * trained, 4 * trained, 8 * trained]
+        rows.append([name, *(f"{part:,.0f}" for part in (*parts, sum(parts)))])
     return Table(
-        ["what you ship", "kB", "perplexity"], rows, caption=f"The adapter alone, in 16 bits: {adapter / 1000:.0f} kB."
+        ["what is trained", "frozen", "trained", "gradients", "averages", "together"],
+        rows,
+        caption=f"SmolLM2, in MB, without activations. In 4 bits: 5 for each of {SMOLLM2['matrices']} million weights, "
+        f"with its levels, and 16 for the {SMOLLM2['table of tokens']} million of the table of tokens.",
     )
+
+
+def record(arm):
+    """The runs of an arm in the record: one for each seed, at the best rate; a model without adapters has one."""
+    return [run for run in json.loads(RECORD.read_text(encoding="utf-8"))["runs"] if run["arm"] == arm]
+
+
+def mean(runs, key):
+    """The mean of a number of these runs."""
+    return sum(run[key] for run in runs) / len(runs)
+
+
+def arms():
+    """A table of the record: how the training of adapters changes the model of 2 bits, and the float model."""
+    rows = []
+    for name, arm in (
+        ("2 bits", "2 bits"),
+        ("2 bits and adapters", "code"),
+        ("3 bits", "3 bits"),
+        ("float", "float"),
+        ("float and adapters", "twin"),
+    ):
+        runs = record(arm)
+        losses = [run["loss"] for run in runs]
+        spread = f"{min(losses):+.4f} to {max(losses):+.4f}" if len(runs) > 1 else f"{losses[0]:.4f}"
+        rate = f"{runs[0]['rate']:g}" if "rate" in runs[0] else ""
+        rows.append([name, rate, spread.replace("-", "−"), f"{mean(runs, 'kl'):.4f}", f"{mean(runs, 'same'):.2f}"])
+    return Table(
+        ["model", "best rate", "rise of the loss", "KL", "same"],
+        rows,
+        caption="Code that no model has seen. With adapters: all six seeds for the loss, and the mean for KL and same.",
+    )
+
+
+def right(models):
+    """The share of right answers on unseen modules in capitals: of a model that always writes a space, and of these."""
+    held = levels.pieces(language.encode(language.source(language.HELD_OUT)[0].upper()))
+    found = {"always a space": (held[:, 1:] == SPACE).float().mean().item()}
+    for name, model in models.items():
+        expected, came = levels.logits(model, held)
+        found[name] = (expected.argmax(-1) == came).float().mean().item()
+    return found
+
+
+def new_task(found):
+    """Print what `right` found, and the lowest and the highest of the six trainings of the record."""
+    runs = record("capitals")
+    six = {"2 bits and adapters": [run["right"] for run in runs], "merged": [run["merged"]["right"] for run in runs]}
+    for name, value in found.items():
+        spread = f"   six trainings: {min(six[name]):.1%} to {max(six[name]):.1%}" if name in six else ""
+        print(f"{name:20} {value:.1%} right{spread}")

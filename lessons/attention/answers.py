@@ -17,8 +17,8 @@ def token_by_token(q, k, v):
         seen = k[..., : n + 1, :]
         scores = (q[..., n : n + 1, :] * seen).sum(-1) / math.sqrt(q.shape[-1])
         powers = (scores - scores.max(-1, keepdim=True).values).exp()
-        shares = powers / powers.sum(-1, keepdim=True)
-        rows.append((shares[..., None] * v[..., : n + 1, :]).sum(-2))
+        weights = powers / powers.sum(-1, keepdim=True)
+        rows.append((weights[..., None] * v[..., : n + 1, :]).sum(-2))
     return torch.stack(rows, dim=-2)
 
 
@@ -29,13 +29,13 @@ def an_added_mask(q, k, v):
     return torch.einsum("...ij,...jd->...id", ((q / root) @ (k / root).transpose(-1, -2) + later).softmax(-1), v)
 
 
-def shares_made_to_add_up(q, k, v):
-    """Hidden shares become 0 after the softmax, and the others are scaled up again."""
-    shares = (q @ k.mT / math.sqrt(q.shape[-1])).softmax(-1).tril()
-    return shares / shares.sum(-1, keepdim=True) @ v
+def weights_made_to_add_up(q, k, v):
+    """Hidden weights become 0 after the softmax, and the others are scaled up again."""
+    weights = (q @ k.mT / math.sqrt(q.shape[-1])).softmax(-1).tril()
+    return weights / weights.sum(-1, keepdim=True) @ v
 
 
-ODD = {"attend": [by_pytorch, token_by_token, an_added_mask, shares_made_to_add_up]}
+ODD = {"attend": [by_pytorch, token_by_token, an_added_mask, weights_made_to_add_up]}
 WRONG = {
     "attend": {
         "no root": (" / q.shape[-1] ** 0.5", ""),
@@ -62,7 +62,7 @@ WRONG = {
 }
 EQUIVALENT = {
     "attend": {
-        "shares without its sign": "shares are never negative",
+        "weights without its sign": "weights are never negative",
         "d without its sign": "a number of features is never negative",
         "`k` in place of `q`, in the number of features of a query": "queries and keys have as many features",
     }

@@ -5,12 +5,12 @@ from hypothesis import strategies as st
 
 from course_utils import language
 from course_utils.checks import exercise
-from lessons.attention.show import queries_keys_values
+from lessons.attention.show import into_heads
 
 
 @exercise(
     "Attention of your own",
-    why="What is hidden scores minus infinity before the softmax, so the other shares add up to 1. In all five blocks of "
+    why="What is hidden scores minus infinity before the softmax, so the other attention weights add up to 1. In all five blocks of "
     "the trained model your results are the model's own.",
 )
 def attend(q, k, v):
@@ -18,8 +18,8 @@ def attend(q, k, v):
     scores = q @ k.mT / d**0.5  #: the divided scores
     allowed = torch.ones_like(scores, dtype=torch.bool).tril()  #: what may be seen
     visible = torch.where(allowed, scores, -torch.inf)  #: the scores under the mask
-    shares = visible.softmax(-1)  #: the shares
-    return shares @ v
+    weights = visible.softmax(-1)  #: the attention weights
+    return weights @ v
 
 
 @st.composite
@@ -35,7 +35,7 @@ def _of_the_blocks(text):
     model, calls = language.trained(), []
     x = model.tokens(language.encode(text)[None])
     for block in model.blocks:
-        calls.append(queries_keys_values(block, x))
+        calls.append(into_heads(block.qkv(block.norm1(x)), block.n_heads))
         x = block(x)
     return calls
 
@@ -50,7 +50,7 @@ attend.ideas(
     {
         "visible = torch.where(allowed, scores, 0.0)": "*e* to the power of 0 is 1: a score of 0 hides nothing. It takes "
         "`-torch.inf`.",
-        "shares = torch.where(allowed, scores.softmax(-1), 0.0)": "The shares that are left no longer add up to 1: the mask "
+        "weights = torch.where(allowed, scores.softmax(-1), 0.0)": "The attention weights that are left no longer add up to 1: the mask "
         "belongs before the softmax.",
         (
             _mask + ".triu()",
@@ -58,9 +58,9 @@ attend.ideas(
             "visible = torch.where(allowed, -torch.inf, scores)",
         ): "A token sees itself and what came before: scores on the diagonal and below stay, all others become `-torch.inf`.",
         (
-            "shares = visible.softmax(-2)",
-            "shares = visible.softmax(0)",
-            "shares = visible.softmax(1)",
+            "weights = visible.softmax(-2)",
+            "weights = visible.softmax(0)",
+            "weights = visible.softmax(1)",
         ): "Each token that asks is a row, with a softmax of its own: over the last dimension.",
         _number: "The scores are divided by the root of the number of features of a query, its last dimension.",
     }

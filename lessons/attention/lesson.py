@@ -1,14 +1,14 @@
 # ---
 # jupyter:
 #   course:
-#     promise: You will work attention out by hand, and build a Transformer block from linear layers.
+#     promise: You will work attention out by hand, and compute a Transformer block from its linear layers.
 #     seconds: 20
 #     needs: []
 #     goals:
 #       - compute by hand what attention finds for one query;
-#       - say what the mask and the positions are for;
-#       - name the parts of a Transformer block, and build it from linear layers.
-#     terms: [attention, "attention mask", embedding, head, induction head, perplexity, "query, key, value", residual connection, rotary position embedding, softmax,
+#       - say what the causal mask is for, and why it works before the softmax;
+#       - name the parts of a Transformer block, and compute it from its linear layers.
+#     terms: [attention, "attention mask", embedding, head, perplexity, "query, key, value", residual connection, rotary position embedding, softmax,
 #       token, Transformer block]
 #   jupytext: {text_representation: {extension: .py, format_name: percent}}
 #   kernelspec: {display_name: Python 3, language: python, name: python3}
@@ -33,328 +33,257 @@ runtime.seed_all(0)
 torch.set_num_threads(1)
 
 # %% [markdown]
-# ## 1. Looking something up
+# ## 1. A phone book
 #
-# A tiny phone book has six entries in any order. Then a name is asked for:
+# Here's a tiny phone book, and behind it somebody asks for a name:
 #
-# `Eva 3 · Ida 7 · Ada 1 · Max 4 · Ben 8 · Uwe 2 · Ada?`
+# `Ada 7 · Ben 2 · Eva 5 · Max 4 · Ida 3 · Uwe 8 · Ada?`
 #
-# A network of two linear layers learns to answer from 1,000 batches of such books.
+# You find the 7 at once. Can a network learn to? Every book combines names and digits anew, so it can't learn them by heart. It has to look them up.
 #
-# The network reads the entries side by side, as one long vector, so each of its first weights belongs to one position.
+# Two networks try. The first has two linear layers with a ReLU between them, and gets all entries and the question in one long vector. The second has one layer of *attention*.
 #
-# **Predict.** How often does it then give the right digit: **A** nearly always, **B** half of the time, **C** less than half?
+# **Predict.** How often do the two linear layers give the right digit: **A** nearly always, **B** half of the time, **C** in about a third of the books?
 
 # %%
-from lessons.attention import show
+from lessons.attention.show import Lookup, TwoLinearLayers, learn
 
-linear, lookup = show.TwoLinearLayers(), show.Lookup()
-right = {"two linear layers": show.learn(linear), "one layer of attention": show.learn(lookup)}
+linear, lookup = TwoLinearLayers(), Lookup()
+right = {"two linear layers": learn(linear), "one layer of attention": learn(lookup)}
 
 # %% looking_something_up tags=["hide-input"]
 # Puts the two networks side by side.
-weights = [f"{sum(p.numel() for p in network.parameters()):,}" for network in (linear, lookup)]
+parameters = [f"{sum(p.numel() for p in network.parameters()):,}" for network in (linear, lookup)]
 Table(
-    ["", "weights", "right digits"],
-    [[name, n, f"{share:.0%}"] for (name, share), n in zip(right.items(), weights, strict=True)],
-    caption="2,000 new phone books.",
+    ["", "parameters", "right digits"],
+    [[name, n, f"{part:.0%}"] for (name, part), n in zip(right.items(), parameters, strict=True)],
+    caption="2,000 new phone books, after training on the same 1,000 batches.",
 )
 
 # %% [markdown] tags=["answer"]
-# **Less than half (C): each of its neurons mixes all six entries with the name that was asked for.**
+# **In about a third (C), which you can reach without looking at the names,** because the most frequent digit of a book mostly stands there twice, and two of six is a third.
 
 # %% [markdown]
-# Whoever reads no name at all, and says the digit that comes most often, is right in a third of the books, too.
-
-# %% [markdown]
-# You compared the name that was asked for, the **query**, with every name, the **keys**, and read the digit beside the one that fits, its **value**. **Attention** is this procedure.
-#
-# A network can learn it, and none of its weights belongs to a position.
-
-# %% [markdown]
-# In about [[minutes]] minutes you will be able to
+# Attention is nearly always right, with far fewer parameters. In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
 # [[builds_on]]
-
-# %% [markdown]
-# ## 2. Three keys with a pencil
 #
-# 1. **Score** of an entry: the dot product of *query* and *key*.
-# 2. **Share**, by **softmax**: *e* to the power of the score, over the sum of all these powers.
-# 3. **Result**: the mean of the *values*, weighted by the shares.
+# What do the linear layers lack? The 7 should only count if it's the right person's, so the *names* must decide how much each *digit* counts. But the weights of a linear layer are fixed, and a 7 in position 1 always adds the same. A ReLU could help in principle, but here it hasn't. **Attention computes from its input how much each entry counts.**
+
+# %% [markdown]
+# ## 2. Three entries by hand
 #
-# | entry | key | value |
-# |---|---|---|
-# | 1 | (1, 0) | 10 |
-# | 2 | (0, 1) | 20 |
-# | 3 | (1, 1) | 60 |
+# Let's take the first three entries: `Ada 7 · Ben 2 · Eva 5 · Ada?`
 #
-# Query and key are vectors, which fit well if their dot product is large: (2, 0) and (1, 0) have the score 2 · 1 + 0 · 0 = 2. Softmax makes shares that are positive and add up to 1, and the higher the score, the larger the share. Others call the shares *attention weights*.
+# To compare names, a network needs numbers, so each name becomes a vector: Ada (1, 0), Ben (0, 1) and Eva (−1, 0). Three words go with the lookup:
+#
+# - The **query** is what we ask for, here (3, 0): Ada's vector times 3, so that a good fit stands out.
+# - The **key** of an entry is what it's found by: the vector of its name.
+# - The **value** of an entry is what we get from it: its digit.
+#
+# How well a query and a key fit is their dot product, the **score**. Ada's key gets 3 · 1 + 0 · 0 = 3, Ben's gets 0, and Eva's gets −3.
+#
+# We could now return the value with the highest score. But then a small change of the query would mostly change nothing, so there'd be no gradient to learn from. So attention takes a *mean* of all values, in which high scores count most. How much an entry counts is its **attention weight**.
+#
+# Attention weights are never negative, and they add up to 1. **Softmax** makes them from the scores: *e* to the power of each score, divided by the sum of these powers.
+#
+# | entry | score | *e* to the score | attention weight | value | weight · value |
+# |---|---|---|---|---|---|
+# | Ada | 3 | 20.09 | 20.09 / 21.14 = 0.950 | 7 | 6.652 |
+# | Ben | 0 | 1.00 | 0.047 | 2 | 0.095 |
+# | Eva | −3 | 0.05 | 0.002 | 5 | 0.012 |
+# | **sum** | | **21.14** | | | **6.759** |
+#
+# So attention returns 6.76, nearly Ada's 7.
+#
+# Scores, softmax, weighted mean. **That's attention**, and each of the three takes one line. `q`, `k` and `v` have a row for each query, key and value.
 
-# %% [markdown]
-# **Predict.** The query is (2, 0). Take a pencil: is the result nearest to 10, 20, 35 or 60?
-
-# %% [markdown] tags=["answer"]
-# **It is 34.05, nearest to 35, because the first and the third entry fit equally well, and the second one hardly counts.**
-
-# %% [markdown]
-# | entry | score | power | share | share · value |
-# |---|---|---|---|---|
-# | 1 | 2 | 7.39 | 0.4683 | 4.68 |
-# | 2 | 0 | 1 | 0.0634 | 1.27 |
-# | 3 | 2 | 7.39 | 0.4683 | 28.10 |
-# | together | | 15.78 | 1 | **34.05** |
-
-# %% [markdown]
-# A dictionary hands over the value of the *one* key that is equal. Attention hands over a mean of all values, in which the best keys count most. That is less exact, and just what training needs: if the query changes a little, the result changes a little. So a network can learn its queries and keys by gradients.
-
-# %% tags=["nbval-check-output"]
+# %% by_hand tags=["nbval-check-output"]
 import torch
 
 
 def attention(q, k, v):
-    scores = q @ k.mT  # mT: rows and columns exchanged
-    shares = scores.softmax(-1)
-    return shares @ v
+    scores = q @ k.mT  # mT exchanges rows and columns
+    weights = scores.softmax(-1)  # each row adds up to 1
+    return weights @ v
 
 
-q = torch.tensor([[2.0, 0.0]])
-k = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
-v = torch.tensor([[10.0], [20.0], [60.0]])
+q = torch.tensor([[3.0, 0.0]])
+k = torch.tensor([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0]])
+v = torch.tensor([[7.0], [2.0], [5.0]])
 print(f"{attention(q, k, v).item():.2f}")
 
 # %% [markdown]
-# **Try it.** Change `q` to `[[20.0, 0.0]]` and run the cell again.
+# **Try it.** Take a pen: what does the query (3, 3) find, which asks for Ada *and* Ben? Then change `q` to `[[3.0, 3.0]]`, and run the cell again.
 #
 # <details><summary>What others found</summary>
 #
-# With (20, 0) the scores are 20, 0 and 20. The second share is next to nothing, and the result is 35.00.
+# 4.50. The scores are 3, 3 and −3, so Ada and Ben get half of the weight each. But whose digit was which? Section 5 comes back to this.
 #
 # </details>
 
 # %% [markdown]
-# ## 3. Who makes queries, keys and values?
+# ## 3. Three linear layers make queries, keys and values
 #
-# Three linear layers make them. They begin at random, and are trained on phone books and right digits. Nobody tells them to compare names. We follow one book:
+# By hand, we chose the vectors. A network begins with an **embedding**: a table with a learned vector for each name. Another one has a vector for each digit, and an entry is the sum of the two, say `Ada 7` = (1, 0, 0) + (0, 0, 7) = (1, 0, 7).
 #
-# `Eva 6 · Ida 9 · Jan 8 · Tom 6 · Uwe 6 · Nia 8 · Jan?`
+# To take the sum apart again, linear layers keep some features and drop the others. The *key layer* keeps the first two: (1, 0), which is Ada. The *value layer* keeps the third: 7. And the *query layer* keeps the first two, times 3: (3, 0).
 #
-# An **embedding** turns names into vectors: it is a table with a row of 16 numbers for each name, learned like weights. Another one does so for digits, and an entry is the sum of its two rows.
+# These three layers are the same for all entries, so what they've learned about Ada holds wherever she stands.
 #
-# How can a linear layer take the name out of a sum? Let Ada be (1, 0, 0, 0) and the digit 7 be (0, 0, 1, 0). Then "Ada 7" is (1, 0, 1, 0). A layer that keeps the first two numbers makes the *key* (1, 0), which is Ada. One that keeps the last two makes the *value* (1, 0), which is 7.
+# Our trained network has 16 features instead of three, and nobody told it to compare names. Does it? We give it the book of section 1.
 
 # %%
-book = show.phone_book()
-names, digits, asked = book
+from lessons.attention.show import phone_book
 
-entries = lookup.name(names) + lookup.digit(digits)  # (6, 16): six entries, 16 features each
+names, digits, asked = phone_book()  # each name has a number
+
+entries = lookup.name(names) + lookup.digit(digits)  # (6, 16): six entries of 16 features
 q = lookup.query(lookup.name(asked))  # (1, 16)
 k, v = lookup.key(entries), lookup.value(entries)  # (6, 16) each
-shares = (q @ k.mT / 16**0.5).softmax(-1)
-digit = lookup.answer(shares @ v).argmax().item()  # a linear layer with ten outputs; the largest is at the digit
-print("the digit:", digit)
+weights = (q @ k.mT / 16**0.5).softmax(-1)  # (1, 6)
+answer = lookup.answer(weights @ v).argmax().item()  # a linear layer with an output for each digit
+print("the digit:", answer)
 
 # %% one_lookup tags=["hide-input"]
-# Draws the shares that the entries of this phone book get.
-show.one_lookup(book, shares)
+# Draws the attention weights of the six entries.
+show.one_lookup((names, digits, asked), weights)
 
 # %% [markdown]
-# One entry gets nearly all: the one with the name that was asked for.
+# It does: most of the attention weight goes to Ada's entry.
+#
+# Why the √16, the root of the number of features? A score adds up a product for each feature. Without the root, more features would mean larger scores, the softmax would give nearly all of the weight to one entry, and hardly any gradient would get through (*Deeper*).
 
 # %% [markdown]
-# One thing is new: the scores are divided by √*d*, where *d* is the number of features of a query.
+# ## 4. In a text, every token asks, and a mask hides the future
 #
-# A dot product adds up *d* products, and a sum of *d* random numbers scatters √*d* times as far as one of them. With 64 features that scatter by 1, scores would scatter by about 8. As *e*⁸ is 2,981, one entry would take most, and shares close to 1 have hardly any gradient. Divided by √64 the scores scatter by about 1.
+# So far one question looks into a finished book. A language model predicts what comes next after *every* piece of a text, called a **token**. Let our text have four:
+#
+# `Ada 7 · Ben 2 · Ada? · 7`
+#
+# Every token makes a query, a key and a value, and its query is compared with the keys of all tokens (*self-attention*).
+#
+# After `Ada?`, the model should predict `7`, which it can find in the first entry. But in training the whole text is there, and the fourth token *is* the answer. Why compare names, if you can look ahead? Training could end up with keys that don't tell the names apart:
+#
+# | | Ada 7 | Ben 2 | Ada? | 7 |
+# |---|---|---|---|---|
+# | key | (0, 0) | (0, 0) | (0, 0) | (2, 0) |
+# | score for the query (3, 0) of `Ada?` | 0 | 0 | 0 | 6 |
+# | attention weight | 0.002 | 0.002 | 0.002 | 0.993 |
+# | value | 7 | 2 | 0 | 7 |
+#
+# In training, `Ada?` finds 6.97, and all looks well. But when the model *writes*, nothing comes after `Ada?` yet. The three scores that are left are equal, so it finds the mean of 7, 2 and 0, which is 3. The model hasn't learned to compare names, because it never had to.
+#
+# So a **causal mask** hides what comes later, in training as well: each token sees itself and what came before. Now looking ahead doesn't help, so the keys have to tell the names apart.
+#
+# How do you hide a token? If we set its attention weight to 0, the others would add up to 0.007 and not to 1, because the softmax has already divided by a sum that contains the future. So we set its *score* to −∞, *before* the softmax. Since *e* to the power of −∞ is 0, the token drops out of that sum.
+#
+# **Predict.** With the mask, training changes two keys: `Ada 7` now has (1, 0), and `Ben 2` has (0, 1). Take a pen: what does `Ada?` find?
+
+# %% [markdown] tags=["answer"]
+# **6.46, because `Ada 7` fits best of what `Ada?` may see.** The scores are 3, 0, 0 and −∞, so the powers of *e* are 20.09, 1, 1 and 0, with the sum 22.09. It finds (20.09 · 7 + 1 · 2 + 1 · 0 + 0 · 7) / 22.09 = 6.46.
 
 # %% [markdown]
-# ### Every token asks
+# Does this happen on a real text? Two small language models, alike but for the mask, learn the source code of Python's library. Each character is a token, one of 96.
 #
-# A text is cut into pieces, its **tokens**; here each character is one. *Every* token makes a query, a key and a value: this is *self-attention*. Let three tokens be the numbers 1, 2 and 0, their queries and keys the numbers themselves, and the values ten times as large.
-
-# %% [markdown]
-# | token | query · keys | shares | result |
-# |---|---|---|---|
-# | 1 | 1, 2, 0 | 0.245, 0.665, 0.090 | **15.8** |
-# | 2 | 2, 4, 0 | 0.117, 0.867, 0.016 | **18.5** |
-# | 0 | 0, 0, 0 | 0.333, 0.333, 0.333 | **10.0** |
-#
-# Each row has a softmax of its own, and √*d* is 1 here. The weights of the three layers are learned, and are the same for every text. The shares are computed anew for each text.
-#
-# Query and key are the same number here, so token 2 mostly finds itself. That is why they get a layer each. Let an adjective be (1, 0) and a noun (0, 1). If the query layer turns the adjective into (0, 1), it finds the noun rather than itself.
-
-# %% [markdown]
-# ## 4. The mask
-#
-# | reads | `i` | `m` | `p` | `o` | `r` |
-# |---|---|---|---|---|---|
-# | is to say | `m` | `p` | `o` | `r` | `t` |
-#
-# A language model predicts the next character, one of 96, at every position at once. In one model each token sees itself and what came **before**, in the other the whole piece of text.
-#
-# So a short line gives many examples. But each answer stands in plain sight, one position further on. We train both on the source code of Python's library. Each is an embedding, the block of section 5, a norm, and a linear layer that gives a number, a *logit*, for each character. When a model writes, nothing stands behind the last character yet.
-
-# %% [markdown]
-# **Predict.** Which one is better while the whole piece is visible, and which one when it writes?
+# We measure their **perplexity** on other code: *e* to the power of the mean loss. It's as if the model chose among that many equally likely characters: 1 if it's sure and right, 96 if it knows nothing, and more if it's sure and *wrong*.
 
 # %%
-with_mask = show.small_model(causal=True)
-without_mask = show.small_model(causal=False)
+from lessons.attention.show import small_model
+
+with_mask, without_mask = small_model(causal=True), small_model(causal=False)
 
 # %% the_mask tags=["hide-input"]
-# Shows among how many characters each model hesitates, while it sees the piece and when it writes.
+# Measures the perplexity of both models, while they see the whole piece and when they write.
 perplexities = [show.perplexities(model) for model in (with_mask, without_mask)]
 Table(
-    ["may look at", "perplexity, whole piece visible", "when it writes"],
+    ["trained", "perplexity, whole piece visible", "perplexity, when it writes"],
     [
         [name, *(f"{one:.1f}" for one in row)]
-        for name, row in zip(("what came before", "the whole piece"), perplexities, strict=True)
+        for name, row in zip(("with the mask", "without a mask"), perplexities, strict=True)
     ],
-    caption="Perplexity: among how many characters the model hesitates. The beginning of a file that neither has learned.",
+    caption="The beginning of a file that neither model has learned. When it writes, a model sees only what came before.",
 )
 
-# %% [markdown] tags=["answer"]
-# **The one that sees everything is far better while the piece is visible, and far worse when it writes, because the answer that it read is gone.**
+# %% [markdown]
+# Without the mask, the model is far better while it can look ahead, and far worse when it writes. With it, both columns agree, because the rest is hidden anyway. **If a result is too good to be true, look for where the model may have seen the answer.**
 
 # %% [markdown]
-# The numbers are **perplexities**, from `language.perplexity`: *e* to the power of the mean loss, which is the number of equally likely characters among which the model hesitates. A perfect model has 1, one that knows nothing has 96, and one that is sure and wrong may have more. For the model with the mask both columns agree, since it never saw what comes later.
+# ## 5. Two questions need two heads, and a block has two halves
 #
-# A measurement that is too good may see the answer somewhere. Measure a model as it will be used.
-
-# %% [markdown]
-# ### How it is done
+# Now we ask for two names: `Ada 7 · Ben 2 · Eva 5 · Ada and Ben?` The query (3, 3) finds 4.50. That's useless, since 4 and 5 have the same mean as 7 and 2. **One softmax makes one mean, and a mean doesn't say what came from where.**
 #
-# The **causal mask** works before the softmax: it sets the scores of later tokens to −∞, and *e* to the power of −∞ is 0.
-
-# %% [markdown]
-# | token | scores | shares | result |
+# So we run attention twice. Each run is a **head**, with its own queries, keys and values:
+#
+# | | query | attention weights | finds |
 # |---|---|---|---|
-# | 1 | 1, −∞, −∞ | 1, 0, 0 | **10.0** |
-# | 2 | 2, 4, −∞ | 0.119, 0.881, 0 | **18.8** |
-# | 0 | 0, 0, 0 | 0.333, 0.333, 0.333 | **10.0** |
+# | head 1 | (3, 0) | 0.950, 0.047, 0.002 | **6.76** |
+# | head 2 | (0, 3) | 0.045, 0.909, 0.045 | **2.36** |
 #
-# These are the tokens of section 3, and their shares still add up to 1; they would not if we set shares to 0 *after* the softmax. A score of 0 in place of −∞ would hide nothing, as *e*⁰ is 1.
-
-# %% tags=["nbval-check-output"]
-from torch.nn import functional as F
-
-x = torch.tensor([[1.0], [2.0], [0.0]])  # three tokens of one feature
-allowed = torch.ones(3, 3, dtype=torch.bool).tril()  # True on the diagonal and below
-found = F.scaled_dot_product_attention(x, x, 10 * x, attn_mask=allowed)
-print([round(one, 1) for one in found.flatten().tolist()])
-
-# %% [markdown]
-# PyTorch's function divides by the root, too. Its True means *may be seen*; `nn.MultiheadAttention` has it the other way round. In PyTorch's function, `is_causal=True` is short for the causal mask.
-
-# %% [markdown]
-# ## 5. Positions, heads, and a block
+# Side by side, that's (6.76, 2.36): nearly Ada's digit and Ben's.
 #
-# Without a mask, attention gives "dog" the same result in "dog bites man" and in "man bites dog".
+# A language model is an embedding, a stack of **Transformer blocks**, and a linear layer that says what comes next. A block has two halves. In the first, tokens meet. These are its parts in the course's trained model, which has 128 features and four heads:
 #
-# Shuffle the entries of a phone book, and the answer is the same, too: a sum does not depend on the order of its terms. Therefore RoFormer turns queries and keys by their position ([Su et al., 2021](https://arxiv.org/abs/2104.09864)).
-
-# %% [markdown]
-# Take two features as the hand of a clock that points to 12. **Rotary position embedding** (RoPE) turns it by an angle for each position, here 30°. At position 2 the query stands at 60°, at position 1 the key at 30°: dot product cos 30° = 0.87.
+# 1. `block.qkv`, one linear layer, makes the queries, keys and values of all heads. `into_heads` gives each head 32 of the 128 features. It also writes the order of the tokens into queries and keys (*Deeper*).
+# 2. PyTorch's `scaled_dot_product_attention` does the rest in each head: scores, root, mask, softmax, weighted mean.
+# 3. `block.out`, another linear layer, mixes what the heads have found.
 #
-# Both hands have length 1, so their dot product is the cosine of the angle between them.
-
-# %% [markdown]
-# **Predict.** The same query at position 12, the same key at position 11: what is their dot product?
-
-# %% clock_hands tags=["hide-input"]
-# Draws the hands of a query and a key at three pairs of positions.
-show.clock_hands()
-
-# %% [markdown] tags=["answer"]
-# **It is 0.87 again, because turning both hands by the same angle leaves the angle between them as it was.**
-
-# %% [markdown]
-# So the score depends on how far two tokens are *apart*, and not on where they stand, and a layer can learn to look one token back. For this hand alone, 12 positions apart look like none. Therefore a query has many hands, and each turns at a speed of its own. The function `language.rotate` turns them.
-
-# %% [markdown]
-# ### Heads
+# Attention only takes means, and what has been found must also be *processed*. So the second half, the **feed-forward** part, treats each token on its own: `block.up`, a linear layer to four times as many features, a nonlinearity (GELU, a smooth relative of ReLU), and `block.down`, a linear layer back.
 #
-# One mean forgets its parts: 10 and 60 make 35, and so do 30 and 40.
-#
-# So the features are divided among **heads**, each with a softmax and a mean of its own.
-#
-# | | whole | head 1 | head 2 |
-# |---|---|---|---|
-# | query | (2, 0, 0, 1) | (2, 0) | (0, 1) |
-# | key | (1, 0, 0, 3) | (1, 0) | (0, 3) |
-# | score | 5 | 2 | 3 |
-
-# %% [markdown]
-# Values are cut in the same way, and what the heads find stands side by side again. Heads cost no weights.
-
-# %% [markdown]
-# ### The block
-#
-# A **Transformer block** has two halves. In the first the tokens look at each other; in the second each works for itself.
+# In section 4, attention found 6.46 for `Ada?`. If that *replaced* the token, it would forget that it was asking for Ada. So we *add* what a half has found to what came in, by a **residual connection**. Sums can get large, so before each half a **norm** brings all vectors to a similar size.
 
 # %% block tags=["hide-input"]
 # Draws the block.
 show.block()
 
-# %% [markdown]
-# | part | what it does | what for |
-# |---|---|---|
-# | norm | divides each vector by its root mean square: (3, 4) and (300, 400) both become (0.85, 1.13) | gives each half inputs of one size |
-# | q, k, v; attention | three linear layers, then the heads | the only place where tokens meet |
-# | out | a linear layer | mixes what the heads found |
-# | up, GELU, down | four times as wide, a bend like ReLU's, and back: the *feed-forward* part, or MLP | without a bend, two linear layers are one |
-# | + | a **residual connection**: adds what came in | the token keeps what it was; the half learns what to change |
+# %% attention_half
+from torch.nn import functional as F
 
+from lessons.attention.show import into_heads, side_by_side
+
+
+def attention_half(block, x):
+    q, k, v = into_heads(block.qkv(x), 4)  # (texts, 4 heads, tokens, 32 features) each
+    found = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+    return block.out(side_by_side(found))
+
+
+def feed_forward(block, x):
+    return block.down(F.gelu(block.up(x)))
+
+
+def transformer_block(block, x):
+    x = x + attention_half(block, block.norm1(x))
+    return x + feed_forward(block, block.norm2(x))
+
+
+# %% [markdown]
+# Does the model's own block give the same?
 
 # %%
-from torch import nn
-
 from course_utils import language
 
-
-class Block(nn.Module):
-    def __init__(self, width, n_heads):
-        super().__init__()
-        self.n_heads = n_heads
-        self.norm1, self.norm2 = nn.RMSNorm(width), nn.RMSNorm(width)
-        self.qkv = nn.Linear(width, 3 * width, bias=False)  # the three layers in one
-        self.out = nn.Linear(width, width, bias=False)
-        self.up = nn.Linear(width, 4 * width, bias=False)
-        self.down = nn.Linear(4 * width, width, bias=False)
-
-    def forward(self, x):  # (texts, tokens, width)
-        parts = self.qkv(self.norm1(x)).chunk(3, dim=-1)
-        # each head gets its slice: (texts, heads, tokens, width / heads)
-        q, k, v = (part.unflatten(-1, (self.n_heads, -1)).transpose(1, 2) for part in parts)
-        q, k = language.rotate(q), language.rotate(k)
-        found = F.scaled_dot_product_attention(q, k, v, is_causal=True)
-        x = x + self.out(found.transpose(1, 2).flatten(2))  # the slices side by side again
-        return x + self.down(F.gelu(self.up(self.norm2(x))))
-
+model, ids = language.trained(), language.encode("Ada = 7\nBen = 2\n")[None]  # [None]: one text
+block, x = model.blocks[0], model.tokens(ids)  # the embedding: (1, 16, 128)
+print("the same:", torch.allclose(transformer_block(block, x), block(x), atol=1e-4))
 
 # %% [markdown]
-# The course has a trained language model of five such blocks. We put ours in place of its own, with its weights.
+# **Predict.** Which half has more weights? And would eight heads need more than four?
 
-# %%
-model, x = language.trained(), language.encode("import os\nimport sys\n")[None]
-before = model(x)
-for n, theirs in enumerate(model.blocks):
-    ours = Block(128, n_heads=4)
-    ours.load_state_dict(theirs.state_dict())
-    model.blocks[n] = ours
-apart = (model(x) - before).abs().max().item()
-print(f"largest difference of the logits: {apart:.0e}")
+# %% [markdown] tags=["answer"]
+# **The feed-forward half, and no, because heads only share out the features.** With *w* features, `qkv` has 3*w*² weights, `out` has *w*², and `up` and `down` have 4*w*² each. That's 12*w*², here 196,608.
 
 # %% [markdown]
 # ## Exercise · Attention of your own
 # ★★ · 10 minutes
 #
-# Write `attend`: causal attention without PyTorch's function. The last two dimensions of `q`, `k` and `v` are tokens and features; others may stand in front. Divide the scores by the root of the number of features of a query. Return the result of each token. The check also hands over the queries, keys and values of the trained model's blocks.
+# Write `attend`: causal attention without PyTorch's function. The last two dimensions of `q`, `k` and `v` are tokens and features; others may stand in front. Divide the scores by the root of the number of features of a query. Return what each token finds.
 #
 # <details><summary>Hint</summary>
 #
-# Begin with `attention` of section 2. `torch.where(allowed, scores, -torch.inf)` keeps the scores where `allowed` is True.
+# Begin with `attention` of section 2. `torch.ones_like(scores, dtype=torch.bool).tril()` is True on the diagonal and below, and `torch.where(allowed, scores, -torch.inf)` keeps the scores where `allowed` is True.
 #
 # </details>
 
@@ -373,21 +302,19 @@ check.attend(attend)
 def attend_solution(q, k, v):
     scores = q @ k.mT / q.shape[-1] ** 0.5
     allowed = torch.ones_like(scores, dtype=torch.bool).tril()
-    shares = torch.where(allowed, scores, -torch.inf).softmax(-1)
-    return shares @ v
+    weights = torch.where(allowed, scores, -torch.inf).softmax(-1)
+    return weights @ v
 
 
 # %% [markdown]
 # ## Remember
 #
-# - Attention compares a query with every key, turns the scores into shares by a softmax, and hands over the mean of the values.
-# - The mask hides what comes later, or a model learns to read the answer; rotary positions make a score depend on how far two tokens are apart.
-# - A block is attention in several heads and two linear layers with a bend, each half behind a norm and added to what came in.
+# - Attention compares a query with every key, turns the scores into attention weights by a softmax, and returns the mean of the values with these weights.
+# - The causal mask sets the scores of later tokens to −∞ before the softmax, because a model that can read the answer doesn't learn to predict it.
+# - A Transformer block is attention in several heads, and then a feed-forward part. Each half has a norm before it, and adds its result to what came in.
 
 # %% [markdown]
 # ## Scorecard
-#
-# What your run measured.
 
 # %% tags=["scorecard"]
 claims.show("attention")
@@ -395,35 +322,17 @@ claims.show("attention")
 # %% [markdown]
 # ## Deeper
 #
-# ### What does a trained head look at?
+# ### How a rotation tells the order
 #
-# The model of section 5 has five blocks of four heads. It reads two lines, in which a name comes twice. We draw the shares of one head of its last block: a row for each character of the second name, and a column for each character that it may look at.
-
-# %%
-line = "value_of_x = 1\nprint(value_of_x)"
-head = show.shares_of_head(language.trained(), line, block=5, head=1)
-
-# %% tags=["hide-input"]
-# Draws to which earlier characters this head looks.
-show.one_head(line, head)
-
-# %% [markdown]
-# The frames mark what followed the same character in the first name. In about half of the rows the largest share lies in the frame: the `l` looks at the `u` that followed an `l` last time. A head that finds where the same text has occurred, and what came next there, is called an *induction head* ([Olsson et al., 2022](https://arxiv.org/abs/2209.11895)).
+# If Ada and Ben change places in our book, attention adds up the same products, and finds 6.76 again. It doesn't know the order of its tokens.
 #
-# A picture shows where a head looks, and not what the model does with it. To find that out, switch a head off, so that what it found becomes 0, and measure:
-
-# %%
-whole, off = show.without_each_head(language.trained(), line)  # perplexity of the second name
-print(
-    f"all heads: {whole:.1f}; without this one: {off[4, 0]:.1f}; without another one: {off.flatten().sort()[0][-2]:.1f} at most"
-)
-
-# %% [markdown]
-# On this line no other head is missed as much. We chose this one of twenty since it is easy to read.
+# So take two features of a query as the hand of a clock. **Rotary position embedding** (RoPE, [Su et al., 2021](https://arxiv.org/abs/2104.09864)) turns it by an angle for each position, say 30°. A key is turned in the same way. Let query and key both point to 0° before they are turned. A query at position 2 then stands at 60°, and a key at position 1 at 30°. Both have length 1, so their dot product is the cosine of the angle between them: cos 30° = 0.87. And at positions 12 and 11? 360° and 330°, so it's 0.87 again. The score depends on how far two tokens are *apart*, and not on where they stand.
 #
-# ### Does the root matter?
+# Must the score be largest at distance 0? No, since the layers can make a query that points elsewhere: one at −30° fits best the token just before it. And with a single hand, tokens 12 positions apart would look as if they stood in the same position. So a query has many pairs of features, and each pair turns at a speed of its own.
 #
-# Random queries, and 20 random keys for each. How large is the largest share, on average?
+# ### What the root is for
+#
+# We take random queries, and 20 random keys for each. How large is the largest attention weight, on average?
 
 # %%
 for d in (4, 64, 1024):
@@ -432,17 +341,19 @@ for d in (4, 64, 1024):
     print(f"{d:5} features: {largest[0]:.2f} undivided, {largest[1]:.2f} divided")
 
 # %% [markdown]
-# Undivided, the largest share grows towards 1, although the keys mean nothing. Why does that hurt learning? A share *p* of two changes with its score at the rate *p* (1 − *p*). For the scores 1 and 0 this is 0.73 · 0.27 = 0.20, and for 8 and 0 it is 0.0003.
+# Undivided, it grows towards 1, although these keys mean nothing. That's because a sum of *d* independent random products with mean 0 has √*d* times the standard deviation of one of them.
 #
-# ### How much of a Transformer is attention?
+# Why does it hurt? With two keys, the attention weight *p* of one changes with its score at the rate *p* (1 − *p*). For the scores 1 and 0, *p* is 0.73, and the rate is 0.73 · 0.27 = 0.20. For 8 and 0 it's 0.0003, so hardly any gradient gets through.
 #
-# For a width *w*, `qkv` has 3*w*² weights, `out` *w*², and `up` and `down` 4*w*² each. That is 12*w*² for a block, and a third of it belongs to attention. The scores and the shares have no weights at all. With *w* = 128 it makes 196,608, to which the two norms add 256.
+# ### When attention costs more than the linear layers
 #
-# The linear layers therefore make 12*w*² multiplications for each token, however long the text is. Attention compares a token with all *n* before it and takes the mean of their values, which is 2*nw* multiplications. Both are equal at *n* = 6*w*. For *w* = 4,096, a common width, that is 24,576 tokens. What it costs to *write* is another question, and [[decoding]] begins with it.
+# The linear layers of a block make 12*w*² multiplications for each token, one for each weight, however long the text is. Comparing a token with *n* others takes *nw* more, and the mean of their values takes *nw* again. So the two are equal at 2*nw* = 12*w*², which is *n* = 6*w*. For *w* = 4,096, that's 24,576 tokens.
 
 # %% [markdown]
 # **Sources.** A. Vaswani et al., *Attention is all you need*, 2017, [arXiv:1706.03762](https://arxiv.org/abs/1706.03762); J. Su et al., *RoFormer*, 2021, [arXiv:2104.09864](https://arxiv.org/abs/2104.09864).
 #
-# **Going further.** C. Olsson et al., *In-context learning and induction heads*, 2022, [arXiv:2209.11895](https://arxiv.org/abs/2209.11895). Projects: give the two linear layers of section 1 ten times the neurons and steps; find a head of the trained model that looks at the last line end from an indentation.
+# **Going further.** C. Olsson et al., *In-context learning and induction heads*, 2022, [arXiv:2209.11895](https://arxiv.org/abs/2209.11895). Project: give the two linear layers of section 1 ten times the neurons and batches.
 #
 # **Credits.** Text CC BY 4.0, code MIT.
+#
+# **What's still open.** Our model gives logits after every token at once. But when it writes, each new token has to wait for the one before. What does that cost ([[decoding]])?

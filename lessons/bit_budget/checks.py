@@ -56,8 +56,8 @@ _net = load("depthwise_cnn")
 _layers = [(name, part) for name, part in _net.named_modules() if isinstance(part, nn.Conv2d | nn.Linear)]
 _sizes = {name: part.weight.numel() for name, part in reversed(_layers)}  # those that get most come last
 # As the lesson measures them, from the last layer to the first:
-_at_2 = [0.0485, 0.0386, 0.0493, 0.1369, 0.0251, 0.3441, 0.9486, 0.0523]
-_at_4 = [0.0014, 0.0009, 0.0015, 0.0041, 0.0024, 0.0072, 0.0353, 0.0027]
+_at_2 = [0.0501, 0.0151, 0.0042, 0.0186, 0.0064, 0.0362, 0.2268, 0.0148]
+_at_4 = [0.0014, 0.0001, 0.0001, 0.0008, 0.0003, 0.0010, 0.0015, 0.0013]
 _measured = {name: {2: two, 4: four} for name, two, four in zip(_sizes, _at_2, _at_4, strict=True)}
 _PAIR = {"small": {2: 1.0, 4: 0.0}, "large": {2: 2.0, 4: 0.0}}
 share_out.tries(
@@ -70,6 +70,7 @@ share_out.tries(
         ({"one": 1}, {"one": {2: 1.0, 4: 1.0}}, 4),
         ({"one": 1}, {"one": {2: 1.0, 4: 0.0}}, 4),
         ({"one": 1}, {"one": {2: 1.0, 4: 0.0}}, 3),
+        ({"much": 1, "most": 1}, {"much": {2: 4.0, 4: 2.0}, "most": {2: 1.0, 4: 0.25}}, 6),
         ({"high": 1, "falls": 1}, {"high": {2: 3.0, 4: 2.0}, "falls": {2: 2.0, 4: 0.0}}, 6),
         (_sizes, _measured, 2.25 * sum(_sizes.values())),
     ],

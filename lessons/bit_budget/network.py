@@ -1,7 +1,8 @@
-"""Rounded weights, what a network gets right, the greedy choice and new statistics, for the lesson bit_budget."""
+"""Rounded weights, what a network gets right, two ways to choose bits, and new statistics, for the lesson bit_budget."""
 
 import copy
 from functools import cache
+from itertools import product
 
 import torch
 from torch import nn
@@ -46,6 +47,16 @@ def greedy(sizes, sensitivity, budget):
             return bits
         bits[best] += 1
         left -= sizes[best]
+
+
+def best_of_all(sizes, sensitivity, budget):
+    """{layer: bits}, from 2 to 6: of all choices within the budget the one with the smallest sum of sensitivities."""
+    widths = torch.tensor(list(product(range(2, 7), repeat=len(sizes))))  # a row for each choice
+    costs = widths @ torch.tensor(list(sizes.values()))
+    losses = torch.tensor([list(row.values()) for row in sensitivity.values()], dtype=torch.float64)  # by layer, width
+    sums = sum(layer[widths[:, place] - 2] for place, layer in enumerate(losses))
+    best = sums.masked_fill(costs > budget, torch.inf).argmin()
+    return dict(zip(sizes, widths[best].tolist(), strict=True))
 
 
 def norms_anew(model, images):

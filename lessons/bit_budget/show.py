@@ -7,7 +7,7 @@ import torch
 from course_utils.show import plots
 from course_utils.show.tables import Table
 
-WIDTHS = (2, 3, 4, 5, 6)  # what greedy may give
+WIDTHS = (2, 3, 4)  # what is drawn
 
 
 def _short(name):
@@ -21,7 +21,7 @@ def _mean_bits(bits, sizes):
 def sensitivities(sensitivity, sizes):
     """Draw the sensitivity of each layer at each number of bits, with the number of its weights below."""
     fig, ax = plots.figure(size=(12, 4.6))
-    looks = [("o", "orange"), ("s", "yellow"), ("D", "sky"), ("^", "blue"), ("v", "black")]
+    looks = [("o", "orange"), ("D", "sky"), ("v", "black")]
     names = [f"block {_short(name)}" if name != "fc" else "fc" for name in sizes]
     for bits, (mark, colour) in zip(WIDTHS, looks, strict=True):
         heights = [max(row[bits], 1e-6) for row in sensitivity.values()]
@@ -29,66 +29,50 @@ def sensitivities(sensitivity, sizes):
     ax.set(yscale="log", ylabel="sensitivity", xlim=(-0.5, len(names) + 0.8))
     ax.set_xticks(range(len(names)), [f"{n}\n{size:,}" for n, size in zip(names, sizes.values(), strict=True)])
     ax.legend(loc="right")
-    at_3 = {n: row[3] for n, row in zip(names, sensitivity.values(), strict=True)}
+    at_2 = {n: row[2] for n, row in zip(names, sensitivity.values(), strict=True)}
     plots.show(
         fig,
-        alt="Sensitivity of eight layers at 2 to 6 bits, on a logarithmic axis. At 3 bits: "
-        + ", ".join(f"{n} {value:.4f}" for n, value in at_3.items()),
-        caption=f"Below a layer: its weights. At 3 bits block 1 has {at_3['block 1']:.2f}, the second highest "
-        f"{sorted(at_3.values())[-2]:.3f}.",
+        alt="Sensitivity of eight layers at 2, 3 and 4 bits, on a logarithmic axis. At 2 bits: "
+        + ", ".join(f"{n} {value:.3f}" for n, value in at_2.items()),
+        caption=f"One layer rounded, seven in float. Below a layer: its weights. At 2 bits block 1 has "
+        f"{at_2['block 1']:.2f}, and the second highest {sorted(at_2.values())[-2]:.2f}.",
     )
 
 
-def bits_of_layers(bits, sizes):
-    """Draw a bar for each layer, as wide as it has weights and as high as its bits; orange is what lies above 3."""
+def bits_of_layers(bits, sizes, even):
+    """Draw a bar for each layer, as wide as it has weights and as high as its bits; orange lies above `even` bits."""
     fig, ax = plots.figure(size=(12, 4.8))
     left, total = 0.0, sum(sizes.values())
     for name, size in sizes.items():
         width = max(100 * size / total, 2.0)  # the least can hold a number
         middle, height = left + width / 2, bits[name]
         looks = {"width": width, "edgecolor": "white", "linewidth": 2}
-        ax.bar(middle, min(height, 3), color=plots.COLOURS["grey"], **looks)
-        if height > 3:
-            ax.bar(middle, height - 3, bottom=3, color=plots.COLOURS["orange"], **looks)
+        ax.bar(middle, min(height, even), color=plots.COLOURS["grey"], **looks)
+        if height > even:
+            ax.bar(middle, height - even, bottom=even, color=plots.COLOURS["orange"], **looks)
         ax.text(middle, height + 0.1, height, ha="center", va="bottom", fontsize=18)
         ax.text(middle, -0.45, _short(name), ha="center", va="center", fontsize=18)
         left += width
-    ax.axhline(3, color=plots.COLOURS["black"], linestyle="--")
+    ax.axhline(even, color=plots.COLOURS["black"], linestyle="--")
     ax.set(ylim=(0, 7), xlim=(0, left), ylabel="bits", xticks=[])
     ax.set_xlabel("block, as wide as its share of the weights", labelpad=34)
     plots.show(
         fig,
         alt="A bar for each layer, as wide as its share of the weights and as high as its bits: "
         + ", ".join(f"{_short(name)}: {b} bits" for name, b in bits.items()),
-        caption="Dashed: 3 bits for all. Orange: what lies above. The narrowest bars are drawn wider than they are.",
+        caption=f"Dashed: {even} bits for all. Orange: what lies above. The narrowest bars are drawn wider than they are.",
     )
 
 
-def statistics(old, new, in_float):
-    """A table of what each choice gets right, with old and with new statistics, in percent."""
+def whole(choices, sizes, sums, together, right):
+    """A table of choices: bits a weight, the sum of the sensitivities, the divergence of the whole, right answers."""
     return Table(
-        ["", "old statistics", "new statistics"],
-        [[name, f"{old[name]:.1f}", f"{new[name]:.1f}"] for name in old],
-        caption=f"Right answers on 2,000 test images, in percent. Float network: {in_float:.1f}",
-    )
-
-
-def sum_and_together(sums, together, choices, sizes):
-    """Draw the sum of the sensitivities and the divergence of the whole choice over bits a weight."""
-    fig, ax = plots.figure(size=(7, 4.8))
-    spots = [_mean_bits(bits, sizes) for bits in choices]
-    ax.plot(spots, together, "o-", color=plots.COLOURS["orange"], label="together", markersize=10)
-    ax.plot(spots, sums, "s--", color=plots.COLOURS["blue"], label="sum", markersize=10)
-    ax.set(yscale="log", xlabel="bits a weight", ylabel="divergence")
-    ax.legend(loc="upper right")
-    shares = [one / other for one, other in zip(together, sums, strict=True)]
-    plots.show(
-        fig,
-        alt="Divergence of the greedy choices over bits a weight, on a logarithmic axis. "
-        + "; ".join(
-            f"{s:.2f} bits: sum {a:.3f}, together {b:.3f}" for s, a, b in zip(spots, sums, together, strict=True)
-        ),
-        caption="Together over sum, from left to right: " + ", ".join(f"{share:.1f}" for share in shares),
+        ["", "bits a weight", "sum of the sensitivities", "divergence together", "right, %"],
+        [
+            [name, f"{_mean_bits(bits, sizes):.2f}", f"{sums[name]:.3f}", f"{together[name]:.3f}", f"{right[name]:.1f}"]
+            for name, bits in choices.items()
+        ],
+        caption="Divergences on 1,000 training images, right answers on 2,000 test images.",
     )
 
 

@@ -1,6 +1,5 @@
 """The drawings and the table of the lesson decoding."""
 
-import torch
 from torch.nn import functional as F
 
 from course_utils import language
@@ -9,17 +8,17 @@ from course_utils.show.tables import Table
 
 
 def reading_and_writing(page, opening, slower):
-    """The characters that one pass of reading computes, and those of all passes of writing, to one scale.
+    """The characters of the one pass that processes a text, and of all passes that write it, to one scale.
 
     Args:
         page: int64 (1, steps), the text.
         opening: int64 (1, steps), what it began with.
-        slower: time of writing over that of reading.
+        slower: time of writing over that of processing.
     """
     first, last = opening.shape[1], page.shape[1]
     passes, computed = last - first, sum(range(first, last))
     canvas, left, wide, high = diagrams.Canvas(width=700, height=430), 112, 1.9, 1.3
-    canvas.text(left, 22, f"reading: 1 pass, {last} characters", align="left", bold=True)
+    canvas.text(left, 22, f"processing: 1 pass, {last} characters", align="left", bold=True)
     _passes(canvas, [(0, last)], left, 44, wide, high, "fp32")
     canvas.text(left, 84, f"writing: {passes} passes", align="left", bold=True)
     _passes(canvas, [(0, length) for length in range(first, last)], left, 108, wide, high, "fp32")
@@ -34,9 +33,9 @@ def reading_and_writing(page, opening, slower):
         canvas.text(685, 140 + 34 * row, words, align="right", bold=True, size=26)
     plots.show(
         canvas.figure(),
-        alt=f"A thin line for the one pass that reads {last} characters. Below it, to the same scale, the {passes} passes that "
+        alt=f"A thin line for the one pass that processes {last} characters. Below it, to the same scale, the {passes} passes that "
         f"write: lines under each other that grow from {first} to {last - 1} characters and fill an area of {computed:,}. The writing takes {slower:.0f} times as long.",
-        caption="To scale: each pass is a line, as long as the characters that it computes.",
+        caption="To scale: each pass is a line, as long as the text that it processes.",
     )
 
 
@@ -87,12 +86,12 @@ def changed_table(changed):
             [name, *("0" if share < 1e-4 else f"{100 * share:.1f} %" for share in changed[causal])]
             for causal, name in ((True, "with the mask"), (False, "without it"))
         ],
-        caption="Largest change of the keys of s, e and l, over the largest key.",
+        caption="Largest change of the keys of s, e and l, over the largest key of the block (0: less than 0.01 %, the rounding of floats).",
     )
 
 
 def keys_of_a_word(model, opening, page, word="self"):
-    """Which rows of the keys are computed in each step, without and with a cache, in frames; the last one is of a long text.
+    """Which keys are computed in each step, without and with a cache, in frames; the last one is of a long text.
 
     Args:
         model: `language.CharTransformer`.
@@ -104,11 +103,11 @@ def keys_of_a_word(model, opening, page, word="self"):
     plots.show(
         [*(_rows_after(keys, word, count) for count in range(1, len(word) + 1)), _rows_of_a_text(first, last)],
         alt=[
-            f"The keys of {word[:count]}, a row for each letter, twice. Without a cache all {count} are computed in this step, with a KV cache the last one alone. Rows computed so far: {sum(range(count + 1))} without a cache, {count} with one."
+            f"The keys of {word[:count]}, a row for each letter, twice. Without a cache all {count} are computed in this step, with a KV cache the last one alone. Keys computed so far: {sum(range(count + 1))} without a cache, {count} with one."
             for count in range(1, len(word) + 1)
         ]
         + [
-            f"A text of {last} characters, of which {last - first} were written: a line for each pass. Without a cache the lines are computed whole, {sum(range(first, last)):,} rows of keys. With a KV cache only a thin diagonal at their right end is computed, {last - 1} rows; the rest is kept."
+            f"A text of {last} characters, of which {last - first} were written: a line for each pass. Without a cache the lines are computed whole, {sum(range(first, last)):,} keys. With a KV cache only a thin diagonal at their right end is computed, {last - 1} keys; the rest is kept."
         ],
         caption=f"Six features of the keys of one head of block 1. Orange: computed now; blue: kept. Last frame: the text of {last} characters.",
     )
@@ -131,7 +130,7 @@ def _rows_of_a_text(first, last):
             canvas.text(left + wide * last / 2 + 10, 140, "computed", align="left", colour="fp32")
         for row, at in ((1, 72), (len(lengths), low - 12)):
             canvas.text(left - 12, at, f"pass {row}", align="right")
-        canvas.text(left, 370, f"rows computed in all: {last - 1 if kept else sum(lengths):,}", align="left")
+        canvas.text(left, 370, f"keys computed in all: {last - 1 if kept else sum(lengths):,}", align="left")
     return canvas.figure()
 
 
@@ -144,7 +143,7 @@ def _rows_after(keys, word, count):
             diagrams.grid(canvas, keys[row], left, 60 + 66 * row, cell=60, text="", meaning=meaning)
             canvas.text(left - 25, 90 + 66 * row, word[row])
         rows = count if name.startswith("with a") else sum(range(1, count + 1))
-        canvas.text(left, 370, f"rows computed so far: {rows}", align="left")
+        canvas.text(left, 370, f"keys computed so far: {rows}", align="left")
     return canvas.figure()
 
 
@@ -152,7 +151,7 @@ def bytes_of_a_token(weights, cache):
     """Draw what is read for a token with 1, 4, 16 and 64 texts: its part of the weights, and the cache of its text.
 
     Args:
-        weights, cache: GB, of the model and of one text.
+        weights, cache: MB, of the model and of one text.
     """
     fig, ax = plots.figure(size=(9, 4))
     many, told = [1, 4, 16, 64], []
@@ -163,18 +162,24 @@ def bytes_of_a_token(weights, cache):
         ax.barh(
             row, cache, left=weights / texts, color=plots.COLOURS["blue"], label="its own cache" if not row else None
         )
-        ax.text(weights / texts + cache + 0.2, row, f"{weights / texts + cache:.1f} GB", va="center", fontsize=18)
-        told.append(f"{texts}: {weights / texts:.2f} and {cache}")
+        ax.text(
+            weights / texts + cache + 0.015 * weights,
+            row,
+            f"{weights / texts + cache:.0f} MB",
+            va="center",
+            fontsize=18,
+        )
+        told.append(f"{texts}: {weights / texts:.0f} and {cache}")
     ax.set_yticks(range(len(many)), [f"{texts} text{'s' * (texts > 1)}" for texts in many])
-    ax.set(xlabel="GB read for each token", xlim=(0, 1.15 * (weights + cache)))
+    ax.set(xlabel="MB read for each new character", xlim=(0, 1.15 * (weights + cache)))
     ax.invert_yaxis()
     ax.grid(axis="y", visible=False)
     ax.legend(loc="lower right")
     plots.show(
         fig,
-        alt=f"Bars of the GB read for a token, by texts at once; its part of the weights and its own cache: {'; '.join(told)}. "
+        alt=f"Bars of the MB read for a character, by texts at once; its part of the weights and its own cache: {'; '.join(told)}. "
         "The part of the weights shrinks, the cache stays.",
-        caption="LLaMA-7B in 16 bits, each text with 2,048 tokens so far.",
+        caption="The wide model in float32, each text with 512 characters so far.",
     )
 
 
@@ -194,31 +199,3 @@ def shared_heads():
         "one box below, and only those below are kept.",
         caption="SmolLM2-135M, one block: nine heads of queries share three of keys and values.",
     )
-
-
-def two_ways_to_share():
-    """Three made-up keys with a scale for each token and with one for each feature, and what is left, in two frames."""
-    keys = torch.tensor([[8.0, 1, 1], [8, -1, 1], [8, 1, -1]])
-    plots.show(
-        [_shared_scales(keys, along) for along in (1, 0)],
-        alt=[
-            "Three keys with the features 8, 1, 1; 8, −1, 1; 8, 1, −1. A scale of 8 stands beside each row; rounded, only "
-            "the eights are left.",
-            "The same keys. The scales 8, 1 and 1 stand under the columns; rounded, nothing has changed.",
-        ],
-        caption="Three made-up keys: rows are tokens, columns are features. Each number becomes −1, 0 or 1 times its scale.",
-    )
-
-
-def _shared_scales(keys, along):
-    canvas, scales = diagrams.Canvas(height=400), keys.abs().amax(along, keepdim=True)
-    canvas.text(60, 30, f"a scale for each {'token' if along else 'feature'}", align="left", bold=True)
-    canvas.text(760, 30, "after rounding", align="left", bold=True)
-    for row in range(3):
-        canvas.text(60, 100 + 80 * row, f"token {row}", align="left")
-    for left, table in ((190, keys), (760, torch.round(keys / scales) * scales + 0.0)):
-        diagrams.grid(canvas, table, left, 60, cell=80, meaning="int8", text="{:g}")
-    for n, value in enumerate(scales.flatten().tolist()):
-        canvas.text(*((490, 100 + 80 * n) if along else (230 + 80 * n, 330)), f"{value:g}", colour="fp32", bold=True)
-    canvas.text(490, 330, "scales", colour="fp32")
-    return canvas.figure()

@@ -1,85 +1,80 @@
 """The exercise of the lesson deep_compression: odd but right answers, and wrong ones as patches of the solution."""
 
-import heapq
-from collections import Counter
+import torch
 
 
-def with_a_tree(counts):
-    """Builds the tree of nested pairs, and walks down it with a stack."""
-    heap = [(count, number, number) for number, count in enumerate(counts) if count]
-    heapq.heapify(heap)
-    fresh = len(counts)
-    while len(heap) > 1:
-        one, two = heapq.heappop(heap), heapq.heappop(heap)
-        heapq.heappush(heap, (one[0] + two[0], fresh, (one[2], two[2])))
-        fresh += 1
-    found, todo = Counter(), [(heap[0][2], 0)]
-    while todo:
-        node, depth = todo.pop()
-        if isinstance(node, tuple):
-            todo += [(child, depth + 1) for child in node]
-        else:
-            found[node] = depth
-    return [found[number] for number in range(len(counts))]
+def from_symbols(weight):
+    """Writes all symbols one by one, as section 2 does, and counts them."""
+    least, best = 4 * weight.numel(), 0
+    for bits in range(1, 9):
+        cost, zeros = 0, 0
+        for number in weight.flatten().tolist():
+            if number == 0:
+                zeros += 1
+                continue
+            cost += 4 + bits
+            while zeros >= 2**bits - 1:
+                zeros -= 2**bits - 1
+                cost += bits
+            zeros = 0
+        if cost < least:
+            least, best = cost, bits
+    return best
 
 
-def with_parents(counts):
-    """Keeps for each group its parent, and counts the steps up; the latest of equal groups is joined first."""
-    sums, parent = dict(enumerate(counts)), {}
-    alive = [number for number, count in sums.items() if count]
-    while len(alive) > 1:
-        alive.sort(key=lambda number: (-sums[number], number))
-        new = len(sums)
-        sums[new] = 0
-        for _ in range(2):
-            gone = alive.pop()
-            parent[gone], sums[new] = new, sums[new] + sums[gone]
-        alive.append(new)
-    lengths = []
-    for number in range(len(counts)):
-        steps = 0
-        while number in parent:
-            number, steps = parent[number], steps + 1
-        lengths.append(steps)
-    return lengths
+def from_positions(weight):
+    """Takes the gaps from positions in rows and columns, and sorts pairs of cost and bits."""
+    rows, columns = torch.where(weight != 0)
+    places = [-1, *(rows * weight.shape[1] + columns).tolist()]
+    gaps = [after - before - 1 for before, after in zip(places, places[1:], strict=False)]
+    costs = [(4 * weight.numel(), 0)]
+    costs += [(sum(bits * (1 + gap // (2**bits - 1)) + 4 for gap in gaps), bits) for bits in range(1, 9)]
+    return sorted(costs)[0][1]
 
 
-def from_words(counts):
-    """Writes real words of 0 and 1, and takes their lengths."""
-    groups = {frozenset([symbol]): count for symbol, count in enumerate(counts) if count}
-    words = dict.fromkeys(range(len(counts)), "")
-    while len(groups) > 1:
-        rare, other = sorted(groups, key=groups.get)[:2]
-        for bit, group in ("0", rare), ("1", other):
-            for symbol in group:
-                words[symbol] = bit + words[symbol]
-        groups[rare | other] = groups.pop(rare) + groups.pop(other)
-    return [len(words[symbol]) for symbol in words]
+def all_at_once(weight):
+    """Counts the symbols of all gaps and all numbers of bits in one table."""
+    flat = torch.cat([torch.ones(1), weight.detach().flatten()])
+    gaps = flat.nonzero().flatten().diff() - 1
+    bits = torch.arange(1, 9)
+    costs = bits * (gaps[:, None] // (2**bits - 1) + 1).sum(0) + 4 * len(gaps)
+    return int(torch.cat([torch.tensor([4 * weight.numel()]), costs]).argmin())
 
 
-ODD = {"word_lengths": [with_a_tree, with_parents, from_words]}
+ODD = {"gap_bits": [from_symbols, from_positions, all_at_once]}
 WRONG = {
-    "word_lengths": {
-        "the most frequent are joined": ("groups.sort()", "groups.sort(reverse=True)"),
-        "sorted once": (
-            "    while len(groups) > 1:\n        groups.sort()\n",
-            "    groups.sort()\n    while len(groups) > 1:\n",
+    "gap_bits": {
+        "no symbol is left for the escape": ("2**bits - 1", "2**bits"),
+        "one symbol too few": ("2**bits - 1", "2**bits - 2 + (bits == 1)"),
+        "only escapes are counted": ("gaps // escape + 1", "gaps // escape"),
+        "rounded up": ("gaps // escape + 1", "-(-gaps // escape)"),
+        "rounded up, at least one": ("(gaps // escape + 1)", "(-(-gaps // escape)).clamp(min=1)"),
+        "distances in place of gaps": (") - 1\n", ")\n"),
+        "the first gap is forgotten": ("places.diff(prepend=torch.tensor([-1]))", "places.diff()"),
+        "values are forgotten": (" + 4 * len(gaps)", ""),
+        "zeros are forgotten": ("4 * weight.numel()", "4 * len(gaps)"),
+        "never without gaps": ("costs = {0: 4 * weight.numel()}", "costs = {}"),
+        "symbols, not bits": ("bits * symbols", "symbols"),
+        "7 bits at most": ("range(1, 9)", "range(1, 8)"),
+        "2 bits at least": ("range(1, 9)", "range(2, 9)"),
+        "of equals the larger": ("min(costs, key=costs.get)", "min(reversed(costs), key=costs.get)"),
+        "the cost in place of the bits": ("min(costs, key=costs.get)", "min(costs.values())"),
+        "so that the longest gap fits": (
+            "    return min(costs, key=costs.get)",
+            "    return min(max(int(gaps.max()).bit_length(), 1), 8)",
         ),
-        "what its share asks for, rounded up": (
-            "    return lengths",
-            "    return [((sum(counts) - 1) // count).bit_length() if count else 0 for count in counts]",
+        "gaps begin anew in each row": (
+            "    places = weight.flatten().nonzero().flatten()\n    gaps = places.diff(prepend=torch.tensor([-1])) - 1\n",
+            "    rows = [torch.cat([torch.tensor([-1]), row.nonzero().flatten()]) for row in weight]\n"
+            "    gaps = torch.cat([row.diff() - 1 for row in rows])\n",
         ),
-        "one symbol of each group goes deeper": (
-            "for symbol in joined",
-            "for symbol in (groups[0][1][0], groups[1][1][0])",
-        ),
-        "one group goes deeper": ("for symbol in joined", "for symbol in groups[1][1]"),
-        "depth in place of a step more": ("lengths[symbol] += 1", "lengths[symbol] = len(joined) - 1"),
-        "symbols that never come get a word": (" if count > 0]", "]"),
-        "the sum of one group": ("groups[0][0] + groups[1][0], joined", "groups[1][0], joined"),
-        "stops with two groups": ("while len(groups) > 1", "while len(groups) > 2"),
-        "the others are forgotten": (" + groups[2:]", " + groups[3:]"),
-        "words of one length": ("    return lengths", "    return [(len(counts) - 1).bit_length()] * len(counts)"),
     }
 }
-EQUIVALENT = {"word_lengths": {"total without its sign": "counts are positive"}}
+EQUIVALENT = {
+    "gap_bits": {
+        "`int` left out": "a tensor of one number compares like the number",
+        "gaps without its sign": "no gap is negative",
+        "whole without its sign": "a number of bits is positive",
+        "the result without its sign": "a number of bits is positive",
+    }
+}

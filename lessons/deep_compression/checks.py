@@ -1,92 +1,80 @@
-"""The check of the lesson deep_compression: the lengths of Huffman's words, written and read."""
-
-import math
+"""The check of the lesson deep_compression: how many bits the gaps of a layer should have, or whether it needs none."""
 
 import torch
 from hypothesis import strategies as st
 
 from course_utils.checks import exercise
-from lessons.deep_compression import reader, words
+from course_utils.data.checkpoints import load
 
 
 @exercise(
-    "How long is each word?",
-    why="Each joining puts the symbols of both groups one step deeper, and the two rarest groups make the cheapest joining.",
+    "How should a layer say where its weights are?",
+    why="Few bits need many escapes, many bits make every gap dear, and where hardly a weight is 0 a place costs more than it saves.",
 )
-def word_lengths(counts):
-    lengths = [0] * len(counts)
-    start = [(count, [symbol]) for symbol, count in enumerate(counts) if count]  #: the groups at the start
-    groups = start
-    for _ in start[1:]:  # one joining less than there are groups
-        order = sorted(groups)  #: the groups, the rarest first
-        (few, rare), (more, others), *left = order
-        joined = rare + others  #: the symbols of the joined group
-        total = few + more  #: the sum of the joined group
-        for symbol in joined:
-            lengths[symbol] += 1
-        groups = [(total, joined), *left]
-    return lengths
+def gap_bits(weight):
+    places = weight.flatten().nonzero().flatten()
+    gaps = places.diff(prepend=torch.tensor([-1])) - 1  #: the gaps
+    whole = 4 * weight.numel()  #: the bits without gaps
+    costs = {0: whole}  #: the bits of the layer with each number of bits for a gap
+    for bits in range(1, 9):
+        escape = 2**bits - 1
+        symbols = int((gaps // escape + 1).sum())
+        costs[bits] = bits * symbols + 4 * len(gaps)
+    return min(costs, key=costs.get)
 
 
-def _whole(lengths, counts):
-    if not isinstance(lengths, torch.Tensor | list | tuple) or len(lengths) != len(counts):
-        raise TypeError(f"asked for is a list of {len(counts)} whole numbers, one for each symbol")
-    if any(int(length) != length or not 0 <= length <= 1000 for length in lengths):
-        raise ValueError("a length is a whole number, 0 or more, and not that large")
-    return [int(length) for length in lengths]
+def _layer(gaps, behind=0, columns=1):
+    """A layer with these gaps before its weights and so many zeros behind the last, in rows where it can be divided."""
+    flat = torch.zeros(sum(gaps) + len(gaps) + behind)
+    flat[torch.tensor(gaps).add(1).cumsum(0) - 1] = torch.linspace(-1, 1.1, len(gaps))
+    return flat.view(-1, columns if len(flat) % columns == 0 else 1)
 
 
-def _symbols(numbers):
-    return [symbol for symbol, number in enumerate(numbers) if number]
+def _cut(weight, left):
+    """The weight with its largest entries only."""
+    least = weight.abs().flatten().kthvalue(int((1 - left) * weight.numel())).values
+    return torch.where(weight.abs() > least, weight, 0.0)
 
 
-def _bits(lengths, counts):
-    return sum(count * length for count, length in zip(counts, _whole(lengths, counts), strict=True))
-
-
-def _read_back(lengths, counts):
-    """What a reader makes of a short text in these words: each symbol that comes, once."""
-    lengths, text = _whole(lengths, counts), _symbols(counts)
-    if sum(2.0**-length for length in lengths if length) > 1:
-        return "cannot be: words of these lengths begin with one another"
-    return str(reader.symbols(words.in_words(text, lengths), lengths, len(text))[0])
-
-
-GAPS = [8853, 1368, 1078, 764, 650, 685, 649, 602, 588, 496, 468, 426, 380, 371, 315, 345, 324, 312, 288, 284, 257, 264]
-GAPS += [217, 188, 246, 300, 385, 373, 143, 85, 72, 3355]  # how often they come in the lesson's network
-VALUES = [123, 380, 826, 1462, 2158, 2787, 2877, 1863, 1043, 2070, 2122, 1873, 1245, 628, 268, 51]
-word_lengths.tries(
-    counts=st.lists(st.sampled_from([0, 1, 1, 2, 3, 5, 8]), min_size=2, max_size=6).filter(
-        lambda counts: sum(count > 0 for count in counts) > 1
+_SOME = st.sampled_from([0, 0, 0, 1, 1, 2, 3, 6, 7, 14, 15, 31, 60, 130, 255, 600])
+gap_bits.tries(
+    st.tuples(
+        st.builds(_layer, st.lists(_SOME, min_size=1, max_size=6), st.sampled_from([0, 0, 1, 9]), st.integers(1, 3))
     ),
-    also=[([8, 8, 5, 4, 3],), ([1, 1],), ([1, 0, 1],), ([1, 1, 2, 4],), ([5, 5, 5, 5],), (GAPS,), (VALUES,)],
+    also=[
+        (torch.tensor([[0, 0, 0.7, 0, -1.0, 0.6, 0, 0, 0, 1.4, 0, 0.7, -0.3]]),),
+        (torch.tensor([[0.5, -0.5], [0.2, 0.1]]),),  # nothing is cut
+        (torch.tensor([[0.0, 0.4], [0.2, 0.1]]),),  # with 1 bit as cheap as without gaps
+        (torch.tensor([[0.0, 0.0], [0.2, 0.1]]),),
+        (torch.tensor([[0.0, 0.0, 0.2, 0.1, 0.3]]),),  # a value of 5 bits would make it 0
+        (_layer([3] * 6),),
+        (_layer([0, 0, 0, 7, 7]),),
+        (_layer([30, 31, 30, 31]),),
+        (_layer([600, 600]),),
+        *((_cut(load("lenet_mnist").fc1.weight.detach(), left),) for left in (0.08, 0.3, 0.9)),
+    ],
 )
-word_lengths.looks(
+
+
+def _bits_of_the_longest(weight):
+    places = weight.flatten().nonzero().flatten()
+    gaps = places.diff(prepend=torch.tensor([-1])) - 1
+    return min(max(int(gaps.max()).bit_length(), 1), 8)
+
+
+gap_bits.ideas(
     {
-        "the symbols that get a word": lambda lengths, counts: _symbols(_whole(lengths, counts)),
-        "the bits of the whole text": _bits,
-        "the text of one of each symbol, read back": _read_back,
-    }
-)
-
-
-def _by_share(counts):
-    return [math.ceil(math.log2(sum(counts) / count)) if count else 0 for count in counts]
-
-
-_ONCE = "start = sorted((count, [symbol]) for symbol, count in enumerate(counts) if count); order = groups; "
-_ALL = "start = [(count, [symbol]) for symbol, count in enumerate(counts)]"
-word_lengths.ideas(
-    {
-        ("order = groups", _ONCE, _ONCE + "groups = [*left, (total, joined)]", "total = more"): "A joined group stands "
-        "among the others with its sum: look for the two rarest anew each time.",
-        "order = sorted(groups)[::-1]": "Join the two *rarest*. The symbols that are joined first get the longest words.",
-        (_ALL, _ALL + "; return [n * (count > 0) for n, count in zip(lengths, counts)]"): "A symbol that never comes "
-        "gets no word, and takes no part in the joining.",
+        "escape = 2**bits": "With 2 bits there are four symbols: the gaps 0, 1 and 2, and the escape, which means 3 zeros.",
         (
-            "joined = rare",
-            "joined = rare[:1] + others[:1]",
-        ): "A joining puts *all* symbols of both groups one step deeper.",
-        _by_share: "Each word alone is as long as its share asks for. Together the words can be shorter: join groups.",
+            "symbols = int((gaps // escape).sum())",
+            "symbols = int(-(-gaps // escape).sum())",
+            "symbols = int((-(-gaps // escape)).clamp(min=1).sum())",
+        ): "Behind the escapes a symbol always says how many zeros are left, and be it 0: with 2 bits, the gap 3 is written as 3, 0.",
+        (
+            "costs[bits] = bits * symbols",
+            "whole = 4 * len(gaps)",
+            "costs = {}",
+        ): "Compare whole layers: gaps *and* 4 bits for each weight that is left, with 4 bits for every weight, zeros as well.",
+        _bits_of_the_longest: "Not every gap has to fit into one symbol. A few escapes can cost less than longer symbols for all.",
     }
 )

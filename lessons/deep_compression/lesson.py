@@ -1,13 +1,13 @@
 # ---
 # jupyter:
 #   course:
-#     promise: You will prune, share and code a network into one file that is about forty times smaller, and prove that a stranger can read it.
+#     promise: You will prune, share and code a network into one file that is about forty times smaller, and prove that another process can read it.
 #     seconds: 50
 #     needs: [prune_module, integers]
 #     goals:
 #       - write the weights of a pruned network as gaps, shared values and short words;
-#       - count every byte of the file;
-#       - prove that a process which knows only format and class reads the same network.
+#       - count every byte of the file, and say what each stage brings alone and behind the others;
+#       - prove that a process which knows only the format reads the same network.
 #     terms: [centroid, codebook, Huffman coding, prefix code, relative index, weight sharing]
 #   jupytext: {text_representation: {extension: .py, format_name: percent}}
 #   kernelspec: {display_name: Python 3, language: python, name: python3}
@@ -25,16 +25,17 @@ import torch
 from course_utils.scorecard import claims
 from lessons.deep_compression import checks as check
 from lessons.deep_compression import show
-from lessons.deep_compression.words import fixed
 
 torch.set_num_threads(1)
 
 # %% [markdown]
-# ## 1. Zip it?
+# ## 1. Why gzip hardly helps
 #
-# LeNet-300-100 has learned to read digits. Its file takes a megabyte.
+# LeNet-300-100 reads handwritten digits. Its file takes a megabyte, and you have to send it over a slow line. So you zip it.
 #
-# **Predict.** We give the file to *gzip*. Does it shrink **A** by a tenth or less, **B** by half, **C** by nine tenths?
+# `train` goes a few times through the digits of MNIST with Adam, in batches of 200. It leaves a twelfth of the training images out. These are *held out*, so that we can choose with them later.
+#
+# **Predict.** Under *gzip*, does the file shrink **A** by about a tenth, **B** by half, **C** by nine tenths?
 
 # %%
 import gzip
@@ -42,155 +43,113 @@ import gzip
 import torch
 
 from course_utils import models
-from lessons.deep_compression.show import percent_right, saved, train
+from lessons.deep_compression.show import line, percent_right, saved, share, train
 
 # %% zip_it
 torch.manual_seed(0)
 dense = models.LeNet300100()
-train(dense, passes=5)
+train(dense, passes=3)
 plain = saved(dense)  # the bytes that torch.save writes
-print(f"{percent_right(dense):.1f} % right")
-print(f"{len(plain):,} bytes, under gzip {len(gzip.compress(plain)):,}")
+print(f"{percent_right(dense):.1f} % right, {len(plain):,} bytes, under gzip {len(gzip.compress(plain)):,}")
 
 # %% [markdown] tags=["answer"]
-# **By a tenth or less (A), because a compressor needs something that comes again.** The digits of a trained weight such as 0.0317459 are as good as random.
+# **By about a tenth (A), because gzip needs patterns that repeat, and the digits of a trained weight such as 0.0317459 hardly ever do.**
 
 # %% [markdown]
-# So we have to *make* values come again, without losing accuracy. In 2015 a network of this shape went from 1,070 kB to 27 kB, forty times smaller, with no more errors than before ([Han, Mao and Dally](https://arxiv.org/abs/1510.00149)). We follow its three stages: *prune, share, code*. In about [[minutes]] minutes you will be able to
+# Is that really the cause? A float has four bytes. The last one holds its sign and its rough size (most of the exponent), the first two only the end of its digits. If the digits are to blame, the last byte should shrink under gzip and the first two shouldn't:
+
+# %% four_bytes tags=["hide-input"]
+# Zips each of the four bytes of the first layer's weights alone, and prints how much is left.
+show.four_bytes(dense)
+
+# %% [markdown]
+# They are to blame. So we have to *make* values repeat, without losing accuracy. In 2015, Han, Mao and Dally did this in three stages, *prune, share, code*, and took a network of this shape from 1,070 kB to 27 kB ([*Deep compression*](https://arxiv.org/abs/1510.00149)). In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
 # [[builds_on]]
 
 # %% [markdown]
-# ## 2. Prune, and say where
+# ## 2. Prune, and say where the weights are
 #
-# Han, Mao and Dally (2015) keep 8, 9 and 26 % of the weights of the three layers. We cut the smallest, as in [[prune_module]], and train the rest once more under the mask.
-#
-# `train` goes through the digits of MNIST in batches of 200, with Adam. It leaves 5,000 of the 60,000 out; they are *held out*, so that we can choose with them later.
+# A weight that's gone needs no digits. So we cut the smallest ones, as in [[prune_module]], and keep the paper's shares of the three layers: 8, 9 and 26 %. The rest trains for two more passes. To see what the cut costs, a `twin` with all its weights trains on as well. (Each has the rate, 0.004 or 0.008, that was better on held-out images.)
 
-# %% prune_and_say_where
+# %% prune_and_train
 import copy
 
 from torch.nn.utils import prune
 
-pruned = copy.deepcopy(dense)
+twin, pruned = copy.deepcopy(dense), copy.deepcopy(dense)
+train(twin, passes=2, rate=0.004)
 for layer, left in zip(pruned.children(), (0.08, 0.09, 0.26), strict=True):
     prune.l1_unstructured(layer, "weight", amount=1 - left)
-cut = percent_right(pruned)
-train(pruned, passes=3)
+train(pruned, passes=2, rate=0.008)
 for layer in pruned.children():
     prune.remove(layer, "weight")
-print(f"cut: {cut:.1f} % right, trained again: {percent_right(pruned):.1f} %")
+print(f"pruned {percent_right(pruned):.1f} %, twin {percent_right(twin):.1f} % right")
 
 # %% [markdown]
-# Of 266,200 weights a twelfth is left, and the file is as large as ever, because a zero takes four bytes like any other float. If we leave the zeros out, the file must say *where* each weight stands. One way is its address. `fc1` has 235,200 places, so an address takes 18 bits, more than half of the 32 bits of the weight.
+# A twelfth of the weights is left. But the file is as large as ever, because a zero takes four bytes like any other float. So let's leave the zeros out. Then the file must say *where* the other weights are.
 #
-# Here is a better way. Whoever explains the road to a friend does not give coordinates. He says: "pass two houses, ring at the next one." So we store only how many zeros lie between a weight and the one before. This gap is called the **relative index**.
-
-# %% [markdown]
-# ### Ten weights
+# Take a row of 13 weights, of which six are left. We'll keep it until the end:
 #
-# Tell the way, not the address.
-
-# %% ten_weights tags=["hide-input"]
-# Draws ten weights and their gaps.
-show.ten_weights()
-
-# %% [markdown]
-# The gaps are 2, 1, 0 and 3. Two bits are enough for each, so the four places take 8 bits.
+# `0  0  0.7  0  −1.0  0.6  0  0  0  1.4  0  0.7  −0.3`
 #
-# In our network most gaps are short and a few are very long. We take 5 bits, that is 32 symbols. 0 to 30 mean a gap. The last symbol, 31, is an *escape*: "31 zeros, and no weight yet". A gap of 70 is written as 31, 31, 8, and a gap of exactly 31 as 31, 0. All layers stand one after another in one line.
+# Our first layer has 235,200 positions, so a position would take 18 bits. It's cheaper to store how many zeros lie between a weight and the one before: 2, 1, 0, 3, 1, 0. Such a gap is called a **relative index**.
+#
+# In our network most gaps are short, but a few are very long. We take 5 bits, which make 32 symbols. The symbols 0 to 30 are gaps. The last one, 31, is an *escape* and means "31 zeros, and no weight yet". So a gap of 70 is written as 31, 31, 8, and a gap of 31 as 31, 0.
 
 
 # %%
-def line(net):
-    return torch.cat([layer.weight.detach().flatten() for layer in net.children()])
-
-
 def gap_symbols(weights, bits=5):
     escape = 2**bits - 1
     symbols, places = [], weights.nonzero().flatten()
-    for gap in (places.diff(prepend=torch.tensor([-1])) - 1).tolist():
+    for gap in (places.diff(prepend=torch.tensor([-1])) - 1).tolist():  # as if a weight stood at -1
         symbols += [escape] * (gap // escape) + [gap % escape]
     return symbols
 
 
-print(gap_symbols(torch.tensor([0, 0, 0.5, 0, -0.3, 0.2, 0, 0, 0, 0.4])))
+print(gap_symbols(torch.tensor([0, 0, 0.7, 0, -1.0, 0.6, 0, 0, 0, 1.4, 0, 0.7, -0.3])))
 
 # %% [markdown]
-# ### What does a place cost?
-#
-# A symbol takes 5 bits. A twelfth of the weights is left.
-#
-# **Predict.** How many bits does a weight need for its place, on average: **A** exactly 5, **B** between 5 and 7, **C** about 10?
+# A symbol takes 5 bits, but some weights need escapes as well. So what does a place cost, on average?
 
-# %% what_does_a_place_cost
-weights = line(pruned)
+# %% cost_of_a_place
 bits = 5
-cost = bits * len(gap_symbols(weights, bits)) / weights.count_nonzero()
-print(f"{cost:.2f} bits for each place")
-
-# %% [markdown] tags=["answer"]
-# **Between 5 and 7 (B), because most gaps take one symbol, and a few need escapes.** At random places a gap would reach 31 zeros with a probability of $0.92^{31}$, 7 to 8 %.
+symbols = gap_symbols(line(pruned), bits)  # of all layers, one after another
+print(f"{bits * len(symbols) / int(line(pruned).count_nonzero()):.2f} bits for each place")
 
 # %% [markdown]
-# **Try it.** In the last cell change `bits = 5` to 3, then to 8, and run it again. Which number of bits is cheapest? Then change it back.
+# **Try it.** Is 5 a good choice? In the last cell change `bits = 5` to 3, then to 8, and then back.
 #
 # <details><summary>What others found</summary>
 #
-# With words of equal length 5 bits were cheapest, with 4 and 6 close behind. With 3 bits many weights need several escapes, and with 8 bits every short gap pays for bits that only long ones need.
+# Five bits are close to the cheapest. With 3 bits many weights need several escapes, and with 8 bits every short gap pays for bits that only long ones need.
 #
 # </details>
 
 # %% [markdown]
-# ## 3. Share values
+# ## 3. Share a few values
 #
-# Five weights in two groups, each with its mean as value: −1.0, −0.9, 0.2, 0.3, 1.5
+# A place now costs about 6 bits, but the weight itself still costs 32. What if all weights had to share 16 values? Then a weight would only store the *number* of its value, from 0 to 15, and that takes 4 bits. The list of values, the **codebook**, is stored once. This is **weight sharing**.
 #
-# | border | first group | second group | their means |
-# |---|---|---|---|
-# | 0.25 | −1.0, −0.9, 0.2 | 0.3, 1.5 | −0.57, 0.9 |
-# | 0.17 | −1.0, −0.9 | 0.2, 0.3, 1.5 | −0.95, 0.67 |
-# | −0.14 | −1.0, −0.9 | 0.2, 0.3, 1.5 | the same |
-
-# %% [markdown]
-# A place now costs about 6 bits, and the weight that stands there still 32. Most of these bits are digits that no other weight has.
+# Which values are good? Our row has the weights −1.0, −0.3, 0.6, 0.7, 0.7 and 1.4, and we let them share three values. We begin with three at equal distances, from the least weight to the largest: −1.0, 0.2 and 1.4. Then we repeat two steps.
 #
-# Suppose that all weights agree on 16 values. Then a weight stores only the *number* of its value, from 0 to 15, in 4 bits. The list of the values, the **codebook**, is stored once. This is **weight sharing**. The integers of [[integers]] share values as well, at equal distances. Here a value may lie anywhere, so that many values lie where many weights are.
+# 1. *Each weight joins the nearest value.* −1.0 is alone, 1.4 is alone, and the other four join 0.2.
+# 2. *Each value moves to the mean of its weights.* The middle one moves to (−0.3 + 0.6 + 0.7 + 0.7) / 4 = 0.43.
 #
-# Which values? **k-means** finds them. The table shows it for five weights and two values. We begin with the least and the largest weight, −1.0 and 1.5. The border lies half-way, at 0.25. Each weight belongs to the value on its side, and each value moves to the mean of its group, so it is called a **centroid**. Then the border has moved, too, and 0.2 changes sides. In the next round nobody does. The five weights are stored as 0, 0, 1, 1, 1 and the two values −0.95 and 0.67. `k_means` makes 30 such rounds, and `nearest` gives each weight the number of its value.
-
-
-# %%
-from lessons.deep_compression.values import k_means, nearest
-
-
-def share(net, many):
-    net, values = copy.deepcopy(net), line(net)
-    centroids = k_means(values[values != 0], many)
-    for layer in net.children():
-        old = layer.weight.data
-        shared = centroids[nearest(old, centroids)]
-        layer.weight.data = torch.where(old == 0, 0.0, shared)
-    return net
-
-
-# %% [markdown]
-# Only the weights that are left share values; the gaps tell where the zeros are. How many values do they need?
-
-# %% [markdown]
-# ### How few values?
+# Now step 1 again: −0.3 is 0.73 away from the middle value, but only 0.7 from −1.0. So it changes sides, and in step 2 the values move to −0.65, 0.67 and 1.4. In the next round no weight changes, and we're done. A mean of this kind is a **centroid**, and the method is **k-means**.
+#
+# We store the three centroids, and for each weight the number 0, 1 or 2. In the order of the row, that's 1, 0, 1, 2, 1, 0.
+#
+# `share(net, many)` does this for the whole network. Zeros stay out of it, since the gaps already tell where they are. How many values does our network need? This is a choice, so we ask the held-out images.
 
 # %% few_values tags=["hide-input"]
-# Shares 64 to 4 values, and puts what is right of the held-out digits into a table.
-show.few_values(pruned, share)
+# Shares 64 to 4 values, and puts what is right of the held-out images into a table.
+show.few_values(pruned)
 
 # %% [markdown]
-# We take 16 values: 4 bits in place of 32.
-
-# %% [markdown]
-# Down to 16 values hardly anything is lost.
+# Down to 8 values hardly anything is lost. (A tenth of a percent is only a handful of images.) We take 16, to be on the safe side: 4 bits in place of 32.
 
 # %%
 small = share(pruned, 16)
@@ -198,158 +157,135 @@ small = share(pruned, 16)
 # %% [markdown]
 # ## 4. Short words for frequent symbols
 #
-# Join the two rarest, again and again.
-
-# %% tree tags=["hide-input"]
-# Draws the tree of five symbols.
-show.tree()
-
-# %% [markdown]
-# Now every gap takes 5 bits and every value 4, whether it comes often or hardly ever. Morse did better: the frequent letter E is a single dot.
+# So far every gap takes 5 bits and every value 4. It would be cheaper to give short words to frequent symbols, and longer words to rare ones. But then how does a reader know where a word ends? It knows if no word is the beginning of another one. Such words form a **prefix code**.
 #
-# But Morse needs a pause after each letter. Our words stand end to end, so the reader must see where each one ends. He does if no word begins with another word. This is a **prefix code**, and it can be drawn as a tree with the symbols at its ends. Read 0011110: from the top go left, left: a. Begin at the top again: right, right, right: e. Then c.
+# How long should the words be? In 1, 0, 1, 2, 1, 0 the symbol 1 occurs three times, 0 twice and 2 once. **Huffman coding** joins the two rarest, again and again, and each joining makes the words of all its symbols one bit longer:
 #
-# **Huffman coding** finds a best such tree. Five symbols come 8, 8, 5, 4 and 3 times. The rarest should stand deepest. So join the two rarest, d and e, to a group with the sum 7. Now 5 and 7 are the two rarest, so c joins this group: 12. Then a and b make 16, and both make 28. Every joining puts all symbols in it one step deeper.
+# - The rarest are 2 and 0, so we join them. Both words get one bit.
+# - What's left is this group and the symbol 1. We join them, and all three words get one bit more.
 #
-# Count the bits: $(8 + 8 + 5) \cdot 2 + (4 + 3) \cdot 3 = 63$. Words of equal length need 3 bits for five symbols, and so 84 in all.
+# So symbol 1 has a word of one bit, and 0 and 2 have two bits: 3 · 1 + 2 · 2 + 1 · 2 = **9 bits**. Words of equal length would need two bits for each of the six, so 12.
 #
-# Can another code be shorter? No prefix code that gives each symbol one word comes below the *entropy*, the mean of $\log_2 (1/p)$, where $p$ is the share of a symbol. Here it is 2.22 bits a symbol, and $63 / 28 = 2.25$.
-
-# %% [markdown]
-# ### The symbols of our file
+# With the words 0 for symbol 1, 10 for 0 and 11 for 2, our weights become `0 10 0 11 0 10`, and that can be read without the spaces. The file stores only the *lengths* of the words, because writer and reader make the words from them by the same rule (*Deeper*).
+#
+# What this brings in our network depends on how uneven the counts are.
 
 # %% uneven tags=["hide-input"]
-# Draws how often each gap and each value comes, and says how long their words are.
+# Draws how often each gap and each value occurs in the network, and says how long their words are.
 gaps = gap_symbols(line(small))
 codes = line(small)[line(small) != 0].unique(return_inverse=True)[1].tolist()
 show.uneven(gaps, codes)
 
 # %% [markdown]
-# Huffman coding saves more with the gaps, because their shares are far less even. A gap of 0 alone, nearly always a weight right behind another, makes up about a third of them.
-#
-# What must the file say about the words? Only their *lengths*: writer and reader make the same words from them by one rule.
+# If all symbols were equally frequent (the dashed lines), there would be nothing to save. The gaps are far less even than the values, so Huffman coding saves more of them.
 
 # %% [markdown]
-# ## 5. One file, byte by byte
+# ## 5. One file, to the last byte
 #
-# | what the file holds | bytes |
-# |---|---:|
-# | how many gap symbols, how many values | 8 |
-# | the length of each word: 32 gap symbols, 16 values | 48 |
-# | the codebook: 16 floats | 64 |
-# | the biases: 410 floats | 1,640 |
-# | the words of the gaps | half of the file |
-# | the words of the values | two fifths |
+# Now we count everything that the reader needs. `file_parts` writes it in six parts, and `huffman` makes the lengths of the words.
 
-# %% [markdown]
-# That is the whole format. Only the shapes of the layers are missing: the reader knows the class. `file_parts` writes the six parts. It counts the symbols, and `huffman` makes the lengths of their words from the counts; you will write it yourself in the exercise.
-
-# %%
+# %% parts
 from lessons.deep_compression.words import file_parts, huffman
 
 parts = file_parts(small, gap_symbols(line(small)), huffman)
 print({name: len(part) for name, part in parts.items()})
 
 # %% [markdown]
-# ### The four files
+# Two whole numbers say *how many* gap symbols and shared values there are. Each *length of a word* takes a byte, for 32 gap symbols and 16 values. The *codebook* has 16 floats, and the 410 *biases* are floats, too. *Places* are the words of the gaps, and *codes* those of the values. **About half of the file now says where the weights are.**
 #
-# **Predict.** Which stage removes the smallest share of what it finds: **A** prune, **B** share, **C** code?
-
-# %% four_files tags=["hide-input"]
-# Draws the four files.
-files = show.files_of(plain, dense, pruned, small, weights, gaps, parts, file_parts(small, gaps, fixed))
-show.four_files(files)
-
-# %% [markdown] tags=["answer"]
-# **Coding (C), because it can only use that some symbols come more often than others.** It takes about a sixth of the file. Pruning took nine tenths, and sharing more than two thirds of the rest.
-
-# %% [markdown]
-# We have passed forty, with 4 bits a value where the paper has 6, and with some tenths of a point lost where the paper loses none. Half of the file now says *where* the weights are. Sharing made a weight eight times cheaper and its place not at all.
-#
-# Two prices belong to this success. The file is small on the disk and on the line; to compute, it is unpacked into dense floats, and the network is as large and as slow as before. And forty times smaller than *what*? A small dense network of some 16 kB, with shared and coded values, is about a point behind (*Deeper*).
-
-# %% [markdown]
-# ### Can a stranger read it?
-#
-# The script `reader.py` knows the format. It shares no code with the writer, and it runs in a process of its own.
+# Did we forget something? You only know when somebody else has read the file. The script `reader.py` knows only the format and the shapes of the layers. It runs in a fresh process, so it can't use a variable of ours.
 
 # %%
 import subprocess
 import sys
-from pathlib import Path
-from tempfile import mkdtemp
 
 from course_utils.files import ROOT
 from lessons.deep_compression.reader import report
 
-# %% can_a_stranger_read_it
-path = Path(mkdtemp()) / "small.bin"
-path.write_bytes(b"".join(parts.values()))
+# %% a_fresh_process
+path = show.written(parts)  # a new file with all six parts
 command = [sys.executable, "-m", "lessons.deep_compression.reader", path]
 there = subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stdout
-print(f"here:  {report(small)}\nthere: {there}")
+print(f"here:  {report(small)}\nthere: {there}", end="")
+print(f"{len(plain) / path.stat().st_size:.1f} times smaller than at first")
 
 # %% [markdown]
-# The *digest* is a fingerprint of all weights and biases: if a single bit differs, it is another one. Both are equal, so the stranger has exactly our network. Everything that was lost went in the cut and in the sharing.
+# The *digest* is a fingerprint of all weights and biases. The reader has exactly our network, so coding loses nothing. What was lost went before, in cutting and sharing. Beside the twin, that's less than a point. (It's one network. The paper reports no loss.)
+#
+# ### Alone, and behind the others
+#
+# Which stage did the work? We make all eight files, with each stage or without it. Without sharing, the symbols to code are the bytes of the floats. Without pruning, we take the twin.
+#
+# **Predict.** Pruning alone makes the file about ten times smaller, and sharing alone about eight times. Together, is it **A** about 80 times, **B** about 40, **C** about 10?
+
+# %% eight_files tags=["hide-input"]
+# Writes the eight files, and draws their bytes.
+files = show.stages(twin, pruned)
+show.eight_files(files)
+
+# %% [markdown] tags=["answer"]
+# **About 40 (B), because sharing shrinks only the values, and pruning has added places.** A weight that's left takes 32 + 6 = 38 bits before sharing and 4 + 6 = 10 after it. That's a quarter, not an eighth.
 
 # %% [markdown]
-# ## Exercise · How long is each word?
+# So what does a stage bring? *Alone*, pruning makes the file ten times smaller. *Behind the other two*, from "share + code" to all three, it's not even five times. That's because a place costs little beside a weight of 32 bits, but a lot beside one of 4. Sharing, too, brings about half as much behind the others, because it doesn't shrink the places.
+#
+# Coding alone brings little, because three of the four bytes of a float are nearly random. Behind the others it takes away about a sixth, because gaps and values are uneven.
+
+# %% [markdown]
+# ## Exercise · How should a layer say where its weights are?
 # ★★ · 10 minutes
 #
-# `word_lengths(counts)` returns a list: for each symbol the length of its word in a Huffman code. `counts` says how often each symbol comes. At least two symbols come; a symbol that never comes gets 0. Where equal counts leave a choice, every choice is right.
+# We gave all layers 5 bits for a gap. Write `gap_bits(weight)`: how many bits, 1 to 8, should a gap symbol have, so that this layer's gaps and values take the fewest bits together? A value takes 4 bits. If it's cheaper to drop the gaps and store 4 bits for *every* weight, return 0. Of equals, return the smaller.
 #
-# On paper: the counts 8, 8, 5, 4, 3. What comes back?
+# First on paper: our row of 13 weights. What does a symbol of 1 bit say?
 #
 # <details><summary>Hint</summary>
 #
-# On paper: `[2, 2, 2, 3, 3]`. Keep a list of groups, each with its sum and the symbols in it: `(7, [3, 4])`. `groups.sort()` puts the two rarest first.
+# On paper: with 1 bit, 0 says "a weight", and 1, the escape, says "a zero". So it's one bit for each position, 13 in all. With 2 bits the escape is 3, and the gap 3 takes two symbols: 14 bits. In code, a gap takes `gap // escape + 1` symbols.
 #
 # </details>
 
 
 # %% tags=["exercise"]
-def word_lengths(counts):
-    """The length of each symbol's word; 0 for a symbol that never comes."""
+def gap_bits(weight):
+    """The number of bits of a gap symbol, 1 to 8, with which a layer is cheapest; 0 if it is cheaper without gaps."""
     raise NotImplementedError
 
 
 # %% tags=["check"]
-check.word_lengths(word_lengths)
+check.gap_bits(gap_bits)
 
 
 # %% tags=["solution", "hide-cell"]
-def word_lengths_solution(counts):
-    lengths = [0] * len(counts)
-    groups = [(count, [symbol]) for symbol, count in enumerate(counts) if count > 0]
-    while len(groups) > 1:
-        groups.sort()
-        joined = groups[0][1] + groups[1][1]
-        for symbol in joined:
-            lengths[symbol] += 1
-        groups = [(groups[0][0] + groups[1][0], joined)] + groups[2:]
-    return lengths
+def gap_bits_solution(weight):
+    places = weight.flatten().nonzero().flatten()
+    gaps = places.diff(prepend=torch.tensor([-1])) - 1
+    costs = {0: 4 * weight.numel()}
+    for bits in range(1, 9):
+        escape = 2**bits - 1
+        symbols = int((gaps // escape + 1).sum())
+        costs[bits] = bits * symbols + 4 * len(gaps)
+    return min(costs, key=costs.get)
 
 
 # %% [markdown]
-# Now write the file with *your* words. In section 5 put `word_lengths` in place of `huffman` where `parts` is made. Run that cell again, and then the one with the stranger.
+# Now ask it about your own network: `[gap_bits(layer.weight) for layer in pruned.children()]`. Would you give each layer its own number of bits?
 #
 # <details><summary>What others found</summary>
 #
-# The file has as many bytes as before, and the digests are equal. Your words may differ from ours, since equal counts leave a choice. The reader does not mind: he has the lengths from the file.
+# In one network it was 5, 4 and 2, because the last layer keeps a quarter of its weights, and so its gaps are short. But the file would shrink by only about 70 bytes of 23,000, since this layer is small. That isn't worth a new format.
 #
 # </details>
 
 # %% [markdown]
 # ## Remember
 #
-# - gzip finds little in trained float32 weights. First make values come again: prune, share, and then code.
+# - gzip finds little in trained float32 weights, because their digits hardly repeat. So first make values repeat: prune, share, and then code.
 # - Store the gap before a weight, the number of its value, and give frequent symbols short words.
-# - Count all bytes of one file that a fresh process reads, and say how small a dense rival is.
+# - Count all bytes of one file that a fresh process has read. A stage's gain depends on what the other stages have left.
 
 # %% [markdown]
 # ## Scorecard
-#
-# What this lesson claims, beside what your run measured.
 
 # %% tags=["scorecard"]
 claims.show("deep_compression")
@@ -357,57 +293,29 @@ claims.show("deep_compression")
 # %% [markdown]
 # ## Deeper
 #
-# ### The paper's six bits
+# ### How short can words get?
 #
-# The paper has 64 values in each layer of this network, and arrives at 27 kB. Our network with 64, 32 and 16 values:
-
-
-# %%
-def in_file(net):
-    parts = file_parts(net, gap_symbols(line(net)), huffman)
-    n_bytes = sum(len(part) for part in parts.values())
-    smaller = f"{n_bytes:,} bytes, {len(plain) / n_bytes:.1f} times smaller"
-    return f"{smaller}, {percent_right(net):.2f} % right"
-
-
-for many in (64, 32, 16):
-    print(f"{many} values: {in_file(share(pruned, many))}")
-
-# %% [markdown]
-# With 64 values we stay below forty.
+# A symbol with the share $p$ asks for $\log_2 (1/p)$ bits: one bit for a half, two for a quarter. No prefix code that gives each symbol one word has a smaller mean length than the mean of these, the *entropy*. Our three symbols have the shares 3/6, 2/6 and 1/6. They ask for 1, 1.58 and 2.58 bits, and the mean is 1.46. Huffman's words have 9 / 6 = 1.5, so hardly anything is left to gain.
 #
-# ### The dense rival
+# ### From lengths to words
 #
-# A ratio compares a file with a large one. The fair opponent is another small file. Take narrower layers, 784–40–30–10, without a cut. This network gets as many passes as ours had in all, at a higher learning rate. Then it shares 16 or 32 values and gets Huffman's words. All its gaps are 0, and a symbol that is alone takes no bits.
-
-# %%
-from torch import nn
-
-torch.manual_seed(0)
-narrow = models.LeNet300100()
-narrow.fc1, narrow.fc2 = nn.Linear(784, 40), nn.Linear(40, 30)
-narrow.fc3 = nn.Linear(30, 10)
-train(narrow, passes=8, rate=0.01)
-for many in (16, 32):
-    print(f"narrow, {many} values: {in_file(share(narrow, many))}")
-
-# %% [markdown]
-# The rival stores a value for each weight and no place at all, so its 33,000 weights take less room than the 22,000 of ours. By the ratio alone it would win clearly. It pays with about a point. Who is better at equal bytes? Widen the rival until its file is as large as ours, train several, and compare.
+# Go through the symbols from short words to long ones. The first word is all zeros. Each next one is the one before plus 1, with zeros appended if it must be longer:
 #
-# ### What multiplies?
+# | symbol | length | word |
+# |---|---|---|
+# | 1 | 1 | 0 |
+# | 0 | 2 | 0 + 1 = 1, with a zero: 10 |
+# | 2 | 2 | 10 + 1 = 11 |
 #
-# Pruning alone makes the file about ten times smaller. Sharing alone, 4 bits for each of the 266,200 weights, makes it nearly eight times smaller. Does that make eighty times together?
-
-# %% tags=["hide-input"]
-# Prints how many times smaller the files are.
-show.multiplied(files, file_parts(share(dense, 16), gap_symbols(line(dense)), fixed))
-
-# %% [markdown]
-# Less than half of that, because sharing shrinks only the values, and pruning has added places.
+# ### Train the shared values
+#
+# The paper trains on after sharing. All weights with the same value move together, so the gradient of a centroid is the *sum* of its weights' gradients. The file doesn't grow, since it has the centroids anyway.
 
 # %% [markdown]
 # **Sources.** S. Han, H. Mao and W. J. Dally, *Deep compression*, 2015, [arXiv:1510.00149](https://arxiv.org/abs/1510.00149), tables 1 and 2; D. Huffman, *A method for the construction of minimum-redundancy codes*, 1952, [doi:10.1109/JRPROC.1952.273898](https://doi.org/10.1109/JRPROC.1952.273898); C. Shannon, 1948, [doi:10.1002/j.1538-7305.1948.tb01338.x](https://doi.org/10.1002/j.1538-7305.1948.tb01338.x), on the entropy.
 #
-# **Going further.** S. Han et al., *EIE*, 2016, [arXiv:1602.01528](https://arxiv.org/abs/1602.01528), a processor that computes with pruned and shared weights. Projects: find out whether 16 values at equal distances would do as well; train the shared values, which have the sum of their weights' gradients; biases in 8 bits; a rival of equal bytes. Next here: [[bit_budget]].
+# **Going further.** S. Han et al., *EIE*, 2016, [arXiv:1602.01528](https://arxiv.org/abs/1602.01528), a processor that computes with pruned and shared weights. Projects: biases in 8 bits; a small dense network with shared values whose file is as large as ours.
 #
 # **Credits.** The recipe is that of Han, Mao and Dally; format and code are written for this course. Text CC BY 4.0, code MIT.
+#
+# **What's still open.** All three layers got 4 bits here, though one of them may need more than another. How do you find out which one, and who pays for its bits? That's [[bit_budget]].

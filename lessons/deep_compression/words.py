@@ -50,22 +50,37 @@ def in_words(symbols, lengths):
     return int(bits.ljust(8 * n_bytes, "0") or "0", 2).to_bytes(n_bytes, "big")
 
 
-def file_parts(net, gaps, lengths_of):
+def gap_symbols(weights, bits=5):
+    """The gap before each weight that is not 0, in symbols, as section 2 of the lesson writes it."""
+    escape = 2**bits - 1
+    symbols, places = [], weights.nonzero().flatten()
+    for gap in (places.diff(prepend=torch.tensor([-1])) - 1).tolist():
+        symbols += [escape] * (gap // escape) + [gap % escape]
+    return symbols
+
+
+def file_parts(net, gaps, lengths_of, shared=True):
     """The parts of the file: name -> bytes.
 
     Args:
-        net: a network whose weights share a few values.
-        gaps: the gap symbols of its weights.
+        net: the network.
+        gaps: the gap symbols of its weights; None where a file has every weight, zeros as well.
         lengths_of: gives the lengths of the words, from how often each symbol comes.
+        shared: whether the weights share a few values; if not, their symbols are the bytes of the floats.
     """
     weights = torch.cat([layer.weight.detach().flatten() for layer in net.children()])
-    values, codes = weights[weights != 0].unique(return_inverse=True)
-    codes = codes.tolist()
-    of_gaps, of_codes = lengths_of(often(gaps, 32)), lengths_of(often(codes, len(values)))
+    kept, values = (weights if gaps is None else weights[weights != 0]), torch.empty(0)
+    if shared:
+        values, codes = kept.unique(return_inverse=True)
+    else:
+        codes = torch.frombuffer(bytearray(kept.numpy().tobytes()), dtype=torch.uint8)
+    codes, gaps = codes.tolist(), gaps or []
+    of_gaps = lengths_of(often(gaps, 32)) if gaps else []
+    of_codes = lengths_of(often(codes, len(values) if shared else 256))
     biases = torch.cat([layer.bias.detach() for layer in net.children()])
     return {
         "how many": struct.pack("<II", len(gaps), len(values)),
-        "lengths of words": bytes(of_gaps + of_codes),
+        "lengths of words": bytes(of_gaps + of_codes) if lengths_of is not fixed else b"",
         "codebook": values.numpy().tobytes(),
         "biases": biases.numpy().tobytes(),
         "places": in_words(gaps, of_gaps),

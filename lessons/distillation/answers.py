@@ -5,55 +5,60 @@ import torch
 import torch.nn.functional as F
 
 
-def row_by_row(logits, T, k):
-    """In plain Python, class by class."""
+def row_by_row(logits, T):
+    """In plain Python, image by image."""
+    rows = torch.softmax(logits / T, dim=-1).tolist()
+    mean = sum(max(row) for row in rows) / len(rows)
     targets = []
-    for row in torch.softmax(logits / T, dim=-1).tolist():
-        named = sorted(range(len(row)), key=lambda i: -row[i])[:k]
-        rest = sum(p for i, p in enumerate(row) if i not in named)
-        targets.append([p if i in named else rest / (len(row) - k) for i, p in enumerate(row)])
+    for row in rows:
+        top = row.index(max(row))
+        rest = sum(row) - row[top]
+        targets.append([mean if i == top else p / rest * (1 - mean) for i, p in enumerate(row)])
     return torch.tensor(targets)
 
 
-def by_a_mask(logits, T, k):
-    """The mean of what is not named, by a mask."""
-    p = torch.exp(F.log_softmax(logits / T, 1))
-    named = torch.zeros_like(p, dtype=torch.bool).scatter(1, p.topk(k).indices, True)
-    return torch.where(named, p, (p * ~named).sum(1, keepdim=True) / (~named).sum(1, keepdim=True).clamp(min=1))
+def without_the_first(logits, T):
+    """A second softmax, which the first choice does not enter."""
+    mean = (logits / T).softmax(1).amax(1).mean()
+    top = F.one_hot(logits.argmax(1), logits.shape[1]).bool()
+    others = (logits / T).masked_fill(top, -torch.inf).softmax(1)
+    return torch.where(top, mean, (1 - mean) * others)
 
 
-def by_sorting(logits, T, k):
-    """Sorts, averages the tail, and puts all back; in numpy."""
-    p = F.softmax(logits / T, 1).numpy()
-    order = np.argsort(-p, axis=1)
-    ranked = np.take_along_axis(p, order, 1)
-    if k < p.shape[1]:
-        ranked[:, k:] = ranked[:, k:].mean(1, keepdims=True)
-    targets = np.empty_like(p)
-    np.put_along_axis(targets, order, ranked, 1)
-    return torch.from_numpy(targets)
+def by_factors(logits, T):
+    """In numpy: all others of a row get one factor, from its old rest and the new one."""
+    p = F.softmax(logits / T, 1).numpy().astype(np.float64)
+    rows, top = np.arange(len(p)), p.argmax(1)
+    highest = p[rows, top]
+    p *= ((1 - highest.mean()) / (1 - highest))[:, None]
+    p[rows, top] = highest.mean()
+    return torch.from_numpy(p).float()
 
 
-ODD = {"names": [row_by_row, by_a_mask, by_sorting]}
+ODD = {"named": [row_by_row, without_the_first, by_factors]}
 WRONG = {
-    "names": {
+    "named": {
         "no temperature": ("logits / T", "logits"),
-        "the softmax goes over the images": ("logits / T, 1)", "logits / T, 0)"),
         "times T": ("logits / T", "logits * T"),
-        "shared among all classes": ("(p.shape[1] - k)", "p.shape[1]"),
-        "the rest is lost": ("share.expand_as(p)", "torch.zeros_like(p)"),
-        "the rest is the whole batch's": ("values.sum(1, keepdim=True)", "values.sum()"),
-        "the rest is the mean of the batch": ("values.sum(1, keepdim=True)", "values.sum() / len(p)"),
-        "the least probable are named": ("p.topk(k)", "p.topk(k, largest=False)"),
+        "the softmax goes over the images": ("logits / T, 1)", "logits / T, 0)"),
+        "each image keeps its own highest": ("mean = highest.mean()", "mean = highest"),
+        "the mean of all probabilities": ("highest.mean()", "p.mean()"),
+        "the largest of all": ("highest.mean()", "highest.max()"),
+        "the median": ("highest.mean()", "highest.median()"),
+        "the others are not scaled": ("others / others.sum(1, keepdim=True)", "others"),
+        "the others keep their probabilities": ("(others / others.sum(1, keepdim=True) * (1 - mean))", "others"),
+        "the first choice stays among the others": ("p.scatter(1, first, 0)", "p"),
+        "divided by the sum of the batch": ("others.sum(1, keepdim=True)", "others.sum()"),
+        "the others get equal parts": ("others / others.sum(1, keepdim=True)", "(others > 0) / (p.shape[1] - 1)"),
+        "the others share all": (" * (1 - mean)", ""),
+        "the least probable class is taken for the first": ("p.max(1, keepdim=True)", "p.min(1, keepdim=True)"),
+        "a softmax of probabilities": ("others / others.sum(1, keepdim=True)", "F.softmax(others, 1)"),
     }
 }
 EQUIVALENT = {
-    "names": {
-        "`logits` in place of the probabilities at T, in the share of each class that is not named": "only the shape is read",
-        "`logits` in place of the probabilities at T, in the result": "only the shape is read",
-        "p without its sign": "probabilities are never negative",
-        "rest without its sign": "what is left is not negative",
-        "share without its sign": "what is left is not negative",
-        "the result without its sign": "probabilities are never negative",
+    "named": {
+        "the soft targets in place of the other classes, in the proportions among the others": "the first choice is overwritten",
+        "others doubled": "only their proportions count",
+        **{f"{name} without its sign": "never negative" for name in ("p", "mean", "others", "shares", "the result")},
     }
 }

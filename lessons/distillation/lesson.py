@@ -2,12 +2,17 @@
 # jupyter:
 #   course:
 #     promise: You will let a large network teach a small one, and find out by controls what the small one learned from it.
-#     seconds: 60
+#     seconds: 15
 #     needs: []
+#     values:
+#       labels: f'{show.wrong("labels"):,.0f}'
+#       soft: f'{show.wrong("soft"):,.0f}'
+#       even: f'{show.wrong("even"):,.0f}'
+#       named: f'{show.wrong("named"):,.0f}'
 #     goals:
-#       - write the loss with which a student learns from a teacher, with T and T²;
-#       - design a control that takes one thing away from a teacher's answers;
-#       - train students, and say where their gain comes from.
+#       - soften a teacher's answers, and write the loss with which a student learns from them, with T and T²;
+#       - build a control that takes one thing away from the answers;
+#       - say what a student has learned from its teacher, by a fair comparison.
 #     terms: [distillation, entropy, KL divergence, label smoothing, logit, soft targets, temperature]
 #   jupytext: {text_representation: {extension: .py, format_name: percent}}
 #   kernelspec: {display_name: Python 3, language: python, name: python3}
@@ -23,7 +28,6 @@
 import torch
 
 from course_utils.scorecard import claims
-from course_utils.show.tables import Table
 from lessons.distillation import checks as check
 from lessons.distillation import show
 
@@ -32,14 +36,13 @@ torch.set_num_threads(1)
 # %% [markdown]
 # ## 1. A student without labels
 #
-# A large network has learned to read digits from 50,000 images. Two small ones, alike to the last weight, get 1,000 of these images:
+# You need a small network that reads digits, and you have 1,000 images for its training. You also have a large network that has learned from 50,000 images.
 #
-# - one learns their **labels**;
-# - one never sees a label. It learns what the **large network answers**.
+# Can the large network teach the small one? This is called **distillation**, and the two are the **teacher** and the **student**. Our student learns without labels. For each of its 1,000 images, it learns the teacher's *answer*, ten probabilities, one for each digit.
 #
-# Letting a large network teach a small one is called **distillation**. The large one is the **teacher**, the small one the **student**. An answer of the teacher is a row of ten probabilities, one for each digit. In the end the teacher is put aside, and only the student runs in the product.
+# Its twin has the same first weights and sees the same images in the same order, but learns their labels.
 #
-# **Predict.** Of 10,000 test digits, how many does the one without labels get wrong, compared with the other: **A** more, **B** about as many, **C** at least a fifth fewer?
+# **Predict.** The teacher makes mistakes, too. Compared with its twin, how many of the 10,000 test images does the student get wrong: **A** more, **B** about as many, **C** at least a fifth fewer?
 
 # %%
 import torch
@@ -50,8 +53,8 @@ from course_utils import data
 from course_utils.training import batches
 
 images, labels = data.load("mnist")
-test_images, test_labels = data.load("mnist", "test")
-images, test_images = images.flatten(1), test_images.flatten(1)
+images = images.flatten(1)
+split = len(images) * 5 // 6  # the images from here on are held out: nobody learns from them
 
 
 def network(first, second):
@@ -60,7 +63,7 @@ def network(first, second):
     return nn.Sequential(*layers)
 
 
-def train(net, images, targets, T=1, steps=1000, rate=0.01):
+def train(net, images, targets, T=1, steps=1000, rate=0.02):
     optimizer = torch.optim.Adam(net.parameters(), lr=rate)
     fade = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, steps)  # the rate falls to zero
     for batch in batches(len(images), 50, steps=steps, seed=0):
@@ -69,293 +72,238 @@ def train(net, images, targets, T=1, steps=1000, rate=0.01):
         loss.backward()
         optimizer.step()
         fade.step()
-    return net
+    return net.requires_grad_(False)
 
 
-def errors(net):
-    return (net(test_images).argmax(1) != test_labels).sum().item()
+def errors(net, images, labels):
+    return (net(images).argmax(1) != labels).sum().item()
 
 
 # %% [markdown]
-# The teacher has layers of 300, 100 and 10 units, and more than ten times as many weights as a student. What the `T = 8` does, section 2 says.
+# The student has about a tenth of the teacher's weights. The learning rate, 0.02, is the best of seven for both student and twin, on held-out images. Section 2 explains `T`.
 
 # %%
-teacher = train(network(300, 100), images[:50_000], labels[:50_000], rate=0.003)
+teacher = train(network(300, 100), images[:split], labels[:split], rate=0.003)
 x, y = images[:1000], labels[:1000]  # what the students get
-with torch.no_grad():
-    logits = teacher(x)
+logits = teacher(x)
 
 # %%
 T = 8
 answers = F.softmax(logits / T, 1)
-by_labels = train(network(30, 30), x, y)
-by_answers = train(network(30, 30), x, answers, T)
+student = train(network(30, 30), x, answers, T)
+twin = train(network(30, 30), x, y)
 
 # %% [markdown] tags=["answer"]
-# **At least a fifth fewer (C), because this teacher's answers say more than the labels.**
-
-# %% [markdown]
-# ### Teacher and students
-#
-# The same image goes two ways.
+# **At least a fifth fewer (C), because the teacher's answers help in a way that the labels don't.** How they help, we have to find out.
 
 # %% teacher_and_students tags=["hide-input"]
-# Draws one image, the teacher, and the two students with their test errors.
+# Draws one image on its way to both, with the errors on test images.
+test_images, test_labels = data.load("mnist", "test")
 twos = show.two_of_a_class(logits, y, 2, 3, 7)
-show.teacher_and_students(x[twos[0]], answers[twos[0]], "2", [errors(net) for net in (teacher, by_answers, by_labels)])
+wrong = [errors(net, test_images.flatten(1), test_labels) for net in (teacher, student, twin)]
+show.teacher_and_students(x[twos[0]], answers[twos[0]], "2", wrong)
 
 # %% [markdown]
-# What more does the teacher's answer say, and which part of it helped? In about [[minutes]] minutes you will be able to
+# Could this pair just be lucky? We've trained six more, each with its own teacher, 1,000 images and first weights, and the student was ahead in all of them. In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
 # [[builds_on]]
 
 # %% [markdown]
-# ## 2. Small numbers, made large
+# ## 2. Making the small probabilities count
 #
-# The last layer of a network gives **logits**, any numbers. The softmax makes probabilities of them. First divide by a **temperature** $T$:
+# What does an answer say that a label doesn't? Let's follow one image of a 2, and pretend that there are only three digits: 2, 3 and 7.
+#
+# The last layer of a network gives a number for each class, its **logit**. For our image, the teacher's logits are 6, 2 and −2. The softmax turns them into probabilities: it raises $e$ to the power of each, which gives 403.4, 7.39 and 0.14, and divides by the sum, 411.0. So the 2 gets 403.4 / 411.0 = 0.982, the 3 gets 0.018, and the 7 gets 0.0003.
+#
+# The teacher says: "It's a 2. If it isn't, it's more likely a 3 than a 7." Its probability for the 3 is more than fifty times that for the 7. But a student hardly notices the difference, because as targets both are close to 0, just as in the label.
+#
+# So we divide all logits by a number $T$ before the softmax, the **temperature**:
 #
 # $$p_i = \frac{e^{v_i / T}}{\sum_j e^{v_j / T}}$$
 #
-# | logits $v$ | 6 | 2 | −2 |
+# With $T = 4$, our logits become 1.5, 0.5 and −0.5. The powers of $e$ are 4.48, 1.65 and 0.61, together 6.74, so the 2 gets 4.48 / 6.74 = 0.67.
+#
+# | | 2 | 3 | 7 |
 # |---|---|---|---|
+# | label | 1 | 0 | 0 |
+# | teacher's logits $v$ | 6 | 2 | −2 |
 # | $p$ at $T = 1$ | 0.982 | 0.018 | 0.0003 |
 # | $p$ at $T = 4$ | 0.67 | 0.24 | 0.09 |
 #
-# On most images that it has learned, our teacher is nearly sure of its first choice. What it thinks of the other nine digits is tiny, for example 0.3 % for one, 0.001 % for another. That is a factor of 300, but as targets for a student both are nearly zero.
+# The order hasn't changed. **Temperature adds no knowledge. It makes the small probabilities large enough to count.**
 #
-# The table shows a way out. At $T = 1$, the usual softmax, $e$ to the power of each logit is 403.4, 7.4 and 0.14. Together they make 410.9, and 403.4 / 410.9 = 0.982.
+# A teacher's probabilities at a temperature are called **soft targets**, and a label is a *hard* one. While the student learns, its own logits are divided by the same $T$. Once it's trained, we read its answers at $T = 1$ again.
 #
-# Now divide the logits by 4: 1.5, 0.5 and −0.5. The powers are 4.482, 1.649 and 0.607, together 6.737, and 4.482 / 6.737 = 0.665. The order is the same. Temperature adds no knowledge. It works like a magnifying glass for the small numbers, at the price of the large one.
-#
-# Such probabilities are the **soft targets** of the student. While it learns, its own logits are divided by the same $T$. When it is used, $T$ is 1 again.
-
-# %% [markdown]
-# ### Same label, two answers
-#
-# Two images of a 2, and what the teacher says of them.
-#
-# They were picked: among the twos of which the teacher is rather sure, the one most like a 3 rather than a 7, and the reverse. The example is that of [Hinton, Vinyals and Dean, 2015](https://arxiv.org/abs/1503.02531).
+# Does our real teacher see such differences? Here are two images with the label 2, after an example of [Hinton, Vinyals and Dean, 2015](https://arxiv.org/abs/1503.02531). We picked them to show it clearly.
 
 # %% two_answers tags=["hide-input"]
 # Draws two images of one class, and the teacher's answers for them.
 show.two_answers(x[twos], logits[twos], 2, 3, 7)
 
 # %% [markdown]
-# At $T = 1$ both answers look like the label. At $T = 8$ the first 2 has something of a 3, and the second something of a 7. A label cannot say that.
+# At $T = 1$ both answers look like the label. At $T = 8$ you can see which other digit each of them resembles most: the first 2 a 3, and the second a 7.
 #
-# Which temperature is best? If it is too low, the small probabilities do not count. One chooses it like a learning rate, by the errors on images that nobody trained on.
-#
-# **Try it.** In the cell of section 1, change `T = 8` to `T = 1`, and run it and the next cell again. Try 50, too. Then change it back, and run both once more.
+# **Try it.** Which temperature is best? You choose it like a learning rate, by the errors on held-out images. At the end of the cell that trains the student, add `print(errors(student, images[split:], labels[split:]))`. Run it with `T = 8`, 1 and 50, and then with 8 again, because the cells below need those answers.
 #
 # <details><summary>What others found</summary>
 #
-# At 1 the student is still ahead of the one with labels, but by less. At 50 it did about as well as at 8.
+# At 1 the student is already ahead of its twin, probably because the teacher is in doubt about some images even there. Higher temperatures help further. In the mean over six students, it hardly matters from about 4 on, even at 200. *Deeper* says why.
 #
 # </details>
 
 # %% [markdown]
-# ## 3. Target minus answer
+# ## 3. What a training step does with a soft target
 #
-# An image of class 1. Class 2 is *wrong*.
+# Now we have soft targets. How does a student learn from them? With a label, the loss is $-\ln q$, where $q$ is the student's probability for the right class. A soft target says of each class how right it is. So we take $-\ln q$ of each class, and weight it by the target:
 #
-# | | class 1 | class 2 | class 3 |
-# |---|---|---|---|
-# | label | 1 | 0 | 0 |
-# | teacher | 0.67 | 0.24 | 0.09 |
-# | student | 0.60 | 0.10 | 0.30 |
+# $$-(0.67 \ln q_2 + 0.24 \ln q_3 + 0.09 \ln q_7)$$
 #
-# The loss pushes each logit by **target − answer**, times a factor.
+# This is the **cross-entropy** of target and answer. `F.cross_entropy` takes labels as well as rows of probabilities, so one `train` was enough for both.
 #
-# A student that gives the right class the probability $q$ has the loss $-\ln q$. What is the loss if the target is itself a row of probabilities? Imagine that the label is drawn by lot: in 67 of 100 draws it is class 1, in 24 class 2, in 9 class 3. On average the loss is
+# What does a training step do? The gradient of this loss with respect to a logit is the answer minus the target, divided by $T$. A step goes against the gradient, so **it pushes each logit by target minus answer**, times some factor.
 #
-# $$-(0.67 \ln q_1 + 0.24 \ln q_2 + 0.09 \ln q_3).$$
+# Suppose that the student's own answer, at the same temperature, is 0.60 for 2, 0.10 for 3, and 0.30 for 7.
 #
-# This is the **cross-entropy** of target and answer. `F.cross_entropy` takes such rows in place of labels, and so our loop could train on both.
-#
-# **Predict.** Does the step raise or lower the student's logit of class 2: with the label as target? With the teacher's answer?
+# **Predict.** The image is a 2, so 3 is wrong. Which way does the step push the student's logit for 3? **A** Down, with either target. **B** Down with the label, up with the teacher's answer. **C** Up with either.
 
-# %% tags=["nbval-check-output"]
-label, target, said = torch.tensor([[1.0, 0, 0], [0.67, 0.24, 0.09], [0.6, 0.1, 0.3]])
-z = said.log().requires_grad_()  # logits with which the student says 0.60, 0.10, 0.30
-for name, row in {"label": label, "teacher": target}.items():
-    (gradient,) = torch.autograd.grad(F.cross_entropy(z, row), z)
-    print(f"{name:8}", [f"{-g:+.2f}" for g in gradient])
+# %% target_minus_answer tags=["nbval-check-output"]
+said = torch.tensor([0.60, 0.10, 0.30]).log().requires_grad_()  # logits whose softmax is this answer
+for target in [1.0, 0.0, 0.0], [0.67, 0.24, 0.09]:  # the label, the teacher
+    (gradient,) = torch.autograd.grad(F.cross_entropy(said, torch.tensor(target)), said)
+    print(target, "pushes the logits by", [f"{-g:+.2f}" for g in gradient])
 
 # %% [markdown] tags=["answer"]
-# **The label lowers it, and the teacher raises it, because the student says 0.10, the label asks for 0 and the teacher for 0.24.** The step follows the gradient with its sign turned: 0 − 0.10 and 0.24 − 0.10.
+# **B, because the label asks for 0 and the teacher for 0.24, and the student says 0.10.** 0 − 0.10 is negative, and 0.24 − 0.10 is positive.
 
 # %% [markdown]
-# A label asks for every other class as low as possible, and it is never satisfied. The teacher asks for a certain amount of each class, and the student can reach that.
+# The label only ever pushes the 3 down. The teacher pushes it up until the student says 0.24 as well. So from an image of a 2, the student learns something about 3s.
 #
-# Even then its cross-entropy is not 0, because the teacher itself is undecided. With $q = p$ it is $0.67 \cdot 0.40 + 0.24 \cdot 1.43 + 0.09 \cdot 2.41 = 0.828$, the teacher's **entropy**. Our student has 1.003. The difference, about 0.175, is the **KL divergence**: 0 when both agree. The 0.828 does not depend on the student, so both losses have the same gradient.
-
-# %% [markdown]
-# ### Teacher and labels together
+# ### Beside labels, the teacher needs a factor
 #
-# Where there are labels as well, $\alpha$ says how much the teacher weighs:
+# If you have labels, why not use both? We give the teacher's part of the loss the weight $\alpha$, and the labels' part the rest. But the temperature makes the teacher's part small. To see how small, take a student that knows nothing yet and says 1/3 for each digit. How strongly is its logit for the 2 pushed?
+#
+# The label pushes with 1 − 0.333 = 0.667. At $T = 4$, target minus answer is 0.665 − 0.333 = 0.332. And the loss sees the student's logits divided by $T$, so the chain rule divides the gradient by $T$ as well.
+#
+# | $T$ | soft target for the 2 | minus 0.333 | then divided by $T$ | then times $T^2$ |
+# |---|---|---|---|---|
+# | 4 | 0.665 | 0.332 | 0.083 | 1.33 |
+# | 40 | 0.367 | 0.034 | 0.00085 | 1.35 |
+#
+# From the first row to the second, $T$ grows tenfold. Target minus answer falls to about a tenth, because all soft targets come close to 1/3. Then dividing by $T$ cuts it to a tenth once more. So the push falls to about a hundredth, far below that of the label. **The factor $T^2$ makes up for it.**
 
 
 # %% teacher_and_labels_together
-def distillation_loss(student, teacher, labels, T, alpha):
-    target = F.softmax(teacher.detach() / T, 1)
-    soft = F.kl_div(F.log_softmax(student / T, 1), target, reduction="batchmean")
+def distillation_loss(student, teacher, labels, T, alpha):  # the first two are logits
+    soft = F.cross_entropy(student / T, F.softmax(teacher / T, 1))
     return alpha * T**2 * soft + (1 - alpha) * F.cross_entropy(student, labels)
 
 
 # %% [markdown]
-# `student` and `teacher` are logits. `F.kl_div` wants the student's *log*-probabilities first, and then the teacher's probabilities. `detach` keeps the gradient away from the teacher, which is not to be trained.
-#
-# **Why T²?** Take the logits 6, 2, −2 once more, and a student that still says a third for each class. At $T = 10$ the target is 0.472, 0.316, 0.212, and target minus answer is 0.4718 − 0.3333 = 0.1385 for the first class. At $T = 100$ it is 0.3468 − 0.3333 = 0.0135: **a tenth**, since all targets draw near a third. And the student's logits are divided by $T$, so moving one of them moves the answer **a tenth** as much. A tenth of a tenth is a hundredth: the gradient shrinks like $1/T^2$. The gradient of the labels does not shrink. Without $T^2$ it would be nearly alone.
-
-# %% [markdown]
-# ### T² forgotten
-#
-# $T = 20$: without T² the teacher's gradient is 400 times smaller than with it. Labels and teacher weigh half each.
+# What happens if you forget the factor? The table compares students with $\alpha = 0.5$, each kind at the learning rate that's best for it on held-out images.
 
 # %% t_forgotten tags=["hide-input"]
-# Trains three students of each kind, and draws their mean test errors.
-mixed = show.with_and_without_T2(x, y, logits, (test_images, test_labels))
+# Reads the record of students that learned from labels and teacher by halves.
+show.beside_labels()
 
 # %% [markdown]
-# Without T² most of what the teacher gives is lost. The last bar has no T² either, and there it does no harm: nothing stands beside the teacher's part, and Adam ignores a constant factor ([Kingma and Ba, 2014](https://arxiv.org/abs/1412.6980), section 2.1). So the mistake hides until labels are mixed in.
+# Without $T^2$, much of the gain over the labels is lost, and more of it at the higher temperature. With the factor, the students are about as good as with the teacher alone.
 
 # %% [markdown]
-# ## 4. Which part of the answer did it?
+# ## 4. Which part of the answer helps?
 #
-# A **control** takes one thing away. If it teaches as well, that thing was not needed.
+# We know how a student learns from its teacher's answers. But *what* does it learn from them? An answer differs from a label in three ways that might help. It's *soft*, so it never asks for a probability of 1. It says *how sure* the teacher is of this image, its *confidence*, while a clear 2 and a doubtful one have the same label. And it says *which other digits* the image resembles.
 #
-# | targets | the other nine | softer than a label? | how sure, on this image? | which others? |
+# To find out which of these help, we remove them one at a time, and train new students each time. Each kind of target is an *arm* of our experiment, and an arm that lacks something is a **control**. Our image's answer is again 0.67, 0.24, 0.09. Let's suppose that the mean of all images' highest probabilities is 0.55.
+#
+# | target | 2 | 3 | 7 | taken away |
 # |---|---|---|---|---|
-# | *labels* | 0 | | | |
-# | *smoothed* | alike, for all images | yes | | |
-# | *even* | alike, for this image | yes | yes | |
-# | *soft* | as the teacher says | yes | yes | yes |
+# | *soft* | 0.67 | 0.24 | 0.09 | nothing |
+# | *even* | 0.67 | 0.165 | 0.165 | which other digits |
+# | *alike* | 0.55 | 0.225 | 0.225 | which other digits, and how sure: every image gets the mean |
+# | *first choice* | 1 | 0 | 0 | all three |
 #
-# Three things could be the reason for the gain. The targets are *softer*, and perhaps a softer target stops a student from learning its images by heart. For that no teacher is needed: **label smoothing** spreads a share of each label evenly over the other classes. We make *smoothed* as soft as the teacher's answers are on average. Or it helps to know *how sure* the teacher is: a clear 2 and a doubtful one have the same label, and not the same answer. Or *which other digits* the image resembles.
+# (Softening all labels alike is known as **label smoothing**, and needs no teacher.)
 #
-# To take away only the last, keep the highest probability of each row, and spread the rest evenly: 0.7, 0.2, 0.1 becomes 0.7, 0.15, 0.15. We call these targets *even*.
-#
-# Why not shuffle the small ones? "This 2 looks like a 4" would be *false*, and the student might suffer from the lie. A good control takes away, and puts in as little as it can.
+# Why didn't we shuffle the small probabilities to make *even*? "This 2 looks more like a 7" would be false, and the student might suffer from the lie. **A good control takes one thing away, and puts in as little as it can.**
 
-# %%
-own = F.one_hot(y, 10).float()
-highest = answers.amax(1, keepdim=True)  # how sure the teacher is of each image
-sure = highest.mean()
-smoothed = torch.where(own == 1, sure, (1 - sure) / 9)
-even = torch.where(answers == highest, highest, (1 - highest) / 9)
-kinds = {"labels": (own, 1), "smoothed": (smoothed, T), "even": (even, T), "soft": (answers, T)}
+# %% controls
+highest = answers.amax(1, keepdim=True)
+top = answers == highest  # True at the teacher's first choice
+even = torch.where(top, highest, (1 - highest) / 9)
+alike = torch.where(top, highest.mean(), (1 - highest.mean()) / 9)
 
 # %% [markdown]
-# ### A fair race
+# Now for a fair comparison. With one learning rate for all, we might only be measuring which arm that rate happens to suit. So each arm is trained at seven rates, and its errors on held-out images choose the best. And because a single training can be lucky, each arm gets six students, each with its own teacher, 1,000 images and first weights. All arms have $T = 8$. (The labels have $T = 1$. With 8, they're about as good.)
 #
-# Each kind of targets gets three students and four learning rates. The 10,000 *held-out* images choose its best rate; the test images judge.
-#
-# One rate for all could suit one kind better, and the errors would tell us about the rate. The three students differ in their first weights and in the order of the images.
-#
-# **Predict.** At its best, is *even* near **A** the labels, **B** *soft*, or **C** clearly between the two? What would each mean?
+# **Predict.** *Even* knows how sure the teacher is, but not which other digits it names. Where do its errors lie? **A** Near the labels, so it's the other digits that help. **B** Near *soft*, so how sure the teacher is was enough. **C** In the middle.
 
 # %% a_fair_race tags=["hide-input"]
-# Trains 48 students, and draws their test errors over the learning rate.
-held_out, test = (images[50_000:], labels[50_000:]), (test_images, test_labels)
-best = show.errors_by_rate(show.race(kinds, x, held_out, test))
+# Reads the record, and draws the test errors of each arm at its best rate.
+show.ladder()
 
 # %% [markdown] tags=["answer"]
-# **Clearly between the two (C), because *even* keeps one part of the answer, how sure the teacher is, and lacks the other, which digits it names.** Both count.
+# **In the middle (C), because *even* has kept one useful part of the answer and lost another.** Both help: how sure the teacher is, and which other digits it names.
 
 # %% [markdown]
-# Compare the rings. *Smoothed* is about as bad as *labels*, so softness alone is not it. From there to *even* a good part of the gain is won. What *even* adds is mostly how sure the teacher is of *this* image.
-
-# %% [markdown]
-# ## 5. A teacher that saw no more
+# From *alike* to *even* one thing is added, and from *even* to *soft* another. *Even* makes about a fifth fewer errors than *alike*. What it adds is how sure the teacher is of *this* image. *Soft* adds the names of the other digits, and nearly a quarter of the errors disappear.
 #
-# Is it enough that the teacher is *large*? A second one, *narrow*, has the same layers and the same first weights. It learned from the labels of the student's own 1,000 images, in 25 passes; the first teacher made one pass.
+# And softness? *Alike*, *first choice* and the labels lie close together, far from the other two. So softness of this strength, alone, hardly helps.
 #
-# **Predict.** How much of the first teacher's gain over labels do the students of *narrow* get: **A** nearly all, **B** about half, **C** hardly any?
-
-# %%
-narrow = train(network(300, 100), x, y, steps=500, rate=0.003)
-with torch.no_grad():
-    of_narrow = F.softmax(narrow(x) / T, 1)
-
-# %% a_teacher_that_saw_no tags=["hide-input"]
-# Trains the students of the narrow teacher, and writes the errors of both teachers and of their students.
-best |= show.at_best(show.race({"narrow": (of_narrow, T)}, x, held_out, test))
-Table(
-    ["teacher learned from", "its errors", "its students' errors"],
-    [
-        ["50,000 labels", errors(teacher), show.counts(best["soft"])],
-        ["the students' 1,000 labels", errors(narrow), show.counts(best["narrow"])],
-        ["no teacher: labels", "–", show.counts(best["labels"])],
-    ],
-    caption="Mean of three students, lowest to highest; each row at its best rate",
-)
-
-# %% [markdown] tags=["answer"]
-# **Hardly any (C), probably because the narrow teacher has seen nothing that its students do not see.**
+# *Even* shows what the confidence is worth on its own. But what are the names of the other digits worth on their own? That's your exercise.
 
 # %% [markdown]
-# *Narrow* is as large as the first teacher, and its answers are softened by the same $T$. So what crossed over in section 4 is here probably mostly what the teacher had learned from the *other* 49,000 images.
-#
-# Before you distil, ask what your teacher has seen that your student will not see. If the answer is "nothing", expect less. A larger teacher is not always a better one, as *Deeper* tells.
-
-# %% [markdown]
-# ## Exercise · A teacher who names a few
+# ## Exercise · Which others, and no longer how sure
 # ★★ · 10 minutes
 #
-# *Even* names no other class, *soft* names all nine. Build what lies between. `names(logits, T, k)` returns soft targets in which the teacher gives the `k` most probable classes their probabilities; the rest is spread evenly over the other classes.
+# Build the opposite control. `named(logits, T)` returns soft targets, (images, classes). The teacher's first choice gets the same probability in every image: the mean of all images' highest. The other classes share the rest in the teacher's proportions.
 #
-# On paper: 0.5, 0.3, 0.15, 0.05 with k = 2?
+# On paper first: what becomes of 0.8, 0.15, 0.05 and 0.3, 0.4, 0.3?
 #
-# `logits` is (images, classes); k goes from 1 to the number of classes.
+# Then train a student with `named(logits, T)`, one with `even` and one with `answers`. Compare their errors on the held-out images: does a student need to know how sure the teacher is?
 #
 # <details><summary>Hint</summary>
 #
-# On paper: 0.5, 0.3, 0.1, 0.1. `p.topk(k)` returns values and positions. `p.shape[1] - k` classes share what is left of a row. Make a tensor of the share with `expand_as(p)`, and put the values in with `scatter(1, positions, values)`.
+# On paper, the mean is 0.6. The first row's others have the proportions 3 to 1 and share 0.4, so it becomes 0.6, 0.3, 0.1. The second becomes 0.2, 0.6, 0.2. In code, `p.scatter(1, first, 0)` is a copy of `p` with a 0 at the first choice.
+#
+# </details>
+#
+# <details><summary>What others found</summary>
+#
+# `train(network(30, 30), x, named(logits, T), T)` makes one student. Six of them, at their best rate, made about as many errors as *even*. So the names of the others are worth about half of the gain, and so is the confidence. A student that has both gets both halves.
 #
 # </details>
 
 
-# %% names tags=["exercise"]
-def names(logits, T, k):
-    """Soft targets at T; the k most probable classes keep their probabilities."""
+# %% named tags=["exercise"]
+def named(logits, T):
+    """Soft targets at T that keep which other classes the teacher names, and not how sure it is of an image."""
     raise NotImplementedError
 
 
 # %% tags=["check"]
-check.names(names)
+check.named(named)
 
 
 # %% tags=["solution", "hide-cell"]
-def names_solution(logits, T, k):
+def named_solution(logits, T):
     p = F.softmax(logits / T, 1)
-    values, positions = p.topk(k)
-    rest = 1 - values.sum(1, keepdim=True)
-    share = rest / (p.shape[1] - k)
-    return share.expand_as(p).scatter(1, positions, values)
+    highest, first = p.max(1, keepdim=True)
+    mean = highest.mean()
+    others = p.scatter(1, first, 0)
+    return (others / others.sum(1, keepdim=True) * (1 - mean)).scatter(1, first, mean.expand_as(first))
 
-
-# %% [markdown]
-# Now train with it: `errors(train(network(30, 30), x, names(logits, T, k), T))` for k = 1, 2, 4 and 10. How many names must a teacher give?
-#
-# <details><summary>What others found</summary>
-#
-# On average the errors fall as k grows. Four names bring most of what lies between *even* and *soft*.
-#
-# </details>
 
 # %% [markdown]
 # ## Remember
 #
-# - Soft targets are a teacher's probabilities at a temperature that makes the small ones count; beside labels their loss needs the factor T².
-# - A good control takes one thing away and puts in as little as it can: here both counted, how sure the teacher is of each image and which other classes it names.
-# - Here, what crossed over was probably mostly what the teacher had seen and the student had not.
+# - Soft targets are a teacher's probabilities at a temperature that makes the small ones count. Beside labels, their part of the loss needs the factor T², because its gradient shrinks like 1/T².
+# - A control takes one thing away and puts in as little as it can, and each arm gets its own best learning rate.
+# - Our student learned two things that labels don't say, how sure the teacher is of each image and which other digits it resembles. Softness alone hardly helped.
 
 # %% [markdown]
 # ## Scorecard
-#
-# What this lesson claims, beside what your computer measured.
 
 # %% tags=["scorecard"]
 claims.show("distillation")
@@ -363,27 +311,27 @@ claims.show("distillation")
 # %% [markdown]
 # ## Deeper
 #
-# ### Which way round, and which mean?
+# ### KL divergence
 #
-# KL(teacher ‖ student) is $\sum_i p_i \ln (p_i / q_i)$, with $p$ of the teacher. The teacher's probabilities weigh the sum, so the student pays where the teacher gives a class much and it gives little. The other way round, the student's probabilities weigh it, and it pays most where it says much and the teacher little. The two have different gradients. `F.kl_div(input, target)` computes the first if `input` is the student's; its order is the reverse of the way KL is written.
+# In other people's code, the teacher's part is often `F.kl_div`. How does it differ? When the student gives exactly the target, our cross-entropy isn't 0, because the target itself is undecided: −(0.67 ln 0.67 + 0.24 ln 0.24 + 0.09 ln 0.09) = 0.83. This is the target's **entropy**. Subtract it from the cross-entropy, and you have the **KL divergence** from the target, $\sum_i p_i \ln (p_i / q_i)$, which is 0 when both agree. The entropy doesn't depend on the student, so the gradients are the same.
 #
-# It also expects logarithms. Probabilities raise no error, and the student learns something wrong. `reduction="batchmean"` divides the sum by the number of images. The default, `"mean"`, divides by images times classes, so with ten classes the teacher's part is ten times too small.
+# `F.kl_div(F.log_softmax(student / T, 1), target, reduction="batchmean")` has three traps. It wants the student first, it wants *logarithms* of the student's probabilities and none of the target's, and its default reduction also divides by the number of classes. None of them raises an error, and only the last one gives a warning.
 #
-# ### Is a better teacher better?
+# ### Why a high temperature no longer matters
 #
-# Not always. [Müller, Kornblith and Hinton, 2019](https://arxiv.org/abs/1906.02629) trained teachers with smoothed labels. The teachers were as good or better, and their students were worse. Their explanation: smoothing draws the images of a class together, and what a single image resembles is lost. That is just what the two twos differed in. [Cho and Hariharan, 2019](https://arxiv.org/abs/1910.01348) found that a teacher can be too large for its student, and that one stopped early teaches better. So choose a teacher by the errors of its *students* on held-out images.
+# For a large $T$, $e^{v/T}$ is nearly $1 + v/T$. If the logits of each image have the mean 0, the probability of a class is then nearly $(1 + v/T) / N$, with $N$ classes. So target minus answer is nearly the teacher's logit minus the student's, divided by $NT$, and the student simply learns to copy the logits. A still higher $T$ changes only a factor. At a lower $T$, the student cares less about very negative logits. The paper derives this in its section 2.1.
 #
-# In the paper of 2015 a teacher made 67 errors on MNIST. A student with two layers of 800 units made 146 with labels, and 74 with the teacher's help. Both saw all 60,000 images, but the teacher was trained with dropout and on images shifted by up to two pixels.
+# ### What has your teacher seen?
 #
-# ### At a high temperature distilling is copying the logits
+# Is it enough that the teacher is large? We also trained large teachers on nothing but the student's own 1,000 images. Their students were no better than those of the labels, whether the teacher made 5 passes or 25, and also when its temperature was chosen so that its answers were as soft as the first teacher's. So the gain of our student probably came from the images that only its teacher had seen.
 #
-# At a high $T$, $e^{v/T}$ is nearly $1 + v/T$. So a soft target is nearly an even share plus a multiple of the logit less the mean of its row, and target minus answer is nearly a multiple of the difference between the two networks' logits. The student then learns by least squares to give its teacher's logits. At a lower $T$ it cares less about very negative logits, which the teacher was hardly trained to get right. The paper derives this in its section 2.1.
+# A better teacher isn't always a better one for the student, either. [Müller, Kornblith and Hinton, 2019](https://arxiv.org/abs/1906.02629), trained teachers with label smoothing. They were at least as accurate, but their students were worse. Their explanation is that smoothing draws the images of a class together, so which others a single image resembles is lost. So choose a teacher by its *students'* errors on held-out images.
 
 # %% [markdown]
-# ## Further
+# **Sources.** G. Hinton, O. Vinyals, J. Dean, *Distilling the knowledge in a neural network*, 2015, [arXiv:1503.02531](https://arxiv.org/abs/1503.02531). There a student with two layers of 800 units made 146 errors on MNIST with labels, and 74 with its teacher's soft targets. The teacher had learned from shifted images as well.
 #
-# **Sources.** G. Hinton, O. Vinyals, J. Dean, *Distilling the knowledge in a neural network*, 2015, [arXiv:1503.02531](https://arxiv.org/abs/1503.02531).
-#
-# **Going further.** S. Stanton et al., *Does knowledge distillation really work?*, 2021, [arXiv:2106.05945](https://arxiv.org/abs/2106.05945). Next here: [[students]].
+# **Going further.** S. Stanton et al., *Does knowledge distillation really work?*, 2021, [arXiv:2106.05945](https://arxiv.org/abs/2106.05945).
 #
 # **Credits.** The method and the example of the twos are Geoffrey Hinton's, Oriol Vinyals' and Jeff Dean's. The lecture that this course grew from is Tal Daniel's (Technion, EE 046211, tutorial 10). Text CC BY 4.0, code MIT.
+#
+# **What's still open.** From an image of a 2, the student learned something about 3s. Could it recognise a 3 without ever having seen one ([[students]])?

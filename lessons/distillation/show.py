@@ -1,22 +1,35 @@
-"""Drawings of the lesson distillation, and the students behind two of them."""
+"""Drawings of the lesson distillation, and what its record says."""
 
-import statistics
+import json
+from statistics import mean
 
-import torch
 import torch.nn.functional as F
 from matplotlib.patches import Rectangle
 
+from course_utils.files import ROOT
 from course_utils.show import diagrams, plots
-from course_utils.show.tables import mean_and_range
-from lessons.distillation.teaching import Arm, mlp, teach_all
+from course_utils.show.tables import Table, mean_and_range
 
-RATES, SEEDS = (0.003, 0.01, 0.03, 0.1), range(3)
-LOOKS = {"labels": ("black", "o"), "smoothed": ("blue", "v"), "even": ("green", "s"), "soft": ("orange", "D")}
+RECORD = ROOT / "records" / "distillation" / "students.json"
+LADDER = {"labels": "black", "first choice": "sky", "alike": "blue", "even": "green", "soft": "orange"}
 
 
-def counts(errors):
-    """A mean of several students' errors, with the lowest and the highest."""
-    return mean_and_range(errors, "{:.0f}")
+def at_its_best(arm):
+    """The rate at which an arm of the record is best on held-out images, and its six students' errors on test images."""
+    runs = [run for run in json.loads(RECORD.read_text(encoding="utf-8"))["runs"] if run["arm"] == arm]
+    rates = {run["rate"] for run in runs}
+    best = min(rates, key=lambda rate: mean(run["held_out"] for run in runs if run["rate"] == rate))
+    return best, [run["test"] for run in runs if run["rate"] == best]
+
+
+def wrong(arm):
+    """The errors of an arm on test images at its best rate, mean of six students."""
+    return mean(at_its_best(arm)[1])
+
+
+def left(arm):
+    """The part of the gain of soft targets over labels that an arm still has, %."""
+    return 100 * (wrong("labels") - wrong(arm)) / (wrong("labels") - wrong("soft"))
 
 
 def two_of_a_class(logits, labels, shown, one, other):
@@ -29,13 +42,13 @@ def two_of_a_class(logits, labels, shown, one, other):
 
 
 def teacher_and_students(image, answer, label, errors):
-    """Draw one image on its way to a teacher and two students.
+    """Draw one image on its way to a teacher, its student and the twin of labels.
 
     Args:
         image: 784 pixels.
         answer: the teacher's soft targets for it, (classes,).
         label: its class, in a word.
-        errors: test errors of the teacher, the student of answers and that of labels.
+        errors: test errors of the teacher, the student and its twin.
     """
     canvas = diagrams.Canvas(height=440)
     canvas.axes.imshow(image.view(28, 28).numpy(), cmap="gray_r", extent=(20, 170, 300, 150), zorder=3)
@@ -43,7 +56,7 @@ def teacher_and_students(image, answer, label, errors):
     teacher = canvas.box(230, 30, "teacher\n784–300–100–10", width=240, height=90, fill="fp32", colour="fp32")
     truth = canvas.box(560, 290, f"label: {label}", width=240, height=80)
     by_answers = canvas.box(900, 30, "student\n784–30–30–10", width=240, height=90)
-    by_labels = canvas.box(900, 285, "student\n784–30–30–10", width=240, height=90)
+    by_labels = canvas.box(900, 285, "twin\n784–30–30–10", width=240, height=90)
     for n, p in enumerate((answer / answer.max()).tolist()):
         canvas.axes.add_patch(Rectangle((568 + 23 * n, 125 - 95 * p), 18, 95 * p, color=plots.COLOURS["orange"]))
     canvas.text(680, 152, "ten probabilities")
@@ -57,9 +70,9 @@ def teacher_and_students(image, answer, label, errors):
     plots.show(
         canvas.figure(),
         alt="One image goes to the teacher, a network with layers of 784, 300, 100 and 10; its ten probabilities go to a student with layers of "
-        f"784, 30, 30 and 10. The label of the image goes to another student of this size. Test errors: teacher {errors[0]}, student of "
-        f"answers {errors[1]}, student of labels {errors[2]}.",
-        caption="Errors on 10,000 test images. The two students are alike at the start.",
+        f"784, 30, 30 and 10. The label of the image goes to the twin, a network of this size. Test errors: teacher {errors[0]}, student "
+        f"{errors[1]}, twin {errors[2]}.",
+        caption="Below each network: its errors on the test images. Student and twin have the same first weights.",
     )
 
 
@@ -91,97 +104,37 @@ def two_answers(images, logits, shown, one, other):
     )
 
 
-def _students(arms, x, own, rate):
-    """For each start a list with a trained student of each arm."""
-    starts = [mlp(30, seed) for seed in SEEDS]
-    return teach_all(starts, arms, x, own, seeds=SEEDS, lr=rate)
+def beside_labels():
+    """A table of the record: students that learn from labels and teacher by halves, with T² and without."""
+    rows = [["labels alone", "–", "–", _counts("labels")], ["teacher alone", 8, "–", _counts("soft")]]
+    for T in (8, 20):
+        rows += [["half and half", T, "yes", _counts(f"half, T = {T}")]]
+        rows += [["half and half", T, "no", _counts(f"half, T = {T}, without T²")]]
+    return Table(
+        ["student learns from", "T", "with T²", "test errors"],
+        rows,
+        caption="Mean of six students, lowest to highest; each row at its best rate.",
+    )
 
 
-@torch.no_grad()
-def _errors(net, images, labels):
-    return (net(images).argmax(1) != labels).sum().item()
+def _counts(arm):
+    return mean_and_range(at_its_best(arm)[1], "{:,.0f}")
 
 
-def with_and_without_T2(x, y, logits, test):
-    """Draw the test errors of three students of each kind: taught by labels, and by halves with T² and without.
-
-    Returns:
-        dict of kind -> mean of the errors.
-    """
-    own, T = F.one_hot(y, 10).float(), 20.0
-    soft = F.softmax(logits / T, 1)
-    arms = {
-        "labels alone": Arm(own),
-        "half teacher,\nwithout T²": Arm(soft, T, 0.5, False),
-        "half teacher,\nwith T²": Arm(soft, T, 0.5),
-        "teacher alone,\nwithout T²": Arm(soft, T, 1.0, False),
-    }
-    nets = _students(list(arms.values()), x, own, 0.01)
-    found = {name: [_errors(of_seed[n], *test) for of_seed in nets] for n, name in enumerate(arms)}
-    fig, ax = plots.figure(size=(11, 4))
-    for place, errors in enumerate(found.values()):
-        mean = statistics.mean(errors)
-        ax.bar(place, mean, width=0.6, color=plots.COLOURS["sky" if place == 0 else "orange"])
-        ax.plot([place, place], [min(errors), max(errors)], color=plots.COLOURS["black"], lw=4)
-        ax.text(place, 0.4 * mean, f"{mean:.0f}", ha="center", va="center", size=22)
-    ax.set_xticks(range(len(found)), list(found))
-    ax.set(ylabel="test errors")
-    ax.grid(visible=False, axis="x")
-    told = "; ".join(f"{' '.join(name.split())} {counts(errors)}" for name, errors in found.items())
+def ladder():
+    """Draw the test errors of the record's students, taught by the teacher's answers, by controls and by labels."""
+    fig, ax = plots.figure(size=(8.6, 4.2))
+    for place, (arm, colour) in enumerate(LADDER.items()):
+        errors = at_its_best(arm)[1]
+        ax.plot(errors, [place] * len(errors), "o", markersize=13, alpha=0.6, color=plots.COLOURS[colour])
+        ax.plot([mean(errors)] * 2, [place - 0.35, place + 0.35], "-", linewidth=3, color=plots.COLOURS[colour])
+        ax.text(1.02, place, f"{mean(errors):,.0f}", transform=ax.get_yaxis_transform(), va="center", fontsize=18)
+    ax.set_yticks(range(len(LADDER)), LADDER)
+    ax.set(xlabel="test errors of 10,000", xlim=(0, 1500), ylim=(len(LADDER) - 0.5, -0.5))
+    ax.set_xticks([0, 500, 1000, 1500], ["0", "500", "1,000", "1,500"])
+    ax.grid(axis="y", visible=False)
     plots.show(
         fig,
-        alt=f"Bars of mean test errors at T = 20, lowest to highest in brackets: {told}.",
-        caption="Mean of three students at one learning rate; strokes from the best of them to the worst.",
+        alt=f"Test errors of six students each, mean (lowest to highest): {'; '.join(f'{arm} {_counts(arm)}' for arm in LADDER)}.",
+        caption="A dot is a student, a line and the number on the right the mean of the six. Each row at its best rate.",
     )
-    return {" ".join(name.split()): statistics.mean(errors) for name, errors in found.items()}
-
-
-def race(kinds, x, held_out, test):
-    """Train three students for each kind of targets at each rate.
-
-    Args:
-        kinds: name -> (targets, T).
-        x: the students' images.
-        held_out, test: images and labels.
-    Returns:
-        dict of name -> rate -> (mean errors on the held-out images, test errors of each student).
-    """
-    arms, found = [Arm(targets, float(T)) for targets, T in kinds.values()], {name: {} for name in kinds}
-    for rate in RATES:
-        nets = _students(arms, x, arms[0].targets, rate)
-        for n, name in enumerate(kinds):
-            held = statistics.mean(_errors(of_seed[n], *held_out) for of_seed in nets)
-            found[name][rate] = held, [_errors(of_seed[n], *test) for of_seed in nets]
-    return found
-
-
-def at_best(found):
-    """For each kind the test errors at the rate with the fewest errors on the held-out images."""
-    return {name: min(rates.values())[1] for name, rates in found.items()}
-
-
-def errors_by_rate(found):
-    """Draw the test errors of each kind over the learning rate.
-
-    Returns:
-        What `at_best` gives.
-    """
-    fig, ax = plots.figure(size=(8, 4.8))
-    for name, (colour, marker) in LOOKS.items():
-        means = [statistics.mean(errors) for _, errors in found[name].values()]
-        ax.plot(RATES, means, marker=marker, color=plots.COLOURS[colour], label=name)
-        chosen = min(range(len(RATES)), key=lambda n: found[name][RATES[n]][0])
-        ax.plot(RATES[chosen], means[chosen], "o", ms=24, mfc="none", mew=2.5, color=plots.COLOURS[colour])
-    ax.set(xlabel="learning rate", ylabel="test errors", xscale="log", ylim=(0, 2000))
-    ax.set_xticks(RATES, [f"{rate:g}" for rate in RATES])
-    ax.set_yticks([0, 500, 1000, 1500, 2000], ["0", "500", "1,000", "1,500", "2,000"])
-    ax.set_xticks([], minor=True)
-    ax.legend(loc="lower left")
-    best = at_best(found)
-    plots.show(
-        fig,
-        alt="Test errors over four learning rates, a line for each kind of targets. At the highest rate all rise steeply. At its best rate, mean "
-        f"(lowest to highest): {'; '.join(f'{name} {counts(errors)}' for name, errors in best.items())}.",
-        caption="Mean of three students. A ring marks the rate that the held-out images chose. Above the frame: a rate too high to learn.",
-    )
-    return best

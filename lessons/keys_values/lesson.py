@@ -317,8 +317,6 @@ claims.show("keys_values")
 # ### Other models
 #
 # Don't take our numbers for yours. A table of bits for another model is another one: in llama.cpp's discussions, [Qwen2.5-7B breaks](https://github.com/ggml-org/llama.cpp/issues/21591) with a cache with which Mistral-7B works (a user's report). Measure the KL divergence on your own text. A usual first step is keys in 8 bits and values in 4: `-ctk q8_0 -ctv q4_0` in llama.cpp. There, 32 features of a token share a scale. Since 2026 it first multiplies queries and keys by a rotation ([its author's note](https://github.com/ggml-org/llama.cpp/pull/21038)). That leaves their products as they are, and spreads a stripe over many features.
-#
-# [[decoding]] has three made-up keys under *Deeper*, on which you can follow both ways of sharing by eye.
 
 # %% [markdown]
 # **Sources.** Z. Liu et al., *KIVI*, 2024, [arXiv:2402.02750](https://arxiv.org/abs/2402.02750); G. Xiao et al., *Efficient streaming language models with attention sinks*, 2023, [arXiv:2309.17453](https://arxiv.org/abs/2309.17453).

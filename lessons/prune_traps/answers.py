@@ -80,6 +80,14 @@ WRONG = {
             "model.load_state_dict(state)",
             "model.load_state_dict({k: v for k, v in state.items() if 'running' not in k}, strict=False)",
         ),
+        "the masks are left as ones": (
+            "model.load_state_dict(state)",
+            "model.load_state_dict({k: v for k, v in state.items() if not k.endswith('_mask')}, strict=False)",
+        ),
+        "only the first layer that is pruned": (
+            "prune.identity(model.get_submodule(path), name)",
+            "prune.identity(model.get_submodule(path), name)\n            break",
+        ),
         "removed at the end": (
             "    return model",
             "    for key in state:\n        if key.endswith('_mask'):\n"

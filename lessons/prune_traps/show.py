@@ -1,9 +1,13 @@
-"""Drawings of the lesson prune_traps, and the layer of three weights behind one of them."""
+"""Drawings, counts and the accuracy of the lesson prune_traps."""
+
+import copy
 
 import torch
+from IPython.display import display
 from torch import nn
 from torch.nn.utils import prune
 
+from course_utils import data, training
 from course_utils.checks.models import linear
 from course_utils.show import diagrams, plots
 from course_utils.show.tables import Table
@@ -11,42 +15,10 @@ from course_utils.show.tables import Table
 NEW, FILED, MASK = torch.tensor([[0.02, 0.3, -0.2]]), torch.tensor([[0.9, 0.1, 0.5]]), torch.tensor([[1.0, 1.0, 0.0]])
 
 
-def time_line(layer, x, up_to_date):
-    """Call a pruned layer, train it and load it, and draw after which of these `weight` is up to date.
-
-    Returns:
-        dict of event -> bool.
-    """
-    first = {name: value.clone() for name, value in layer.state_dict().items()}
-    optimizer = torch.optim.SGD(layer.parameters(), lr=0.1)
-    events = {
-        "called": lambda: layer(x).sum().backward(),
-        "optimizer.step()": optimizer.step,
-        "called again": lambda: layer(x),
-        "load_state_dict": lambda: layer.load_state_dict(first),
-        "called once more": lambda: layer(x),
-    }
-    found = {"pruned": up_to_date(layer)}
-    for event, happens in events.items():
-        happens()
-        found[event] = up_to_date(layer)
-    canvas = diagrams.Canvas(height=200)
-    spans = [
-        (n, n + 1, "up to date" if good else "out of date", "gradient" if good else "fp32")
-        for n, good in enumerate(found.values())
-    ]
-    diagrams.time_line(canvas, {"weight": spans}, x=130, y=110, width=1050, height=64)
-    for n, event in enumerate(found):
-        words = event.replace("optimizer.", "optimizer\n.").replace("_dict", "\n_dict").replace("called ", "called\n")
-        canvas.text(130 + 175 * (n + 0.5), 62, words)
-    plots.show(
-        canvas.figure(),
-        alt="A time line of six events: "
-        + "; ".join(f"after {event} weight is {span[2]}" for event, span in zip(found, spans, strict=True))
-        + ".",
-        caption="Is `weight` equal to `weight_orig * weight_mask`? Asked after each event.",
-    )
-    return found
+def accuracy(net):
+    """Per cent of up to 2,000 test digits that the network reads."""
+    images, labels = data.load("mnist", "test")
+    return 100 * training.evaluate(net, images[:2000], labels[:2000])
 
 
 def loaded_and_cut(refresh):
@@ -98,6 +70,47 @@ def _held(layer: nn.Module) -> list[torch.Tensor]:
     return [getattr(layer, name).detach().clone() for name in ("weight_orig", "weight_mask", "weight")]
 
 
-def counts_table(counts, networks):
-    """A table of the zeros that each way of counting finds in each network."""
-    return Table(["zeros in", *networks], [[way, *(f"{n:,}" for n in found)] for way, found in counts.items()])
+def pruned_again(load_masked, refresh):
+    """Load, act, prune four fifths of what is left of fc1, and print the accuracies.
+
+    Returns:
+        dict of action -> per cent right, for each of six seeds.
+    """
+    between = {
+        "refresh": refresh,
+        "a forward pass": lambda net: net(torch.zeros(1, 1, 28, 28)),
+        "nothing": lambda net: None,
+    }
+    right = {name: [] for name in between}
+    for name, action in between.items():
+        for seed in range(6):
+            net = load_masked(seed)
+            action(net)
+            prune.l1_unstructured(net.fc1, name="weight", amount=0.8)
+            right[name].append(round(accuracy(net), 1))
+        print(f"load, {name}, prune:".ljust(30), *(f"{value:.1f}" for value in right[name]), "% right")
+    return right
+
+
+def count_zeros(refresh, pruned, load_masked):
+    """Count the zeros of fc1 in four ways in three networks, and show a table.
+
+    Returns:
+        dict of way -> sparsity in each network, in per cent.
+    """
+    removed = copy.deepcopy(refresh(pruned))
+    prune.remove(removed.fc1, "weight")
+    networks = {"pruned": pruned, "just loaded": load_masked(), "after remove": removed}
+    ways = {
+        "parameters": lambda layer: [p for name, p in layer.named_parameters() if name.startswith("weight")],
+        "state_dict": lambda layer: [p for name, p in layer.state_dict().items() if name.startswith("weight")],
+        "weight": lambda layer: [layer.weight],
+        "refresh, then weight": lambda layer: [refresh(layer).weight],
+    }
+    counts = {way: [_sparsity(found(net.fc1)) for net in networks.values()] for way, found in ways.items()}
+    display(Table(["sparsity of fc1", *networks], [[way, *(f"{n:.0f} %" for n in row)] for way, row in counts.items()]))
+    return counts
+
+
+def _sparsity(tensors):
+    return 100 * sum((t == 0).sum().item() for t in tensors) / sum(t.numel() for t in tensors)

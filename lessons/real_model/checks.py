@@ -1,4 +1,4 @@
-"""The check of the lesson real_model: the bytes of a token."""
+"""The check of the lesson real_model: how fast a model can write at best."""
 
 import copy
 import functools
@@ -22,7 +22,7 @@ def _built(blocks, kv_heads, tied, dtype):
     return model
 
 
-def _token_bytes(model, positions):
+def _fastest(model, positions, bandwidth):
     table, head = model.model.embed_tokens.weight, model.lm_head.weight
     weights = sum(weight.nbytes for weight in model.parameters())  #: the bytes of all weights
     left_out = (
@@ -31,36 +31,38 @@ def _token_bytes(model, positions):
     config = model.config
     numbers = 2 * config.num_hidden_layers * config.num_key_value_heads * config.head_dim  #: the numbers of a position
     cache = positions * numbers * table.element_size()  #: the bytes of the cache
-    return weights - left_out + cache
+    read = weights - left_out + cache  #: the bytes that a token reads
+    return bandwidth / read
 
 
 @exercise(
-    "The bytes of a token",
-    of=[_token_bytes],
-    why="All weights are read, but only one row of a table used just for look-up; and every position in the cache has a key "
-    "and a value in each block.",
+    "How fast at best?",
+    of=[_fastest],
+    why="Bandwidth over bytes is the most tokens per second. All weights are read, but only one row of a table that is just "
+    "for looking up, and every position in the cache has a key and a value in each block.",
 )
-def token_bytes(answer, blocks, kv_heads, tied, dtype, positions):
-    return answer(copy.deepcopy(_built(blocks, kv_heads, tied, dtype)), positions)
+def fastest(answer, blocks, kv_heads, tied, dtype, positions, bandwidth):
+    return answer(copy.deepcopy(_built(blocks, kv_heads, tied, dtype)), positions, bandwidth)
 
 
-token_bytes.tries(
+fastest.tries(
     blocks=st.integers(1, 2),
     kv_heads=st.integers(1, 2),
     tied=st.booleans(),
     dtype=st.sampled_from(["float32", "bfloat16"]),
     positions=st.sampled_from([0, 1, 5]),
+    bandwidth=st.sampled_from([1e4, 2e6]),
     also=[
-        (1, 1, True, "float32", 0),
-        (1, 1, False, "float32", 0),
-        (1, 1, True, "float32", 1),
-        (2, 1, True, "float32", 5),
+        (1, 1, True, "float32", 0, 1e4),
+        (1, 1, False, "float32", 0, 1e4),
+        (1, 1, True, "float32", 1, 1e4),
+        (2, 1, True, "float32", 5, 1e4),
     ],
     examples=20,
 )
-token_bytes.ideas(
+fastest.ideas(
     {
-        "left_out = 0": "The table of this model is used just for look-up: of it a token reads one row.",
+        "left_out = 0": "The table of this model is only for looking up: a token reads one row of it.",
         "left_out = table.nbytes - table[0].nbytes": "In a tied model the table is the head, which is read whole.",
         "numbers = config.num_hidden_layers * config.num_key_value_heads * config.head_dim": "Each position has a key "
         "*and* a value.",

@@ -1,13 +1,13 @@
 # ---
 # jupyter:
 #   course:
-#     promise: You will be able to say how fast a language model can write on your machine before you start it, and whether an engine makes use of small weights.
+#     promise: You will be able to say how fast a language model can write on your machine before you download it, and whether an engine makes use of small weights.
 #     seconds: 40
 #     needs: [decoding, weight_only]
 #     goals:
-#       - count the bytes that a model reads for each token;
-#       - compute from them how fast it can write at best, before you measure;
-#       - say why a smaller model may be slower, and find an engine that makes use of its bits.
+#       - count the bytes that a language model reads for each token;
+#       - compute from them how fast it can write at best, before you download it;
+#       - tell from the time of a token whether an engine makes use of small weights.
 #     terms: [memory floor, safetensors, tied head]
 #   jupytext: {text_representation: {extension: .py, format_name: percent}}
 #   kernelspec: {display_name: Python 3, language: python, name: python3}
@@ -16,7 +16,7 @@
 # %% [markdown]
 # # [[title]]
 #
-# *How fast can it write here?*
+# *How fast can a language model write on your laptop?*
 
 # %% tags=["setup", "hide-input"]
 # Sets a seed and one thread, switches gradients off, and imports the drawings, the check and the scorecard.
@@ -37,9 +37,9 @@ torch.set_num_threads(1)
 # %% [markdown]
 # ## 1. Words and seconds
 #
-# SmolLM2-135M-Instruct answers *Why is the sky blue?* Beside each token stand the seconds that it took.
+# You'd like to run a language model on your own laptop. Will it write as fast as you read, or will you wait for every word?
 #
-# The model comes from [Allal et al., 2025](https://arxiv.org/abs/2502.02737), and its file has 98 MB, tokenizer included. We write with a cache, as in [[decoding]], on one thread of your processor.
+# Let's start with a small one: SmolLM2-135M-Instruct ([Allal et al., 2025](https://arxiv.org/abs/2502.02737)), the model of [[weight_only]]. It writes with a cache, as in [[decoding]], on one thread of your processor, and we time each token.
 
 # %%
 import time
@@ -65,151 +65,156 @@ def write(net, n):
 
 
 # %% words_and_seconds
-every = []
-for word, seconds in write(model, 12):
-    print(f"{seconds:.3f}  {word}")
-    every.append(seconds)
-took = {"float32": min(every)}
+words, seconds = zip(*write(model, 24), strict=True)
+took = {"float32": min(seconds[1:])}
+print("".join(words))
+print(f"first token {seconds[0]:.2f} s, then from {took['float32']:.3f} to {max(seconds[1:]):.3f} s")
 
 # %% [markdown]
-# In about [[minutes]] minutes you will be able to
+# The first token takes longest, because before it the model processes the whole question. The later ones aren't all equal, since your computer has other things to do as well. So we keep the shortest time, the one that was disturbed least.
+#
+# Could you have known this time without running the model? In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
 # [[builds_on]]
 #
-# The first token takes longest: the model reads the question before it. All others take about the same time, whatever the word is. Could you have told that time without running the model?
-#
-# **Try it.** Change `question` to one of your own, and run both cells again. Which of the two changes, the words or the seconds?
+# **Try it.** Change `question` to one of your own, and run both cells again. What changes: the words, the shortest time, or both?
 #
 # <details><summary>What others found</summary>
 #
-# The words do. They read well, and are often wrong, since the model is small. After the first token the seconds hardly change: each token goes through the same weights.
+# The words do. (They read well, and are often wrong, because the model is small.) The shortest time stays about the same, since each token goes through the same weights.
 #
 # </details>
 
 # %% [markdown]
 # ## 2. What a token reads
 #
-# | SmolLM2 | weights | in float32 | in the file |
+# From [[decoding]] we know what a token costs: the processor has to *read* the weights, which means to bring them over from memory, and for the next token it has to do so again. So let's count the bytes that SmolLM2 reads.
+#
+# A token begins in the **embedding table**, which has a row of 576 numbers for each of the 49,152 tokens. Its row goes through 30 **blocks**. At the end, the **head** gives each of the 49,152 tokens a score, and for that it needs 576 weights for each of them, a matrix of the same shape as the table. In SmolLM2 it even *is* the table, used a second time and stored only once. This is called a **tied head** ([Press and Wolf, 2017](https://arxiv.org/abs/1608.05859)).
+#
+# | SmolLM2 | weights | in the file | in float32 |
 # |---|---|---|---|
-# | table: 49,152 tokens × 576, also the head | 28.3 million | 113.2 MB | 30.1 MB |
-# | 30 blocks | 106.2 million | 424.7 MB | 66.4 MB |
-# | norms | 0.04 million | 0.1 MB | 0.1 MB |
-# | together | 134.5 million | **538.1 MB** | **96.6 MB** |
+# | table, also the head | 28.3 million | 30.1 MB | 113.2 MB |
+# | 30 blocks | 106.2 million | 66.4 MB | 424.7 MB |
+# | all, with the small norms | 134.5 million | **96.6 MB** | **538.1 MB** |
 #
-# Each new token reads all of it.
+# Why two columns of bytes? In the file, the blocks have codes of 4 bits, or 5 bits a weight with all that belongs to them, and the table takes 8.5 ([[weight_only]]). But PyTorch's ordinary layers multiply floats. So when we open the file, we unpack all codes, and from then on each weight takes 4 bytes. **Our float32 model is the 4-bit file, unpacked.**
 #
-# A token begins as a row of a table: 49,152 tokens, each with 576 numbers, make 28.3 million. Then come the 30 blocks. In attention, queries and output have 576 · 576 weights each, keys and values 576 · 192, together 0.88 million. The feed-forward layers have 3 · 576 · 1,536, which is 2.65 million. So a block has 3.54 million weights, and 30 of them have 106.2 million.
-#
-# At the end stands the **head**. It compares the result with a row of 576 numbers for each of the 49,152 tokens, and gives a score to each. In SmolLM2 that matrix *is* the table, used a second time and stored once: a **tied head** ([Press and Wolf, 2017](https://arxiv.org/abs/1608.05859)).
-#
-# In float32 each weight takes 4 bytes. In the file a weight of the blocks takes 5 bits, and one of the table 8.5: [[weight_only]] counts them.
+# Two things follow. It's no more exact than the file, because unpacking can't bring back what rounding has lost. And for every token it reads 5.6 times as many bytes as the file has, although they say the same.
 
 # %%
 _, tensors = real_models.read_gguf(real_models.smollm2_file())
 in_file = sum(packed.nbytes for _, packed in tensors.values())
 in_float32 = sum(weight.nbytes for weight in model.parameters())  # a tied matrix comes once
-print(f"{in_float32 / 1e6:.1f} MB in float32, {in_file / 1e6:.1f} MB in the file")
-
-# %% [markdown]
-# Why is all this read again for every token? A processor computes with numbers that lie in its caches, and in most processors these have room for some tens of megabytes. So the weights of the last blocks push out those of the first. When the next token comes, the first blocks must be fetched from the memory once more, and so must all others.
+print(f"{in_file / 1e6:.1f} MB in the file, {in_float32 / 1e6:.1f} MB in float32")
 
 # %% [markdown]
 # ### Untied
 #
-# Another model is like SmolLM2, but *untied*: table and head are two matrices, of 28.3 million numbers each.
+# Another model is like SmolLM2, but *untied*: its table and its head are two matrices, of 28.3 million numbers each.
 #
-# **Predict.** How many more numbers must it read for a token: **A** 28.3 million, **B** 576, **C** none?
+# **Predict.** How many more numbers than SmolLM2 must it read for a token: **A** 28.3 million, **B** 576, **C** none?
 
 # %% [markdown] tags=["answer"]
-# **576 (B), because looking a token up reads one row, and the head is read whole in both models.**
+# **576 (B), because looking a token up takes one row of the table, and the head is read whole in both models.**
 
 # %% [markdown]
-# Any token may be the next one, so the head needs a score for each. A tied model reads its one matrix whole, as the head, and the row that it looked up is among what is read.
-
-# %% [markdown]
-# So this is the rule for such a model: **a token reads all weights, but only one row of a table used just for look-up.** On top comes the cache of the text so far: in SmolLM2 46 MB after 1,000 tokens.
+# Any token may be the next one, so the head needs all its rows. But the newest token is known, and only its row is looked up. In SmolLM2 this row is read with the head anyway.
 #
-# [[decoding]] counted it: a token leaves 2 · 30 · 192 = 11,520 numbers. In float32 that is little beside 538 MB.
+# One more thing is read: the KV cache of the text so far. In each of the 30 blocks, a token leaves a key and a value of 3 heads with 64 numbers. That's 2 · 30 · 3 · 64 = 11,520 numbers, or 46 kB in float32, and after 1,000 tokens 46 MB.
+#
+# So **a token reads all weights and the cache, but of a table that's only for looking up, just one row.**
 
 # %% [markdown]
 # ## 3. The memory floor
 #
-# The memory delivers, say, 10 GB (10,000 MB) a second. 538 MB take 538 / 10,000 = **0.054 seconds**. So in float32 SmolLM2 writes fewer than 19 tokens a second.
+# Now we know how many bytes a token reads. What's missing is how fast the memory delivers them. This is its **bandwidth**. Say it's 10 GB, or 10,000 MB, per second, and the text is so short that the cache hardly counts:
 #
-# This is its **memory floor**, the memory's time in [[roofline]]: bytes that must be read, over the bandwidth.
+# - *In float32:* 538 MB take 538 / 10,000 = **0.054 seconds**. So SmolLM2 can't write more than 1 / 0.054, about 19 tokens, per second.
+# - *As in the file:* 97 MB would take 97 / 10,000 = **0.0097 seconds**. That would allow 103 tokens per second.
 #
-# No engine gets below it, as long as it reads these bytes from this memory. With the bytes of the file the floor is 97 / 10,000 = 0.0097 seconds, and at most 103 tokens are written in a second. Fewer bytes promise speed.
+# Bytes over bandwidth is the **memory floor** of a token ([[roofline]] calls it the memory's time). An engine may be as clever as it likes: if it reads these bytes from this memory, it can't be faster.
 #
-# How much does *your* memory deliver? Multiply a matrix that is far larger than the caches of a laptop with a vector, as a layer does for one token, and take the time. We read with one thread, because the model writes with one.
+# How much does *your* memory deliver? We multiply a matrix with a vector, as a layer does for one token. The matrix has 268 MB, far more than a laptop's processor can keep inside. (The model writes with one thread, so we use one here, too.)
 
 # %% the_memory_floor
 from timeit import repeat
 
 setup = "import torch; matrix, vector = torch.ones(2**14, 2**12), torch.ones(2**12)"
-seconds = min(repeat("matrix @ vector", setup, number=1, repeat=9))
-bandwidth = 2**28 / seconds  # the matrix has 268 MB
+# the matrix has 2**14 * 2**12 numbers of 4 bytes
+bandwidth = 2**28 / min(repeat("matrix @ vector", setup, number=1, repeat=9))
 floor = in_float32 / bandwidth
-print(f"{bandwidth / 1e9:.0f} GB a second, so the floor is about {floor:.3f} s")
-print(f"measured: {took['float32']:.3f} s")
+print(f"{bandwidth / 1e9:.0f} GB per second, so the floor is {floor:.3f} s a token")
+print(f"measured: {took['float32']:.3f} s a token")
 
 # %% [markdown]
-# A token takes longer than its floor: many small steps lie between the matrices, and one large matrix is read faster than many smaller ones. The floor is the best case. What it is good for is a decision *before* you download or buy anything.
-
-# %% [markdown]
+# Your model needs longer than its floor. That's probably because many small matrices are read less smoothly than a large one, and because Python starts hundreds of small steps between them. So the floor doesn't forecast the time. It's a limit, which you can compute before you download or buy anything.
+#
 # ### Seven billion
 #
-# A model like SmolLM2 has 7 billion weights, with 5 bits each. It writes one token after the other, on a laptop whose memory delivers 20 GB a second.
+# A model like SmolLM2 has 7 billion weights of 5 bits each. It writes one text, token by token, on a laptop whose memory delivers 20 GB per second.
 #
-# **Predict.** Somebody promises ten tokens a second, with the right engine. Is that: **A** easy, **B** just possible, **C** impossible?
+# **Predict.** Somebody promises you ten tokens per second, with the right engine. Is that: **A** easy, **B** just possible, **C** impossible?
 
 # %% [markdown] tags=["answer"]
-# **Impossible (C), because 7 billion · 5 / 8 = 4.4 GB take 4.4 / 20 = 0.22 seconds.** That makes fewer than five tokens a second at best.
+# **Impossible (C), because 7 billion · 5 / 8 = 4.4 GB take 4.4 / 20 = 0.22 seconds.** That allows fewer than five tokens per second.
 
 # %% [markdown]
-# What helps is fewer bytes, in fewer weights or fewer bits, or a faster memory. That of a graphics card delivers hundreds of gigabytes a second. Or let one reading of the weights serve several tokens, as a batch or a draft does in [[decoding]].
+# What would help is fewer weights, fewer bits, or a faster memory, such as a graphics card's. Another engine that reads the same bytes from the same memory wouldn't.
 
 # %% [markdown]
-# ## 4. Who keeps the promise?
+# ## 4. Does the engine make use of small weights?
 #
-# Four ways to run SmolLM2, on one thread:
+# The file's floor is 5.6 times lower than that of float32. But our float32 model gains nothing from that, because it's unpacked. Let's try two other ways.
 #
-# - PyTorch in **float32**: 538 MB a token.
-# - PyTorch in **bfloat16**, 16 bits: 269 MB.
-# - PyTorch with **int8** weights, by torchao: 135 MB.
-# - **OpenVINO**, an engine for inference, on the file with 4 bits: 97 MB in the file.
-
-# %% [markdown]
-# ### A quarter of the bytes
+# ### PyTorch with int8 weights
 #
-# The int8 weights have a quarter of the bytes of float32.
-#
-# **Predict.** Against float32, is PyTorch's int8 model: **A** nearly four times as fast, **B** a little faster, **C** slower?
+# torchao rounds the weights to codes of 8 bits. A token then reads 135 MB in place of 538, so the floor is a quarter of what it was. And the time?
 
 # %%
 import copy
 
 from torchao.quantization import Int8WeightOnlyConfig, quantize_
 
-bfloat16 = copy.deepcopy(model).to(torch.bfloat16)
 int8 = copy.deepcopy(model)
 quantize_(int8, Int8WeightOnlyConfig())
-took["bfloat16"] = min(seconds for _, seconds in write(bfloat16, 12))
-took["int8"] = min(seconds for _, seconds in write(int8, 12))
+took["int8"] = min([seconds for _, seconds in write(int8, 12)][1:])
 
+# %% int8_and_floats tags=["hide-input"]
+# Times how long it takes only to make floats of all codes, without multiplying them.
 codes = [layer.weight.qdata for layer in int8.modules() if isinstance(layer, torch.nn.Linear)]
 
 
 def make_floats():
     for code in codes:
-        code.float()
+        code.float()  # and drop them, as a layer does after its product
 
 
-to_floats = min(repeat(make_floats, number=1, repeat=5))
-print(f"int8: {took['int8']:.3f} s a token; to make floats of all codes takes {to_floats:.3f} s")
+to_floats = min(repeat(make_floats, number=1, repeat=11))
+print(f"a token in float32 {took['float32']:.3f} s, in int8 {took['int8']:.3f} s")
+print(f"only making floats of all codes: {to_floats:.3f} s")
 
-# %%
+# %% [markdown]
+# Int8 is slower than float32. For every token, each layer first makes floats of all its codes, and then it multiplies, as the float32 layer does. (In [[weight_only]] this was "unpacked first".) As the last line shows, making the floats takes a large part of the time.
+#
+# But don't blame the 8 bits. `torch.compile` builds new kernels for a model, which probably make the floats while they multiply. On the machine of our record (`records/language`), float32 wrote 12.8 tokens per second, int8 wrote 7.1, and *the same int8 weights*, compiled, wrote 22.6.
+#
+# ### An engine that you can't see into
+#
+# OpenVINO is an engine made for running models, and it opens our file by itself. Does it keep the weights small, or does it unpack them first? We needn't look into its code to find out.
+#
+# **Predict.** Suppose that an engine takes 0.024 seconds for a token of SmolLM2, and the memory delivers 10 GB per second. How many bytes does it read for each weight: **A** 4, as in float32, **B** certainly fewer, **C** impossible to tell?
+
+# %% [markdown] tags=["answer"]
+# **Certainly fewer (B), because in 0.024 seconds this memory delivers at most 0.024 · 10,000 = 240 MB.** Four bytes for each weight would be 538 MB.
+
+# %% [markdown]
+# We've turned the floor around: **seconds times bandwidth is the most that can have been read.** (It can't tell 5 bits from 8, since 97 MB and 135 MB both fit into 240.) Now for OpenVINO on your machine:
+
+# %% in_openvino tags=["hide-input"]
+# Opens the file in OpenVINO, if it's installed, lets it answer, and keeps the shortest time of a token.
 from course_utils.door import command
 
 try:
@@ -219,99 +224,84 @@ except ImportError:
 else:
     engine = openvino_genai.LLMPipeline(str(real_models.smollm2_file()), "CPU", INFERENCE_NUM_THREADS=1)
     said = engine.generate([question], max_new_tokens=24, ignore_eos=True, do_sample=False)
-    in_openvino = min(said.perf_metrics.raw_metrics.m_durations) / 1e6  # microseconds of each later token
+    in_openvino = min(said.perf_metrics.raw_metrics.m_durations[1:]) / 1e6  # from microseconds
     took["OpenVINO"] = in_openvino
     print(said.texts[0])
 
 # %% floors tags=["hide-input"]
-# Draws the seconds of a token in each way, and the part of them that the floor of its bytes explains.
-show.floors(
-    took, {"float32": in_float32, "bfloat16": in_float32 / 2, "int8": in_float32 / 4, "OpenVINO": in_file}, bandwidth
-)
-
-# %% [markdown] tags=["answer"]
-# **Slower (C), because for every token each layer first makes floats of all its codes.**
+# Draws the time of a token in each engine, the floor of its bytes, and the floor of float32 as a line.
+show.floors(took, {"float32": in_float32, "int8": in_float32 / 4, "OpenVINO": in_file}, bandwidth)
 
 # %% [markdown]
-# Look at the dark parts of the bars. They shrink from top to bottom, as the bytes do. The light parts tell who profits.
+# Each bar is the time of a token. Its dark part is the floor of the bytes on the left, and the light part is all the rest. The dashed line is the floor of float32. Does OpenVINO's bar end left of this line? Then it can't have read four bytes for each weight. (If it ends on the right, the question stays open.)
 #
-# - **bfloat16** has half of the bytes. How much that brings depends on the kernel that PyTorch has for your processor.
-# - **int8** has a quarter of the bytes, and loses to float32 here, where nothing is compiled. Look at what the cell printed: to make floats of all codes, without multiplying anything, takes a large part of its time.
-# - **OpenVINO** has the fewest bytes. It can keep the weights packed, as the kernel of [[weight_only]] did.
+# The bars also say what would help next. Where the light part is long, as with int8, the bytes aren't the problem, so look for another engine or a compiler. Where a bar is nearly all dark, only fewer bytes or a faster memory help. **A small file allows speed, but the engine has to make use of it.**
 #
-# The floor is also a detective. Does the bar of OpenVINO end well before the dark part of float32 does? Then it needs less time for a whole token than reading 32 bits for each weight would take. So it reads fewer, and you know this without having seen its code. **A small file is a promise, and the engine has to keep it.**
+# ### Fast, but is it still the same model?
+#
+# OpenVINO has opened the same file as we have, and yet it answers in other words. Who is right? Our float32 model has exactly the weights of the file, so it's the original here. How far have the others moved from it? As in [[weight_only]], we take the KL divergence, which is 0 where all probabilities are equal, and the share of places with the same first choice (`records/real_model`):
+
+# %% still_the_same tags=["hide-input"]
+# Shows the record: how far each copy has moved from the weights of the file, on a text of a thousand tokens.
+show.still_the_same()
 
 # %% [markdown]
-# ### What to ask of an engine
+# OpenVINO has moved much further than int8. Its 4 bits aren't the reason, because the original has the same ones, unpacked. But when OpenVINO opens the file, it rounds each group's minimum to a whole number of steps, and all weights of the group move along. (*Deeper* works this out for one group.) It's a second rounding, and as in [[weight_only]], its errors come on top.
 #
-# - Which **bytes** does a token read, and what is their floor here?
-# - How far above the floor is it? Near it, fewer bytes help; far above it, another engine, or a compiler.
-# - Does it write what it should? Ask it your own questions.
+# The last two rows are the control. We rounded just the minima, in PyTorch. This model moves as far as OpenVINO (third row), and the two are close to each other (fourth row). So before you trust a fast engine, compare it with one that you know.
 
 # %% [markdown]
-# ### Why other words?
-#
-# Asked about the sky, PyTorch begins with *The answer to this question*, and OpenVINO with *The sky blue phenomenon*. One cause: when it opens the file, OpenVINO stores how far below 0 the minimum of each group lies, as a whole number of steps.
-#
-# The first group of a layer has the step 0.0497 and the minimum −0.490:
-#
-# 0.490 / 0.0497 = 9.86 steps below 0, stored as **10**. So each of its 32 weights moves by 0.14 steps.
-#
-# This is a second rounding, as in [[weight_only]]: the levels of a group move by up to half a step. *Deeper* tells what it costs, and how to avoid it. You find such a thing by asking an engine your own questions, beside an engine that you trust.
-
-# %% [markdown]
-# ## Exercise · The bytes of a token
+# ## Exercise · How fast at best?
 # ★★ · 10 minutes
 #
-# Write `token_bytes(model, positions)`: the bytes that a model like SmolLM2 must read for one token, a whole number. Its cache holds `positions` tokens. Weights and cache have one type. The model may be tied or untied.
+# Write `fastest(model, positions, bandwidth)`: how many tokens per second a model like SmolLM2 can write at best, when its cache holds `positions` tokens and the memory delivers `bandwidth` bytes per second. Weights and cache have one type. The model may be tied or untied.
 #
-# The table is `model.model.embed_tokens.weight`, the head `model.lm_head.weight`. In `model.config` stand `num_hidden_layers` (blocks), `num_key_value_heads` and `head_dim`.
+# The table is `model.model.embed_tokens.weight`, and the head `model.lm_head.weight`. In `model.config` you find `num_hidden_layers` (blocks), `num_key_value_heads` and `head_dim`.
 #
 # <details><summary>Hint</summary>
 #
-# `head is table` is true if they are one tensor. Every tensor has `nbytes`, and so has one row of it. One number has `element_size()` bytes.
+# `head is table` is true if they are one tensor. Every tensor has `nbytes`, and so has one row of it. One number takes `element_size()` bytes.
 #
 # </details>
 #
-# <details><summary>What others found</summary>
+# <details><summary>What you should find</summary>
 #
-# `token_bytes(model, 0)` is `in_float32`. With 8,000 positions, nearly the longest text that SmolLM2 takes, the cache adds 369 MB. Then a token takes longer, and weights of fewer bits help less.
+# `fastest(model, 0, bandwidth)` is `1 / floor`. With 8,000 positions, the cache adds 369 MB, so float32 is at most 0.6 times as fast. With the same cache, weights of 97 MB would fall to a fifth of their speed, so there the cache should shrink ([[keys_values]]).
 #
 # </details>
 
 
 # %% tags=["exercise"]
-def token_bytes(model, positions):
-    """Bytes that are read for one token, with a cache of so many positions: a whole number."""
+def fastest(model, positions, bandwidth):
+    """The most tokens per second, with a cache of so many positions."""
     raise NotImplementedError
 
 
 # %% tags=["check"]
-check.token_bytes(token_bytes)
+check.fastest(fastest)
 
 
 # %% tags=["solution", "hide-cell"]
-def token_bytes_solution(model, positions):
+def fastest_solution(model, positions, bandwidth):
     table, head = model.model.embed_tokens.weight, model.lm_head.weight
     read = sum(weight.nbytes for weight in model.parameters())
     if head is not table:
         read = read - table.nbytes + table[0].nbytes
     config = model.config
     numbers = 2 * config.num_hidden_layers * config.num_key_value_heads * config.head_dim
-    return read + positions * numbers * table.element_size()
+    read = read + positions * numbers * table.element_size()
+    return bandwidth / read
 
 
 # %% [markdown]
 # ## Remember
 #
-# - In a model like SmolLM2 a token reads all weights, but only one row of a table used just for look-up, and the cache on top.
-# - Bytes over bandwidth is the memory floor: compute it before you download, since no engine that reads these bytes gets far below it.
-# - Fewer bits can make a model write faster in an engine that keeps them packed until they are inside the processor; one that first makes whole float matrices can be slower than float32.
+# - A token reads all weights and the cache, but of a table that's only for looking up, just one row.
+# - Bytes over bandwidth is the memory floor: compute it before you download, because no engine that reads these bytes from this memory can be faster.
+# - A small file makes writing faster only if the engine makes use of it: seconds times bandwidth is the most that it can have read.
 
 # %% [markdown]
 # ## Scorecard
-#
-# What your run measured, beside what follows from the count.
 
 # %% tags=["scorecard"]
 claims.show("real_model")
@@ -319,27 +309,27 @@ claims.show("real_model")
 # %% [markdown]
 # ## Deeper
 #
-# ### Another file for the engine
+# ### A file that OpenVINO takes as it is
 #
-# What does that second rounding cost? On 256 tokens of Python's manual the perplexity rises from 17 to 20 (`records/language/`).
+# In the group that [[weight_only]] took apart, the step is 0.0497 and the minimum −0.490. That's 0.490 / 0.0497 = 9.86 steps below 0, and OpenVINO makes 10 of it, so all 32 weights move by 0.14 steps.
 #
-# Another form of file is Q8_0: 8 bits for each weight, a step for each group, and no minimum that could be rounded. With it OpenVINO's perplexity is that of PyTorch. Its floor is higher by a half, 143 MB in place of 97, and still far below that of float32. Many models are published in both forms. If you can choose, take the larger one first, ask both the same questions, and see whether the smaller is as good *in your engine*. The name of a form does not tell what a reader makes of it.
+# GGUF has another form, Q8_0, with codes of 8 bits and a step for each group, but no minimum that could be rounded. We wrote SmolLM2's weights into such a file. In OpenVINO, its KL divergence from our float32 model is 0.005, and 96 % of the first choices are the same. The floor is half as high again (143 MB in place of 97), but on the machine of our record it was hardly slower: 39 tokens per second in place of 42.
 #
 # ### A tied head is untied by rounding
 #
-# How large is the int8 model, saved as a file? A quarter of 538 MB would be 135 MB. It has 249 MB. torchao rounds linear layers, and the head is one. The table is none, so it stays in float32. What was one matrix is two now: the blocks take 107 MB, the head 29, the table 113. In 16 bits the whole model has 269 MB. A token hardly notices, since it looks up one row of the table. But look at the file when you round a model with a tied head.
+# How large is our int8 model as a file? A token reads 135 MB, but the file has 249 MB. torchao rounds linear layers. The head is one, but the table isn't, so it stays in float32, and what was one matrix is two: 107 MB for the blocks, 29 for the head and 113 for the table. So look at the file when you round a model with a tied head.
 #
 # ### Does it fit, and which file may I open?
 #
-# A model needs room for its weights, for the cache of the longest text, and for what the system and other programs take. 7 billion weights have 14 GB in 16 bits and 4.4 GB in 5: the second fits into a laptop with 8 GB. If they do not fit, some of the weights come from the disk at every token, and for these the bandwidth is that of the disk.
+# A model needs room for its weights, for the cache of the longest text, and for whatever else is running. In 16 bits, 7 billion weights take 14 GB, and in 5 bits 4.4 GB. If they don't all fit, some of them come from the disk for every token, and then the bandwidth that counts is that of the disk.
 #
-# A long prompt is another matter. Its tokens go through the model together, so the weights are read once for all of them, and arithmetic decides how long it takes.
-#
-# Weights from strangers come in several kinds of files. A file in the form **safetensors** has a table of names, types and shapes, and then numbers; GGUF is of a similar kind. Opening such a file runs no code from it. A file that ends in `.bin`, `.pt` or `.ckpt` is mostly a *pickle*: instructions for building Python objects, which may call any function when the file is opened. Take the other form, or open it with `torch.load(file, weights_only=True)`. And leave `trust_remote_code` off, which would run Python code that comes with a model.
+# Weights from strangers come in several kinds of files. A **safetensors** file holds a table of names, types and shapes, and then numbers. GGUF is of a similar kind. Opening such a file runs no code from it. A file that ends in `.bin`, `.pt` or `.ckpt` is mostly a *pickle*: instructions for building Python objects, which may call any function while the file is opened. Take another form, or open it with `torch.load(file, weights_only=True)`. And leave `trust_remote_code` off, because it runs Python code that comes with a model.
 
 # %% [markdown]
 # **Sources.** L. Ben Allal et al., *SmolLM2*, 2025, [arXiv:2502.02737](https://arxiv.org/abs/2502.02737); R. Pope et al., *Efficiently scaling transformer inference*, 2022, [arXiv:2211.05102](https://arxiv.org/abs/2211.05102), counts what a token reads.
 #
-# **Going further.** [llama.cpp](https://github.com/ggml-org/llama.cpp), from which the form GGUF comes; [OpenVINO GenAI](https://openvinotoolkit.github.io/openvino.genai/); [safetensors](https://github.com/huggingface/safetensors). `python3 course.py bench language` measures four engines on your machine. Projects: the same bars with all threads; a file in Q8_0, written with the package `gguf`.
+# **Going further.** [llama.cpp](https://github.com/ggml-org/llama.cpp), from which GGUF comes; [OpenVINO GenAI](https://openvinotoolkit.github.io/openvino.genai/); [safetensors](https://github.com/huggingface/safetensors). `python3 course.py bench language` measures four engines on your machine. Projects: the same bars with all threads; the KL divergence of another engine.
 #
 # **Credits.** SmolLM2 is by Hugging Face, under Apache-2.0. All code was written for this course. Text CC BY 4.0, code MIT.
+#
+# **What's next.** Here, other words gave the engine away. But suppose the answer is the same, and the perplexity as well. Is it still the same model? In [[the_same_model]] a dozen first choices and more have changed, and neither of them shows it.

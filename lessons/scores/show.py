@@ -1,16 +1,17 @@
-"""The drawings and the race of the lesson scores."""
+"""The drawings and tables of the lesson scores."""
 
-import copy
+import json
 from statistics import mean
 
 import torch
-from torch.nn import functional as F
-from torch.nn.utils import prune
 
-from course_utils import training
+from course_utils.files import ROOT
 from course_utils.show import plots
+from course_utils.show.tables import Table, mean_and_range
+from lessons.scores import experiment
+from lessons.scores.experiment import images, in_each_row, labels
 
-STEPS = 100  # of training after a cut
+RECORD = ROOT / "records" / "scores" / "race.json"
 
 
 def untouched(net, cut, unlit):
@@ -28,7 +29,7 @@ def untouched(net, cut, unlit):
     ax.text(0, 1.06 * top, "removed", ha="center", va="bottom", color=plots.COLOURS["orange"])
     for side in (-1, 1):
         ax.text(side * (line + end) / 2, 1.06 * top, "kept", ha="center", va="bottom")
-    ax.set(xlabel="weight", ylabel="useless weights", ylim=(0, 1.25 * top), xlim=(-1.05 * end, 1.05 * end))
+    ax.set(xlabel="weight", ylabel="unused weights", ylim=(0, 1.25 * top), xlim=(-1.05 * end, 1.05 * end))
     ax.set_xticks(
         [-end, -line, 0, line, end], [f"{x:.3f}".replace("-", "−") if x else "0" for x in (-end, -line, 0, line, end)]
     )
@@ -41,65 +42,9 @@ def untouched(net, cut, unlit):
     )
 
 
-@torch.no_grad()
-def tried(net, x, y):
-    """How much the loss changes without each unit of fc1 alone, (units,)."""
-    weight, changes, whole = net.fc1.weight, [], F.cross_entropy(net(x), y)
-    for unit, row in enumerate(weight.clone()):
-        weight[unit] = 0
-        changes.append(F.cross_entropy(net(x), y) - whole)
-        weight[unit] = row
-    return torch.stack(changes)
-
-
-def _ranks(values):
-    return values.argsort().argsort().double()
-
-
-def rank_correlation(a, b):
-    """1 where both have the same order, 0 where there is no relation."""
-    return torch.corrcoef(torch.stack([_ranks(a), _ranks(b)]))[0, 1].item()
-
-
-@torch.no_grad()
-def clouds(net, guess, truth, x):
-    """Draw the true change of the loss over the guess, and over the norm of the row, for each unit of fc1 that fires.
-
-    Returns:
-        dict: percent of these units "above" the guess; rank correlations with the truth, "slope" and "norm".
-    """
-    fires = (net.fc1(x.flatten(1)) > 0).any(0)
-    guess, truth, norm = guess[fires], truth[fires], net.fc1.weight[fires].norm(dim=1)
-    found = {"above": 100 * (truth > guess).double().mean().item()}
-    found |= {"slope": rank_correlation(guess, truth), "norm": rank_correlation(norm, truth)}
-    fig, axes = plots.figure(columns=2, size=(12, 4.6))
-    low, high = torch.quantile(truth, torch.tensor([0.02, 0.95])).mul(1000).tolist()
-    for ax, score, name in zip(axes, (1000 * guess, norm), ("slope", "norm"), strict=True):
-        ax.plot(score, 1000 * truth, "o", markersize=6, mew=0, alpha=0.6)
-        ax.set(title=f"rank correlation {found[name]:.2f}", ylim=(1.3 * low, 1.2 * high))
-    axes[0].axline((0, 0), slope=1, color=plots.COLOURS["orange"])
-    axes[0].text(0.97, 0.08, "guess = truth", color=plots.COLOURS["orange"], ha="right", transform=axes[0].transAxes)
-    axes[0].set(xlabel="guess from the slope, ‰", ylabel="true change of the loss, ‰", xlim=(1.3 * low, 1.2 * high))
-    axes[1].set(xlabel="norm of the unit's row")
-    plots.show(
-        fig,
-        alt=f"Two clouds of {int(fires.sum())} units. Left, the true change of the loss over the guess: {found['above']:.0f} % lie above "
-        f"the diagonal, and the cloud follows it, rank correlation {found['slope']:.2f}. Right, over the norm of the row: a wide cloud, "
-        f"{found['norm']:.2f}.",
-        caption=f"A dot for each unit that is not dead; a few lie outside. {found['above']:.0f} % lie above the line. ‰: thousandths.",
-    )
-    return found
-
-
-def in_each_row(scores, left):
-    """A mask of the largest scores of each row."""
-    stay = scores.topk(round(left * scores.shape[1]), dim=1).indices
-    return torch.zeros_like(scores).scatter(1, stay, 1)
-
-
-def four_images(net, by_input, seen, unit):
-    """Draw the weights of one unit of fc1, the norms of its inputs, and the fifth that magnitude and Wanda keep of its row."""
-    size = net.fc1.weight.detach().abs()
+def four_images(net, by_input, seen):
+    """Draw the weights of the unit of fc1 with the largest scores, the norms of its inputs, and the fifth that magnitude and Wanda keep of its row."""
+    size, unit = net.fc1.weight.detach().abs(), int(by_input.norm(dim=1).argmax())
     kept = {name: in_each_row(s, 0.2)[unit] for name, s in (("magnitude", size), ("Wanda", by_input))}
     panels = {"|w|": size[unit], "‖x‖": seen.norm(dim=0)} | {f"kept by {name}": mask for name, mask in kept.items()}
     fig, axes = plots.figure(columns=4, size=(12, 3.5))
@@ -118,115 +63,93 @@ def four_images(net, by_input, seen, unit):
     )
 
 
-# ---- the race ----------------------------------------------------------------------------------------
-
-
-def _sizes(layer, *_):
-    return layer.weight.detach().abs()
-
-
-def _wanda(layer, inputs, _):
-    return layer.weight.detach().abs() * inputs.norm(dim=0)
-
-
-def _slopes(_, __, slope):
-    return slope
-
-
-def _chance(layer, *_):
-    return torch.rand_like(layer.weight.detach())
-
-
-ARMS = {  # name -> score, whether each row ranks its own weights
-    "random": (_chance, False),
-    "magnitude, in each row": (_sizes, True),
-    "magnitude": (_sizes, False),
-    "slope": (_slopes, False),
-    "Wanda, in each row": (_wanda, True),
-    "Wanda": (_wanda, False),
-}
-LEFT = {0.5: "half of the weights left", 0.05: "5 % left"}
-
-
-class Race:
-    """Three networks, and what their copies get right after a cut of fc1 and fc2, and after the steps.
+class Tried:
+    """Three hundred weights of fc1, each set to 0 alone: the true change of the loss, on the images of the scores and on others.
 
     Attributes:
-        right: (arm, share left) -> (percent right just pruned, after the steps), a pair for each network.
+        found: name of a score -> its rank correlation on the same images and on others; the guess with its sign, other
+            scores with the size of the change.
     """
 
-    def __init__(self, nets, images, labels, test_set):
-        self.images, self.labels, self.test_set = images, labels, test_set
-        self.right = {(arm, left): [] for arm in ARMS for left in LEFT}
-        for seed, net in enumerate(nets):
-            slopes = self._slopes(net)
-            for arm, left in self.right:
-                torch.manual_seed(
-                    1000 + seed
-                )  # for random scores; the seed of a network would give its first weights again
-                self.right[arm, left].append(self._run(self._cut(net, arm, left, slopes), seed))
-
-    def _slopes(self, net):
-        """(weight × gradient)² of fc1 and fc2, the mean over 20 batches."""
-        net, total = copy.deepcopy(net), [0, 0]
-        for x, y in zip(self.images[:2000].split(100), self.labels[:2000].split(100), strict=True):
-            net.zero_grad()
-            F.cross_entropy(net(x), y).backward()
-            for n, layer in enumerate((net.fc1, net.fc2)):
-                total[n] = total[n] + (layer.weight * layer.weight.grad).detach() ** 2
-        return total
-
-    @torch.no_grad()
-    def _cut(self, net, arm, left, slopes):
-        cut, (score, rows) = copy.deepcopy(net), ARMS[arm]
-        seen = self.images[:2000].flatten(1)
-        inputs = seen, torch.relu(net.fc1(seen))
-        for layer, x, slope in zip((cut.fc1, cut.fc2), inputs, slopes, strict=True):
-            scores = score(layer, x, slope)
-            if rows:
-                prune.custom_from_mask(layer, "weight", in_each_row(scores, left))
-            else:
-                prune.l1_unstructured(layer, "weight", amount=1 - left, importance_scores=scores)
-        return cut
-
-    def _run(self, net, seed):
-        just = 100 * training.evaluate(net, *self.test_set, batch_size=1000)
-        adam = torch.optim.Adam(net.parameters(), lr=0.002, fused=True)
-        options = {"steps": STEPS, "batch_size": 100, "optimizer": adam, "seed": 100 + seed, "progress": False}
-        training.fit(net, self.images, self.labels, **options)
-        return just, 100 * training.evaluate(net, *self.test_set, batch_size=1000)
-
-    def mean(self, arm, left, after=False):
-        """Mean percent right of three networks, just pruned or after the steps."""
-        return mean(pair[after] for pair in self.right[arm, left])
+    def __init__(self, net, guess, scores):
+        others = slice(2000, 4000) if len(images) > 4000 else slice(None)
+        places = experiment.some_weights(net, images[:2000], 300)
+        row, column = places.T
+        self.guess = guess[row, column]
+        self.costs = [experiment.true_costs(net, images[s], labels[s], places) for s in (slice(2000), others)]
+        rank = experiment.rank_correlation
+        self.found = {"guess": [rank(self.guess, cost) for cost in self.costs]}
+        for name, values in scores.items():
+            self.found[name] = [rank(values[row, column], cost.abs()) for cost in self.costs]
 
     def draw(self):
-        """Draw a panel for each share that is left, with a row for each arm."""
-        fig, axes = plots.figure(columns=2, size=(12, 4))
-        looks = {
-            "just pruned": {"color": plots.COLOURS["orange"], "mfc": "none", "mew": 2.5},
-            f"after {STEPS} steps": {"color": plots.COLOURS["blue"]},
-        }
-        for ax, (left, title) in zip(axes, LEFT.items(), strict=True):
-            for at, (name, look) in enumerate(looks.items()):  # 0: just pruned, 1: after the steps
-                dots = [(pair[at], row) for row, arm in enumerate(ARMS) for pair in self.right[arm, left]]
-                ax.plot(*zip(*dots, strict=True), "o", markersize=10, clip_on=False, label=name, **look)
+        """Draw the true change over the guess, for the same images and for others."""
+        fig, axes = plots.figure(columns=2, size=(12, 4.6))
+        end = 1e6 * torch.quantile(torch.cat([self.guess.abs().double(), *(c.abs() for c in self.costs)]), 0.96).item()
+        names = "the same images", "other images"
+        for ax, name, cost, found in zip(axes, names, self.costs, self.found["guess"], strict=True):
+            ax.plot(1e6 * self.guess, 1e6 * cost, "o", markersize=6, mew=0, alpha=0.5)
             ax.set(
-                title=title,
-                xlabel="test digits right, %",
-                xlim=(0, 100),
-                xticks=[0, 50, 100],
-                ylim=(-0.6, len(ARMS) - 0.4),
+                title=f"{name}: rank correlation {round(found, 2) + 0.0:.2f}".replace("-", "−"),
+                xlabel="guess, millionths",
             )
-            ax.set_yticks(range(len(ARMS)), ARMS if ax is axes[0] else [""] * len(ARMS))
-            ax.tick_params(axis="y", length=0)
-        axes[0].legend(loc="center left")
-        told = [
-            f"{arm}: {'; '.join(f'{self.mean(arm, left):.0f} and {self.mean(arm, left, True):.0f} % with {left:.0%} left' for left in LEFT)}"
-            for arm in ARMS
-        ]
+            ax.set(xlim=(-end, end), ylim=(-end, end))
+        axes[0].set(ylabel="true change of the loss,\nmillionths")
+        same, other = self.found["guess"]
         plots.show(
             fig,
-            alt=f"Mean percent of the test digits just pruned, and after {STEPS} steps. {'. '.join(told)}.",
-            caption="A dot for each of three networks. Without “in each row” the weights of a layer compete.",
+            alt=f"Two clouds of 300 weights, the true change of the loss over the guess. Left, on the same images, they follow the "
+            f"diagonal, rank correlation {same:.2f}. Right, on other images, there is no such order, {other:.2f}.",
+            caption="A dot for each of 300 weights; some lie outside.",
         )
+
+
+def compare():
+    """Print how the guess of the record's networks ranks the true changes on other images, and each score their sizes."""
+    early, trained = ([run for run in record() if run["arm"] == arm] for arm in ("ranks after 10 steps", "ranks"))
+    print(f"rank correlation on other images: mean of {len(trained)} networks (lowest to highest)")
+    lines = {"guess, after 10 steps": (early, "guess"), "guess": (trained, "guess")}
+    lines |= {arm: (trained, arm) for arm in ("magnitude", "Wanda", "Taylor")}
+    for name, (runs, key) in lines.items():
+        ranked = "change" if key == "guess" else "size of the change"
+        found = mean_and_range([run[f"{key}, other"] for run in runs], "{:.2f}").replace("-0.00", "0.00")
+        print(f"{name:21}  {ranked:18}  {found}")
+
+
+def record():
+    """The runs of the record."""
+    return json.loads(RECORD.read_text(encoding="utf-8"))["runs"]
+
+
+def right(arm, group):
+    """Per cent of the test digits that each network of the record gets right after a cut."""
+    cuts = [run for run in record() if run["arm"] == arm and "group" in run]
+    return [run["test"] for run in cuts if run["group"] == group]
+
+
+def ahead(one, other):
+    """In how many networks of the record one way to prune leaves more right than another."""
+    pairs = list(zip(right(*one), right(*other), strict=True))
+    return f"{sum(a > b for a, b in pairs)} of {len(pairs)}"
+
+
+def race():
+    """A table of the record: what is right with 5 % left, for each score and group, and where the layer is ahead."""
+    whole = mean(run["test"] for run in record() if run["arm"] == "whole")
+    rows = [
+        (
+            arm,
+            *(mean_and_range(right(arm, group), "{:.0f}") for group in experiment.GROUPS),
+            ahead((arm, "layer"), (arm, "row")),
+        )
+        for arm in ("random", "magnitude", "Wanda", "Taylor")
+    ]
+    return Table(
+        ("score", "the layer competes", "each row competes", "layer ahead in"),
+        rows,
+        caption=f"Test digits right with 5 % left, %: mean of {len(right('Wanda', 'row'))} networks (lowest to highest). "
+        f"Whole: {whole:.0f}. Ahead of magnitude over the layer: Wanda over the layer in "
+        f"{ahead(('Wanda', 'layer'), ('magnitude', 'layer'))} networks, Taylor over the layer in "
+        f"{ahead(('Taylor', 'layer'), ('magnitude', 'layer'))}, Wanda in each row in "
+        f"{ahead(('Wanda', 'row'), ('magnitude', 'layer'))}.",
+    )

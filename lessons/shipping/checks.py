@@ -1,72 +1,77 @@
-"""The exercise of the lesson shipping: the model for somebody's limits, or nobody."""
+"""The exercise of the lesson shipping: some images choose the model to send, and others say what to promise."""
 
+import torch
 from hypothesis import strategies as st
 
 from course_utils.checks import exercise
 
 
 @exercise(
-    "The model for the limits",
-    why="The limits come first, then the one wish, then the bytes; what nobody measured keeps no promise.",
+    "Choose and promise",
+    why="The limit comes first, and only leads beyond chance count. The images that report took no part in the choice.",
 )
-def pick(rows, limits, best="accuracy"):
-    measured = [row for row in rows if None not in [row[name] for name in (*limits, best)]]  #: the rows with all values
-    fit = [row for row in measured if all(a <= row[name] <= b for name, (a, b) in limits.items())]  #: the rows that fit
-    most = max([row[best] for row in fit], default=None)  #: the best value among them
-    ties = [row for row in fit if row[best] == most]  #: the rows that have it
-    winner = min(ties, key=lambda row: row["file_bytes"], default={"name": "nobody"})
-    return winner["name"]
+def promise(right, kilobytes, most):
+    half = right.shape[1] // 2
+    choosing, reporting = right[:, :half], right[:, half:]
+    fits = [k for k in range(len(kilobytes)) if kilobytes[k] <= most]  #: the models that fit
+    count = choosing.sum(1).tolist()  #: right answers of each model on the choosing images
+    best = max(fits, key=lambda k: count[k], default=None)  #: the best that fits
+    apart = {k: (choosing[k] != choosing[best]).sum().item() for k in fits}  #: d of each model that fits
+    as_good = [k for k in fits if count[best] - count[k] <= 2 * apart[k] ** 0.5]  #: the models that are as good
+    number = min(as_good, key=lambda k: kilobytes[k], default=None)  #: the model to send
+    return "none" if number is None else (number, reporting[number].double().mean().item())
 
 
-def _row(name, file_bytes, ms, accuracy, agreement=0.99):
-    return {"name": name, "file_bytes": file_bytes, "ms": ms, "accuracy": accuracy, "agreement": agreement}
+def _rows(*texts):
+    """A line of `right` for each text of 0 and 1, the choosing half before the space."""
+    return torch.tensor([[sign == "1" for sign in text.replace(" ", "")] for text in texts])
+
+
+def _clear(call):
+    """Whether the best fitting model is one and no other."""
+    right, kilobytes, most = call
+    count = sorted(
+        (line[: len(line) // 2].sum().item() for line, kb in zip(right, kilobytes, strict=True) if kb <= most)
+    )
+    return len(count) < 2 or count[-1] > count[-2]
 
 
 @st.composite
 def _calls(draw):
-    rows = [
-        _row(name, draw(st.sampled_from([10, 20, 30])), *(draw(st.sampled_from(of)) for of in _VALUES))
-        for name in "ABC"[: draw(st.integers(0, 3))]
-    ]
-    limits = {name: draw(of) for name, of in _LIMITS.items() if draw(st.booleans())}
-    return rows, limits, draw(st.sampled_from(["accuracy", "agreement"]))
+    models, half = draw(st.integers(1, 3)), draw(st.integers(3, 7))
+    line = st.lists(st.booleans(), min_size=2 * half, max_size=2 * half)
+    right = torch.tensor([draw(line) for _ in range(models)])
+    return right, draw(st.permutations([10, 20, 40]))[:models], draw(st.sampled_from([5, 20, 30, 40]))
 
 
-_VALUES = ([1.0, 2.0, None], [0.5, 0.75, 0.9, None], [0.9, 0.98, 1.0])
-_LIMITS = {
-    "file_bytes": st.sampled_from([(0, 10), (0, 20), (20, 30)]),
-    "ms": st.sampled_from([(0, 1.0), (0, 1.5), (0, 0.5)]),
-    "accuracy": st.sampled_from([(0.75, 1), (0.8, 1)]),
-}
-_two = [_row("float", 40, 2.0, 0.9), _row("int8", 10, 1.0, 0.75)]
-pick.tries(
-    _calls(),
+_large_leads = _rows("111111 110000", "000000 111111")
+_small_as_good = _rows("111111 000000", "111000 110000")
+promise.tries(
+    _calls().filter(_clear),
     also=[
-        (_two, {"file_bytes": (0, 20)}, "accuracy"),
-        (_two, {"file_bytes": (0, 5)}, "accuracy"),
-        (_two, {}, "accuracy"),
-        (_two, {"file_bytes": (0, 40), "accuracy": (0.9, 1)}, "accuracy"),
-        (_two[::-1], {"ms": (0, 3)}, "agreement"),  # a tie: the smaller file
-        ([_row("float", 40, 2.0, 0.9), _row("int8", 10, 2.0, 0.9)], {}, "accuracy"),
-        ([_row("first", 10, 1.0, 0.9), _row("second", 10, 2.0, 0.9)], {}, "accuracy"),
-        ([_row("not timed", 10, None, 0.9), *_two], {"ms": (0, 2)}, "accuracy"),
-        ([_row("not timed", 10, None, 0.9), *_two], {}, "accuracy"),
-        ([_row("no labels", 10, 1.0, None)], {"file_bytes": (0, 20)}, "accuracy"),
-        ([_row("all zero", 10, 0.0, 0.0, 0.0)], {"ms": (0, 1)}, "agreement"),  # measured, and 0
-        (_two[::-1], {}, "ms"),
-        ([], {"ms": (0, 2)}, "accuracy"),
+        (_small_as_good, [40, 10], 40),
+        (_large_leads, [40, 10], 40),
+        (_large_leads, [40, 10], 20),
+        (_large_leads, [40, 10], 5),
+        (_rows("11111 11100", "10000 10000"), [40, 10], 40),  # 4 behind, and 2√4 is 4
+        (_rows("11111 11100", "00000 11111"), [40, 10], 40),  # 5 behind, and 2√5 is less
+        (_rows("1111110 0000000", "0000001 1111100"), [40, 10], 40),  # 5 behind; 7 differ, 6 one way
+        (_rows("11111111 11111111", "11111100 11000000", "11110000 10000000"), [40, 20, 10], 30),
+        (_rows("1100000 1111111", "0000000 0000001"), [40, 10], 40),  # all images would choose the other one
+        (_rows("11111111 11111111", "00000001 00000001", "00000000 11110000"), [40, 20, 10], 20),
+        (_rows("000000 111111", "111111 110000"), [10, 40], 40),  # the best is the second one
+        (_rows("000000 111111", "111111 110000", "000000 111000"), [40, 20, 10], 40),  # and not the largest
+        (_rows("11111 11100", "11100 00000", "00000 11111"), [40, 20, 10], 40),  # each has a d of its own
+        (_rows("111 100"), [10], 10),
     ],
 )
-pick.ideas(
+promise.ideas(
     {
-        "fit = [row for row in measured if any(a <= row[name] <= b for name, (a, b) in limits.items())]": "A row must keep "
-        "*all* limits. One that is small enough and too slow does not fit.",
-        "fit = [row for row in measured if all(a < row[name] < b for name, (a, b) in limits.items())]": "Both ends of a "
-        "limit belong to it: at most 20 includes 20.",
-        "ties = fit": "The one with most of `best` wins; the bytes only decide a tie.",
-        'winner = min(ties, key=lambda row: 0, default={"name": "nobody"})': "Of rows with equally much of `best` the "
-        "smallest file wins.",
-        "measured = [row for row in rows if None not in row.values()]": "A value that is missing only matters where "
-        "somebody asks for it, in `limits` or as `best`.",
+        "choosing, reporting = right[:, :half], right[:, :half]": "The images that chose are too kind to the winner. Report the other half.",
+        "fits = [k for k in range(len(kilobytes)) if kilobytes[k] < most]": "At most 20 kB includes 20.",
+        "best = max(range(len(kilobytes)), key=lambda k: count[k], default=None)": "A model that doesn't fit can't be the best one.",
+        "as_good = [best]": "The best isn't always sent: a smaller model that's *as good* goes first.",
+        "apart = {k: (right[k] != right[best]).sum().item() for k in fits}": "d counts *choosing* images only. The others "
+        "must take no part in the choice.",
     }
 )

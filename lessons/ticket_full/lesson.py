@@ -1,14 +1,14 @@
 # ---
 # jupyter:
 #   course:
-#     promise: You will compare a ticket with its opponents at each one's best learning rate, and say what it costs.
-#     seconds: 32
+#     promise: You will say what a ticket is worth, by fair races against its opponents and by its price.
+#     seconds: 30
 #     needs: [ticket]
 #     goals:
-#       - compare networks at each one's best learning rate, chosen on held-out images;
-#       - say how much of a ticket's first values lies in their signs, and test it;
+#       - compare networks at each one's best learning rate, and say when a lead is more than luck;
+#       - test how much of a ticket's first values lies in their signs, and how much in their sizes;
 #       - name the price of a ticket in trainings, time and bytes.
-#     terms: [early stopping, learning-rate rewinding]
+#     terms: [learning-rate rewinding]
 #   jupytext: {text_representation: {extension: .py, format_name: percent}}
 #   kernelspec: {display_name: Python 3, language: python, name: python3}
 # ---
@@ -16,7 +16,7 @@
 # %% [markdown]
 # # [[title]]
 #
-# *What is left of a ticket's lead when every network is at its best, and what does the ticket cost?*
+# *What is left of a ticket's lead when its opponents get a fair race, and what does the ticket cost?*
 
 # %% tags=["setup", "hide-input"]
 # Sets one thread, and imports the drawings of this lesson, its check and the scorecard.
@@ -29,302 +29,292 @@ from lessons.ticket_full import show
 torch.set_num_threads(1)
 
 # %% [markdown]
-# ## 1. 800 steps for a small network
+# ## 1. One mask, three sets of weights
 #
-# You want a network with about 17,000 weights, and have 800 training steps.
+# In [[ticket]] you found a ticket: a mask that keeps few weights, together with the *first* values of these weights. Let's search for one in three rounds of training, pruning and rewinding, so that 6.5 % of the weights are left. (We search at the learning rate 0.006, because on held-out images it gave better tickets than the paper's 0.0012, the only other one that we tried.)
 #
-# - **ticket**: three times train for 200 steps, prune and *rewind*; then train what is left for 200.
-# - **trained on**: the same without the rewind.
-# - **narrow**: 22 hidden units and no mask, one training of 800 steps.
+# But look at the network after its last cut. It has just been trained for 200 steps, and the ticket throws away what these steps have taught it. Do we need this last rewind? Let's put three sets of weights under the same mask, and train each for 200 more steps:
 #
-# Ticket and *trained on* begin as the same LeNet-300-100, and both keep 6.5 % of its weights. *Narrow* has as many weights from the start. The functions are those of [[ticket]], with the learning rate as an argument.
+# - **ticket**: the first values;
+# - **new values**: newly drawn ones, the control that we called *reinit*;
+# - **trained on**: the values that the last training left, so without the last rewind.
 #
-# **Predict.** Which of the three reads most digits?
+# **Predict.** Which of the three will read the most digits?
 
 # %%
 import copy
 
-import torch
-from torch import nn
-from torch.nn import functional as F
 from torch.nn.utils import prune
 
-from course_utils import data, models, training
-
-images, labels = data.load("mnist")
-test_set = data.load("mnist", "test")
+from course_utils import training
+from lessons.ticket.digits import make, put_on, test_set, train
 
 
-def make():
-    net = models.LeNet300100()
-    for layer in net.children():
-        nn.init.xavier_normal_(layer.weight)
+# %% search_again
+def search(first):
+    net = copy.deepcopy(first)
+    for round in range(3):
+        if round > 0:  # rewind
+            for name, value in net.named_parameters():
+                value.data.copy_(first.get_parameter(name.removesuffix("_orig")))
+        train(net, steps=200, rate=0.006)
+        for layer, amount in zip(net.children(), (0.6, 0.6, 0.3), strict=True):
+            prune.l1_unstructured(layer, "weight", amount=amount)
     return net
 
 
-def train(net, rate, steps=200):
-    adam = torch.optim.Adam(net.parameters(), lr=rate, fused=True)
-    for batch in torch.randint(len(images) * 11 // 12, (steps, 60)):  # the last twelfth is held out
-        adam.zero_grad()
-        F.cross_entropy(net(images[batch]), labels[batch]).backward()
-        adam.step()
+# %% three_under_one_mask
+torch.manual_seed(0)
+first = make()
+trained_on = search(first)
+masks = [layer.weight_mask for layer in trained_on.children()]
 
-
-# %%
-def search(rewinding, rate):
-    torch.manual_seed(0)
-    net = make()
-    first = copy.deepcopy(net)
-    for _ in range(3):
-        train(net, rate)
-        net(images[:1])  # computes the weights that the cut will read
-        for layer, amount in zip(net.children(), (0.6, 0.6, 0.3), strict=True):
-            prune.l1_unstructured(layer, "weight", amount=amount)
-        if rewinding:
-            for name, value in net.named_parameters():
-                value.data.copy_(first.get_parameter(name.removesuffix("_orig")))
-    return first, net
-
+rate = 0.0012
+ticket, new_values = put_on(copy.deepcopy(first), masks), put_on(make(), masks)
+for name, net in {"ticket": ticket, "new values": new_values, "trained on": trained_on}.items():
+    torch.manual_seed(1)  # the same batches for all
+    train(net, steps=200, rate=rate)
+    print(f"{name}: {training.evaluate(net, *test_set):.1%} right")
 
 # %% [markdown] tags=["answer"]
-# **The network that was simply trained on: its weights kept what 800 steps taught them.** Those of the ticket were rewound three times, and have learned for 200.
+# **Trained on, because it goes on from what its weights have already learned.** The ticket has only its mask from the search, and begins anew.
 
 # %% [markdown]
-# ### The three in a race
-
-# %% the_three_in_a_race
-rate = 0.0012
-first, ticket = search(True, rate)
-_, trained_on = search(False, rate)
-narrow = nn.Sequential(nn.Flatten(), nn.Linear(784, 22), nn.ReLU(), nn.Linear(22, 10))
-
-nets = {"ticket": ticket, "trained on": trained_on, "narrow": narrow}
-right = {}
-for name, net in nets.items():
-    train(net, rate, steps=800 if net is narrow else 200)
-    right[name] = 100 * training.evaluate(net, *test_set)
-    print(f"{name}: {right[name]:.1f} % right")
-
-# %% [markdown]
-# So the ticket loses to its twin without a rewind, and has no clear lead over a network that was never pruned. What is it worth? In about [[minutes]] minutes you will be able to
+# So the ticket is far ahead of new values, and yet we'd have done better still without its last rewind. But that's one network, and all three were trained at one learning rate, the paper's. Was it a fair race? In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
 # [[builds_on]]
 
 # %% [markdown]
-# **Try it.** In the last cell change `rate = 0.0012` to `rate = 0.0048`, and run it again. Who gains most? Then change it back, and run the cell once more.
+# **Try it.** In the last cell, change `rate = 0.0012` to `rate = 0.012`, ten times as much. Who gains most? Then change it back, and run the cell once more.
 #
 # <details><summary>What others found</summary>
 #
-# All three read more digits. The ticket gained most, and now it was ahead of *narrow*. The network that was trained on stayed first.
+# The ticket and *new values* read more digits, and *new values* gained most by far. *Trained on* changed little.
 #
 # </details>
 
 # %% [markdown]
-# ## 2. Each at its best
+# ## 2. What is a fair race?
 #
-# In [[ticket]], at the rate 0.0012, a ticket was ahead of *reinit*, its mask with new values. With 7 % of the weights it is about four points ahead.
-
-# %% [markdown]
-# Was that fair? A ticket starts as a supermask: it reads most of the digits untrained. *Reinit* starts by guessing. Both learned for 200 steps at the paper's rate, and we did not ask whether this rate suits *reinit* as well.
+# ### Each at its best
 #
-# The course keeps a record of three networks, each trained at four rates: with all weights, as a ticket with 7 % of them, and as *reinit*, its mask over new values. The masks were found at the rate 0.0012. `saved[arm][rate]` is a list with one pair for each network: held-out %, test %.
-
-# %% [markdown]
-# **Predict.** Now each may choose its own best of four learning rates. Does the lead **A** grow, **B** stay, **C** shrink?
-
-# %%
-saved = show.saved(steps=200)
-print(saved["ticket"][0.0012])
-
-# %% over_rates tags=["hide-input"]
-# Draws the accuracy of three arms over the learning rate.
-show.over_rates(saved)
-
-# %% [markdown] tags=["answer"]
-# **It shrinks (C), for these masks to about a point: *reinit* gains more from a higher rate, which moves weights further in the same 200 steps.**
-
-# %% [markdown]
-# ### A rule for a fair comparison
+# The things that an experiment compares are its **arms**. We trained all three at the learning rate 0.0012. Why should it suit all of them?
 #
-# | rate | ticket: held out | test | reinit: held out | test |
+# Think of how far they have to go. The ticket is a supermask: it reads most of the digits before its first step. *New values* begin by guessing. A higher rate moves the weights further in the same 200 steps, so it should help those who have further to go.
+#
+# That's why we give each arm its own rate. Here's the rule by hand, with invented numbers, in % of the images:
+#
+# | rate | ticket: held out | ticket: test | new values: held out | new values: test |
 # |---|---|---|---|---|
 # | 0.001 | 91 | 92 | 87 | 88 |
 # | 0.01 | **92** | 93 | **91** | 92 |
 # | 0.1 | 88 | 89 | 90 | 92.5 |
+#
+# At the shared rate 0.001, the ticket leads by 92 − 88 = 4 points. Now each arm chooses the rate at which *held-out* images are best, images that are neither trained with nor reported. Both choose 0.01, and the lead on the test images is 93 − 92 = 1 point.
+#
+# Why shouldn't the test images choose? By them, *new values* look best at 0.1, with 92.5. But the best of three results is partly luck with these very images, and we'd report this luck as well.
+#
+# And suppose the best rate had been 0.1, the highest that we tried. Then 0.3 might be better still, and we'd have to **widen the grid**.
+#
+# We've done this for six networks and six rates, and kept a record.
+#
+# **Predict.** When each arm has its own best rate, does the lead of the ticket over *new values* **A** grow, **B** stay, **C** shrink?
+
+# %% over_rates tags=["hide-input"]
+# Draws the accuracy of two arms over the learning rate.
+show.over_rates()
+
+# %% [markdown] tags=["answer"]
+# **It shrinks (C), because a higher rate helps *new values* more.** They probably do better with it because they have further to go in the same 200 steps.
 
 # %% [markdown]
-# Do it by hand once, with numbers made up. At the shared rate 0.001 the ticket leads by 92 − 88 = 4 points. Now each may choose. Both have their best *held-out* accuracy at 0.01, and there the ticket leads on the test images by 93 − 92 = 1 point.
+# In the figure, the ticket leads by more than five points at the paper's rate, but by only about two if each arm has its own. So more than half of the first lead was only a rate that doesn't suit the opponent. Both rings lie inside the grid, so we needn't widen it.
 #
-# Why not choose by the test images? There *reinit* looks best at 0.1, with 92.5. But 90 on the held-out images suggests that a part of this is luck. Of several rates, the one with the highest test accuracy may be a lucky one, and whoever picks it reports the luck as well. So some images choose the rate, and others report.
+# ### How much is luck?
 #
-# The rule has a third part. In the figure two best rates are the highest of all that were tried. Perhaps the lines go on rising beyond. The black line, the whole network, has its best rate inside the grid. **A best rate at the edge of the grid means: widen the grid.** Until then "about a point" is what we know of these masks and this grid. The rate of the search is a choice, too: with masks that were found at 0.0048, 2.3 points are left. The exercise has a record in which no best rate lies at the edge.
+# Are two points more than luck? Let's train *the same* ticket six times at the rate 0.012. Only the batches differ, so whatever lies between the results is luck.
+
+# %% luck
+again = []
+for seed in range(6):
+    torch.manual_seed(seed)
+    net = put_on(copy.deepcopy(first), masks)
+    train(net, steps=200, rate=0.012)
+    again.append(100 * training.evaluate(net, *test_set))
+print(*(f"{right:.1f}" for right in sorted(again)), "% right")
 
 # %% [markdown]
-# 1. All try the same rates.
-# 2. Held-out images choose, test images report.
-# 3. A best rate at the edge: widen the grid.
+# The best and the worst are about a point apart, and they're the same ticket. So a lead of half a point in one race means nothing.
+#
+# Two things help. We *pair* the arms: in each of six networks, all arms get the same batches, and we look at the lead in this network. And we ask in how many networks the lead has the same sign. If two arms were equally good, each network would be the toss of a coin. Six times heads happens in one of $2^6 = 64$ cases, six times tails as well. So **a lead in all six networks** is luck in only 2 of 64 cases, or 3 %. At least five of six would be luck in 14 of 64, which is too often to build on.
+
+# %% luck_or_not tags=["hide-input"]
+# Prints by how much one arm leads another in the record, and in how many networks.
+show.told(("ticket", "new values"), ("trained on", "ticket"))
 
 # %% [markdown]
-# ## 3. The values, or only their signs?
+# Both leads count: the ticket is ahead of *new values* in all six networks, and *trained on*, by less than a point, is ahead of the ticket in all six. Here the last rewind costs points. Renda et al. ([2020](https://arxiv.org/abs/2003.02389)) keep the trained weights as well, and only begin the schedule of the learning rate anew. They call this **learning-rate rewinding**, and report that it's as good as rewinding, or better, in several networks.
 #
-# | three kept weights | | | |
+# Now we have a rule:
+#
+# 1. All arms try the same rates, and held-out images choose for each.
+# 2. A best rate at the edge asks for a wider grid.
+# 3. Test images report, network by network. A lead counts if all six agree.
+
+# %% [markdown]
+# ## 3. Sizes or signs?
+#
+# The ticket and *new values* have the same mask. So what's so good about the first values?
+#
+# A weight has a *size*, its magnitude, and a *sign*. For three kept weights we can take the two apart. Let the ticket's first values be 0.3, −0.1 and −0.4, and let a new draw give −0.2, 0.5 and −0.05:
+#
+# | arm | sizes | signs | the three weights |
 # |---|---|---|---|
-# | the ticket's first values | 0.3 | −0.1 | −0.4 |
-# | *new signs*: newly drawn | −0.2 | 0.5 | −0.05 |
-# | *own signs*: the same sizes, the ticket's signs | 0.2 | −0.5 | −0.05 |
-
-# %% [markdown]
-# What do the first values bring? A weight has a sign and a size. The sign says whether the unit votes for or against, and the size how loudly. The table takes the two apart. *New signs* is *reinit*. *Own signs* has the same sizes and the signs of the ticket. So the last two rows differ in their signs alone.
-
-# %% [markdown]
-# **Predict.** How much of the gap between *new signs* and the ticket do the ticket's signs win back: **A** hardly any, **B** more than half?
+# | ticket | first | first | 0.3, −0.1, −0.4 |
+# | own signs | new | first | 0.2, −0.5, −0.05 |
+# | own sizes | first | new | −0.3, 0.1, −0.4 |
+# | new values | new | new | −0.2, 0.5, −0.05 |
+#
+# *Own signs* and *new values* have the same sizes, and differ in the signs alone. *Own sizes* and *new values* have the same signs, and differ in the sizes alone. So we compare both with the last row.
+#
+# `mixed` makes such an arm:
 
 
 # %%
-def put_on(net, masks):
-    for layer, mask in zip(net.children(), masks, strict=True):
-        prune.custom_from_mask(layer, "weight", mask)
-    return net
+def mixed(sizes, signs):
+    net = copy.deepcopy(first)
+    for layer, size, sign in zip(net.children(), sizes.children(), signs.children(), strict=True):
+        layer.weight.data = size.weight.data.abs() * sign.weight.data.sign()
+    return put_on(net, masks)
 
 
-def redrawn(own_signs):
-    net = make()
-    for layer, old in zip(net.children(), first.children(), strict=True):
-        if own_signs:
-            layer.weight.data = layer.weight.data.abs() * old.weight.data.sign()
-    return net
+# %% signs_untrained
+new = make()
+for name, net in {"own signs": mixed(new, first), "own sizes": mixed(first, new)}.items():
+    print(f"{name}, untrained: {training.evaluate(net, *test_set):.0%} right")
 
+# %% [markdown]
+# Before training, *own signs* read far more digits than guessing would, and *own sizes* don't. So a part of the supermask of [[ticket]] lies in the signs.
+#
+# But does it last? Each arm now gets six networks, the same batches, and its own best rate.
+#
+# **Predict.** Which arms will beat *new values* in all six networks: **A** own signs only, **B** own sizes only, **C** both?
 
-masks = [layer.weight_mask for layer in ticket.children()]
-
-# %% the_values_or_only_their tags=["hide-input"]
-# Trains the ticket, own signs and new signs at two rates, and writes what they get right.
-signs = show.signs(first, redrawn, masks, put_on, train, test_set)
+# %% sizes_or_signs tags=["hide-input"]
+# Draws six networks in four arms, each at its best rate, and prints the leads.
+show.race("ticket", "own signs", "own sizes", "new values")
+show.told(("own signs", "new values"), ("own sizes", "new values"), ("ticket", "own signs"))
 
 # %% [markdown] tags=["answer"]
-# **More than half (B), at both rates. It is the signs, because the last two rows differ in nothing else.**
+# **Own signs only (A). It must be the signs, because *own signs* and *new values* differ in nothing else.** *Own sizes* don't beat *new values*.
 
 # %% [markdown]
-# At the higher rate the gap is narrower, as in section 2, and again the signs close most of it.
+# *Own signs* win back most of the ticket's two points over *new values*. The sizes alone bring nothing that we could tell from luck. But on top of the right signs they bring a little: the ticket is ahead of *own signs* in all six networks, by a few tenths.
 #
-# H. Zhou et al. ([2019](https://arxiv.org/abs/1905.01067)) also found that signs matter, with our network and with small convolutional ones.
+# So **most of what the first values are worth lies in their signs.** The masks that we found at the paper's rate say the same, and H. Zhou et al. ([2019](https://arxiv.org/abs/1905.01067)) report it for the same network and for small convolutional ones.
 
 # %% [markdown]
-# ## 4. The price
+# ## 4. What does it cost?
 #
-# If a small part can learn as well as the whole, training should become cheaper: train only that part. We time 20 steps at a rate so small that they change next to nothing. The masks of our ticket leave 6.5 % of the weights.
+# If a small part of a network can learn as well as the whole, training should become cheaper: train only this part. Does it? Let's count trainings, time and bytes.
 #
-# **Predict.** Compared with a step of the whole network, does a step of the ticket take **A** about a tenth of the time, **B** half, **C** about as long, or longer?
+# **Trainings.** Somebody must find the mask first. Our ticket needed three trainings before its own, and the first of them was that of the whole network. In the paper, a round removes a fifth of what's left, and $0.8^{12} = 0.07$. So a ticket with 7 % of the weights is the *thirteenth* training.
+#
+# **Time.** A matrix product multiplies zeros like any other numbers, and applying the mask is extra work. So a training step of the ticket can't be faster than one of the whole network. A network that's really smaller can be: *narrow* has only 22 hidden units, no mask, and about as many weights as the ticket keeps.
 
-# %% [markdown] tags=["answer"]
-# **About as long, or longer (C), because the products multiply the zeros like any number, and putting the mask on is work as well.** *Narrow* is faster: its matrices are really small.
-
-# %% [markdown]
-# ### A step, timed
-
-# %% a_step_timed
+# %% a_step_timed tags=["hide-input"]
+# Times steps of three networks in turn, at a rate so small that they change next to nothing.
 from functools import partial
+
+from torch import nn
 
 from course_utils.measure import timing
 
-whole = copy.deepcopy(first)
-timed = {"whole": whole, **nets}
-steps = {name: partial(train, net, 1e-9, 20) for name, net in timed.items()}
-race = timing.compare(steps, rounds=9, device="cpu")  # in turn
-step_ms = {name: 1000 * min(race.samples[name]) / 20 for name in steps}
+narrow = nn.Sequential(nn.Flatten(), nn.Linear(784, 22), nn.ReLU(), nn.Linear(22, 10))
+nets = {"whole": make(), "ticket": ticket, "narrow": narrow}
+race = timing.compare({name: partial(train, net, 20, 1e-9) for name, net in nets.items()}, rounds=9, device="cpu")
+step_ms = {name: 1000 * min(race.samples[name]) / 20 for name in nets}
 print(*(f"{name}: {ms:.2f} ms a step" for name, ms in step_ms.items()), sep="\n")
 
 # %% [markdown]
-# **Trainings.** Even with code that skips zeros, somebody must find the mask first. Our ticket took three trainings before its own. In the paper a round removes a fifth of what is left. Twelve rounds lead to $0.8^{12} = 0.07$, so the ticket with 7 % is the *thirteenth* training, and the first was that of the whole network. A ticket can only pay if its mask serves many trainings, and makes each of them cheaper. Ours does not.
+# A step of *narrow* is by far the cheapest. If we give it all the 800 steps that search and ticket took together, how far does it get?
+
+# %% narrow_or_ticket tags=["hide-input"]
+# Draws six networks in three arms, each at its best rate, and prints the leads.
+show.race("trained on", "ticket", "narrow")
+show.told(("ticket", "narrow"), ("trained on", "narrow"))
 
 # %% [markdown]
-# ### "More than 90 % compression"
+# Not as far as the ticket, and *trained on* is ahead of both. But a step of *narrow* takes a fraction of the time, so in the same time it could make several times as many.
 #
-# 7 % of the weights are left. For each position a file holds
+# **Bytes.** Tickets are said to give "more than 90 % compression". With 7 % of the weights, a file needs 0.07 · 32 = 2.2 bits of values for each position, and one bit more that says whether there is a value. Together that's 3.2 of 32 bits, so the bytes go down by about 90 % as well. But that's a merit of the *mask*: the file of *trained on* is just as small.
 #
-# | | bits |
-# |---|---|
-# | values: 0.07 · 32 | 2.2 |
-# | mask: is there a value? | 1 |
-# | together, of 32 | **3.2** |
+# What is a ticket worth, then? If you want a small network, it's a detour: keep the trained weights, and train on. But it has shown us something: under a good mask, random weights learn nearly as well as the ticket's own, if only they have the right signs. **A ticket answers a question about learning. It's no recipe for a small network.**
 
 # %% [markdown]
-# Of the *weights* 93 % are gone. Of the bits 3.24 / 32 = 10.1 % are left in this format.
-#
-# So "more than 90 % compression" counts weights: of the *bytes* fewer are gone. And the saving is no merit of the ticket: *trained on* fills a file of the same size.
-
-# %% [markdown]
-# ## 5. What is contested, and what stands
-#
-# | who | network | what they report |
-# |---|---|---|
-# | Liu et al., [2018](https://arxiv.org/abs/1810.05270) | deeper, CIFAR-10 | at a well chosen rate no gain over new values |
-# | Gale et al., [2019](https://arxiv.org/abs/1902.09574) | Transformer, ResNet-50 | sparse from the start is behind pruning while training |
-# | Frankle et al., [2019](https://arxiv.org/abs/1903.01611) | deeper | tickets again, if one rewinds to an *early iteration* |
-# | Renda et al., [2020](https://arxiv.org/abs/2003.02389) | several | trained weights with the learning rate rewound: as good as rewinding, or better |
-
-# %% [markdown]
-# The four reports speak of larger networks than ours, or of other opponents. So a sentence about tickets needs three things beside it: which network, which learning rate, which opponent.
-#
-# What stands for our network: after 50,000 steps the tickets of another record with 21 % of the weights are slightly ahead of the whole network, and those with 7 % still as good ([[ticket]]). A sparse network *can* learn this task as well as the whole, if it starts right. For large networks one rewinds to an early iteration, and the mask comes from a full training.
-#
-# What does not follow is a cheaper way to a small network. Here training on was better. Renda et al. keep the trained weights and go back in the schedule of the learning rate, which they call **learning-rate rewinding**. In our 200 steps the rewind costs points.
-
-# %% [markdown]
-# **A ticket answers a question about learning. It is no recipe for shipping a small network.**
-
-# %% [markdown]
-# ## Exercise · Each at its best
+# ## Exercise · A referee
 # ★★ · 10 minutes
 #
-# Write `lead(ticket, other)`. Both are like `saved["ticket"]`: rate → list of (held-out %, test %), one pair for each network, always in the same order. Read each arm at the rate at which *its* mean held-out accuracy is highest. Return two things: a list with the test accuracy of the ticket minus that of the other, network by network; and `True` if one of the two chosen rates is the lowest or the highest that was tried, else `False`.
+# Write `judge(one, other)`, for two arms like `show.trained("ticket")`: learning rate → list of (held-out %, test %), one pair for each network, in the same order for all. The rates may stand in any order. Return two things:
+#
+# - the leads of `one` on the test images, network by network, each arm at its best rate;
+# - the verdict: `"widen the grid"` if a best rate is at the edge, else `"one"` or `"other"` if it leads in every network, else `"open"`.
 #
 # <details><summary>Hint</summary>
 #
-# `max(runs, key=…)` goes through the rates of `runs`. Its key is a mean over `held_out for held_out, test in runs[rate]`. The rates need not be sorted.
+# `max(runs, key=…)` goes through the rates of `runs`. Its key is a sum over `held_out for held_out, test in runs[rate]`.
 #
 # </details>
 
 
 # %% tags=["exercise"]
-def lead(ticket, other):
-    """The lead of each network in points, and whether a chosen rate lies at the edge."""
+def judge(one, other):
+    """The leads of `one` in points, and a verdict."""
     raise NotImplementedError
 
 
 # %% tags=["check"]
-check.lead(lead)
+check.judge(judge)
 
 
 # %% tags=["solution", "hide-cell"]
-def lead_solution(ticket, other):
-    points, edge, chosen = [], False, []
-    for runs in (ticket, other):
+def judge_solution(one, other):
+    chosen, edge = [], False
+    for runs in (one, other):
         best = max(runs, key=lambda rate: sum(held_out for held_out, test in runs[rate]))
         edge = edge or best in (min(runs), max(runs))
         chosen.append(runs[best])
+    leads = []
     for (_, mine), (_, theirs) in zip(*chosen, strict=True):
-        points.append(mine - theirs)
-    return points, edge
+        leads.append(mine - theirs)
+    if edge:
+        return leads, "widen the grid"
+    if all(lead > 0 for lead in leads):
+        return leads, "one"
+    if all(lead < 0 for lead in leads):
+        return leads, "other"
+    return leads, "open"
 
 
 # %% [markdown]
-# Then ask the longer record: `saved = show.saved(steps=5000)`, and `lead(saved["ticket"], saved["reinit"])`. What is left of the lead, and what of a lead over `saved["all weights"]`?
+# Then be the referee in two new cases:
+#
+# - `judge(show.trained("own sizes"), show.trained("new values"))`: do sizes alone help?
+# - `judge(show.trained("trained on", 0.0012), show.trained("ticket", 0.0012))`: with masks found at the rate 0.0012, does the last rewind still cost points?
 #
 # <details><summary>What others found</summary>
 #
-# No best rate lies at the edge. Over *reinit* a little less than a point is left, in each of the three networks. At the shared rate 0.0012 it was a little more than one: after so many steps the choice of rates took little. Over all weights it is a quarter of a point in the mean, and most of it comes from one network.
+# Both are open. Sizes alone win in two of six networks. With the other masks, *trained on* is ahead in five of six: that looks like a win, but our rule asks for all six.
 #
 # </details>
-
-# %% [markdown]
+#
 # ## Remember
 #
-# - Compare at each one's best learning rate: held-out images choose, test images report, and a best rate at the edge asks for a wider grid. Here, after 200 steps, much of the ticket's lead over new values went when each chose its rate.
-# - Here, after training, most of what the first values bring are their signs.
-# - A ticket costs several trainings, and its steps are no faster. At the two rates that we tried, training on was better.
+# - A race is fair if each arm has its own learning rate, chosen on held-out images and not at the edge of the grid, and if test images report. Here the ticket's lead over new values shrank by more than half.
+# - Compare the arms network by network. We believe a lead if all six agree, because the same ticket, trained twice, can differ by about a point.
+# - Most of what a ticket's first values are worth lies in their signs. But finding the ticket takes several trainings, its steps are no faster, and here training on from the trained weights was better.
 
 # %% [markdown]
 # ## Scorecard
@@ -337,26 +327,22 @@ claims.show("ticket_full")
 # %% [markdown]
 # ## Deeper
 #
-# ### Two readers of ten trainings
+# ### What others report
 #
-# When is a network done? The paper takes each network as it was when its loss on held-out images was least. This is **early stopping**. Others take it after the last iteration. The course's record has both for five dense networks and five tickets with 80 % of the weights, 50,000 iterations each. The lead of the ticket on the test images, in points:
+# Our networks are tiny, and 200 steps are few. What do larger ones say?
 #
-# | ticket read at its | dense read at its | mean lead |
+# | who | networks | what they report |
 # |---|---|---|
-# | stop | stop | −0.04 |
-# | end | end | +0.22 |
-# | stop | end | −0.23 |
-# | end | stop | +0.40 |
+# | Liu et al., [2018](https://arxiv.org/abs/1810.05270) | deeper, CIFAR-10 | at a well chosen rate no gain over new values |
+# | Gale et al., [2019](https://arxiv.org/abs/1902.09574) | Transformer, ResNet-50 | sparse from the start is behind pruning while training |
+# | Frankle et al., [2019](https://arxiv.org/abs/1903.01611) | deeper | tickets again, if one rewinds to an *early iteration* |
+# | Renda et al., [2020](https://arxiv.org/abs/2003.02389) | several | trained weights with the learning rate rewound: as good as rewinding, or better |
 #
-# Whoever sets the stopped ticket beside the finished dense network finds it behind in all five. The reverse reading puts it ahead in all five. Both have calculated correctly, from the same ten trainings. But the last two rows contain something else: what a network gains between its stop and its end. The first and the third row differ in this alone, by 0.19 points.
-#
-# Why is more right at the end, although the loss has risen? Take the probabilities that a network gives to the right one of two classes: 0.8, 0.8, 0.45, 0.4, and later 0.99, 0.99, 0.9, 0.02. Three are right in place of two. But −ln 0.02 = 3.9 alone nearly doubles the mean loss, from 0.54 to 1.01. The loss punishes one confident mistake more than it rewards several right answers.
-#
-# So read all arms at the same kind of moment, or let the held-out images choose the moment for each, like the rate.
+# They don't contradict each other, because they speak of different networks, learning rates and opponents. So a sentence about tickets needs all three beside it.
 #
 # ### Rewinding later
 #
-# For large networks the first values are not enough. J. Frankle et al. ([2019](https://arxiv.org/abs/1912.05671)) train a network twice, with two orders of the data, and follow the error on the straight line between the two results. If a weight is 1 in one result and 3 in the other, it is 2 halfway, and so for all weights at once. Where the error does not rise on the way, the results are *connected*. Their tickets reach full accuracy only where the two are connected. On MNIST that was so from the first values on, for large networks from an early iteration $k$ on. So people rewind to $k$:
+# For large networks the first values aren't enough. J. Frankle et al. ([2019](https://arxiv.org/abs/1912.05671)) train a network twice, with two orders of the data, and follow the error on the straight line between the two results. If a weight is 1 in one result and 3 in the other, it's 2 halfway, and so for all weights at once. Where the error doesn't rise on the way, the results are *connected*. Their tickets reach full accuracy only where the two are connected. On MNIST that was so from the first values on, for large networks from an early iteration $k$ on. So people rewind to $k$:
 #
 # | | weights from | learning rate from |
 # |---|---|---|
@@ -365,10 +351,12 @@ claims.show("ticket_full")
 # | learning-rate rewinding | the end | earlier |
 # | fine-tuning | the end | the end |
 #
-# Fine-tuning goes on with the small rate with which a training has ended. Our *trained on* has one constant rate, so it is both of the last rows at once.
+# Fine-tuning goes on with the small rate with which a training has ended. Our *trained on* has one constant rate, so it's both of the last rows at once.
 #
-# **Sources.** J. Frankle and M. Carbin, *The Lottery Ticket Hypothesis*, [arXiv:1803.03635](https://arxiv.org/abs/1803.03635); H. Zhou et al., *Deconstructing Lottery Tickets*, [arXiv:1905.01067](https://arxiv.org/abs/1905.01067). The records are made by `python course.py lottery --paper` and `python course.py bench lottery`.
+# **Sources.** J. Frankle and M. Carbin, *The Lottery Ticket Hypothesis*, [arXiv:1803.03635](https://arxiv.org/abs/1803.03635); H. Zhou et al., *Deconstructing Lottery Tickets*, [arXiv:1905.01067](https://arxiv.org/abs/1905.01067). The record is made by `python course.py bench ticket_full`.
 #
-# **Going further.** E. Malach et al., *Proving the Lottery Ticket Hypothesis: Pruning is All You Need*, [arXiv:2002.00585](https://arxiv.org/abs/2002.00585). Projects: rewind to iteration 100; search at the rate 0.0048, and ask `lead` again.
+# **Going further.** E. Malach et al., *Proving the Lottery Ticket Hypothesis: Pruning is All You Need*, [arXiv:2002.00585](https://arxiv.org/abs/2002.00585). Projects: rewind to iteration 100; search with another rate, and ask `judge` again.
 #
 # **Credits.** The experiment is J. Frankle and M. Carbin's. The lecture that this course grew from is Tal Daniel's (Technion, EE 046211, tutorial 10), which builds on Tivadar Danka's *How to Compress a Neural Network*. Text CC BY 4.0, code MIT.
+#
+# **What's still open.** Signs tell a small network which way to go. But a large trained network knows much more: how sure it is, and which digits look alike. Can it teach that to a small one ([[distillation]])?

@@ -1,29 +1,40 @@
-"""The saved runs, the drawing over learning rates and the table of signs of the lesson ticket_full."""
+"""What the record of the lesson ticket_full says, and its drawings."""
 
-import copy
-import itertools
 import json
 from statistics import mean
 
-import torch
-from IPython.display import display
-
-from course_utils import runtime, training
+from course_utils.files import ROOT
 from course_utils.show import plots
-from course_utils.show.tables import Table, mean_and_range
+from course_utils.show.tables import mean_and_range
 
-ARMS = {"ticket": "ticket", "reinit": "reinit", "random": "random", "dense": "all weights"}
-RATES = (0.0012, 0.0192)  # of the table of signs
+RECORD = ROOT / "records" / "ticket_full" / "worth.json"
+PAPERS = 0.0012  # the learning rate of the paper
+FOUND_AT = 0.006  # the rate with which the masks of the page were found
+COLOURS = {
+    "ticket": "blue",
+    "own signs": "sky",
+    "own sizes": "green",
+    "new values": "orange",
+    "trained on": "purple",
+    "narrow": "black",
+}
 
 
-def saved(steps):
-    """What the record has of trainings so long: arm -> rate -> [(held-out %, test %) of each network], 7 % left."""
-    path = runtime.ROOT / "records" / "lottery" / "rates-mnist.json"
-    found = {name: {} for name in ARMS.values()}
-    for run in json.loads(path.read_text(encoding="utf-8"))["runs"]:
-        if run["iterations"] == steps and run["left"] in (0.07, 1) and run["found_at"] in (0.0012, None):
-            found[ARMS[run["arm"]]].setdefault(run["rate"], []).append((run["held_out"], run["test"]))
+def saved(found_at=FOUND_AT):
+    """Arm -> rate -> [(held-out %, test %) of each network], for the masks that were found at a rate.
+
+    A rate of 0 is the untrained network.
+    """
+    found = {arm: {} for arm in COLOURS}
+    for run in json.loads(RECORD.read_text(encoding="utf-8"))["runs"]:
+        if run["found_at"] in (found_at, None):
+            found[run["arm"]].setdefault(run["rate"], []).append((run["held_out"], run["test"]))
     return found
+
+
+def trained(arm, found_at=FOUND_AT):
+    """The runs of one arm without the untrained ones: rate -> [(held-out %, test %)]."""
+    return {rate: pairs for rate, pairs in saved(found_at)[arm].items() if rate}
 
 
 def best(runs):
@@ -31,79 +42,69 @@ def best(runs):
     return max(runs, key=lambda rate: mean(held_out for held_out, _ in runs[rate]))
 
 
-def lead_at(runs, ticket, other):
-    """By how many points the ticket leads reinit on the test images, in the mean, each at a rate."""
-    tests = [mean(test for _, test in runs[arm][rate]) for arm, rate in (("ticket", ticket), ("reinit", other))]
-    return tests[0] - tests[1]
+def leads(one, other, found_at=FOUND_AT, rate=None):
+    """By how many test points one arm leads another in each network, at a shared rate or each at its own best."""
+    tests = []
+    for arm in (one, other):
+        runs = trained(arm, found_at)
+        tests.append([test for _, test in runs[rate or best(runs)]])
+    return [mine - theirs for mine, theirs in zip(*tests, strict=True)]
 
 
-def over_rates(runs):
-    """Draws the mean test accuracy of ticket, reinit and all weights over the learning rate, with each one's best."""
+def over_rates(arms=("ticket", "new values")):
+    """Draws the mean test accuracy of two arms over the learning rate, with each one's best, and two leads."""
     fig, ax = plots.figure(size=(9.4, 4.1))
-    looks = {"all weights": ("black", "s"), "ticket": ("blue", "o"), "reinit": ("orange", "^")}
     told = []
-    for arm, (colour, marker) in looks.items():
-        rates = sorted(runs[arm])
-        tests = [mean(test for _, test in runs[arm][rate]) for rate in rates]
-        ax.plot(rates, tests, marker=marker, color=plots.COLOURS[colour], label=arm)
-        at = best(runs[arm])
-        ax.plot(at, tests[rates.index(at)], "o", ms=22, mfc="none", mew=2.5, color=plots.COLOURS[colour])
+    for arm, marker in zip(arms, "o^", strict=True):
+        runs, colour = trained(arm), plots.COLOURS[COLOURS[arm]]
+        rates = sorted(runs)
+        tests = [mean(test for _, test in runs[rate]) for rate in rates]
+        ax.plot(rates, tests, marker=marker, color=colour, label=arm)
+        ax.plot(best(runs), tests[rates.index(best(runs))], "o", ms=22, mfc="none", mew=2.5, color=colour)
         told.append(f"{arm} {', '.join(f'{value:.1f} at {rate:g}' for rate, value in zip(rates, tests, strict=True))}")
-    shared = [mean(test for _, test in runs[arm][0.0012]) for arm in ("reinit", "ticket")]
-    ax.annotate("", (0.0012, shared[0]), (0.0012, shared[1]), arrowprops={"arrowstyle": "<->", "lw": 2})
-    ax.text(0.0011, mean(shared), f"{shared[1] - shared[0]:.1f} points", va="center", ha="right")
-    ends = [mean(test for _, test in runs[arm][best(runs[arm])]) for arm in ("reinit", "ticket")]
-    ax.text(0.0228, mean(ends), f"{ends[1] - ends[0]:.1f} points", va="center")
+    shared, own = mean(leads(*arms, rate=PAPERS)), mean(leads(*arms))
+    low, high = (mean(test for _, test in trained(arm)[PAPERS]) for arm in reversed(arms))
+    ax.annotate("", (PAPERS, low), (PAPERS, high), arrowprops={"arrowstyle": "<->", "lw": 2})
+    ax.text(1.06 * PAPERS, (low + high) / 2, f"{shared:.1f} points", va="center")
     ax.set_xscale("log")
     ax.set_xticks(rates, [f"{rate:g}" for rate in rates])
     ax.minorticks_off()
-    ax.set(
-        xlabel="learning rate",
-        ylabel="test digits right, %",
-        xlim=(0.00025, 0.05),
-        ylim=(80, 95),
-        yticks=(80, 85, 90, 95),
-    )
-    ax.legend(loc="lower right")
+    ax.set(xlabel="learning rate", ylabel="test digits right, %", xlim=(0.001, 0.06), ylim=(87, 96))
+    ax.legend(loc="lower center")
     plots.show(
         fig,
         alt=f"Percent of the test digits right after 200 steps over the learning rate: {'; '.join(told)}.",
-        caption="After 200 steps; mean of three recorded networks. A ring marks the rate that the held-out images choose.",
+        caption=f"Mean of six networks. A ring marks the rate that the held-out images choose. Lead from ring to ring: "
+        f"{own:.1f} points.",
     )
 
 
-def signs(first, redrawn, masks, put_on, train, test_set):
-    """Shows three starts under one mask; start -> "untrained" or a rate -> percent of the test digits, one a draw."""
-    starts = {
-        "the ticket": lambda: copy.deepcopy(first),
-        "own signs": lambda: redrawn(True),
-        "new signs": lambda: redrawn(False),
-    }
-    found = {name: {"untrained": [], **{rate: [] for rate in RATES}} for name in starts}
-    for name, start in starts.items():
-        for draw, rate in itertools.product((1, 2), RATES):
-            torch.manual_seed(draw)  # own and new signs get the same sizes
-            net = put_on(start(), masks)
-            if rate == RATES[0]:
-                found[name]["untrained"].append(100 * training.evaluate(net, *test_set))
-            torch.manual_seed(draw)  # all three get the same batches
-            train(net, rate)
-            found[name][rate].append(100 * training.evaluate(net, *test_set))
-    rows = [
-        [name, mean_and_range(cell["untrained"], "{:.0f}"), *(mean_and_range(cell[rate]) for rate in RATES)]
-        for name, cell in found.items()
-    ]
-    display(
-        Table(
-            ["first values", "untrained, %", *(f"trained at {rate:g}, %" for rate in RATES)],
-            rows,
-            caption="Test digits right, under the ticket's mask: mean of two (lowest to highest).",
-        )
+def race(*arms):
+    """Draws what six networks get right of the test digits, each arm at its best rate; on the right where it began."""
+    fig, ax = plots.figure(size=(9.0, 0.9 * len(arms) + 0.9))
+    told = []
+    for place, arm in enumerate(arms):
+        runs, colour = trained(arm), plots.COLOURS[COLOURS[arm]]
+        values = [test for _, test in runs[best(runs)]]
+        began = mean(test for _, test in saved()[arm][0])
+        ax.plot(values, [place] * len(values), "o", markersize=13, alpha=0.6, color=colour)
+        ax.plot([mean(values)] * 2, [place - 0.35, place + 0.35], "-", linewidth=3, color=colour)
+        words = f"began at {began:.0f} %, rate {best(runs):g}"
+        ax.text(1.03, place, words, transform=ax.get_yaxis_transform(), va="center", fontsize=16)
+        told.append(f"{arm} {mean_and_range(values, '{:.1f}')}, {words}")
+    ax.set_yticks(range(len(arms)), arms)
+    ax.set(xlabel="test digits right, %", ylim=(len(arms) - 0.5, -0.5))
+    plots.show(
+        fig,
+        alt=f"Percent of the test digits right, mean and range of six networks: {'; '.join(told)}.",
+        caption="Each arm at its best rate. A dot is a network, a line the mean of the six. On the right: the mean before "
+        "the training, and the rate that the held-out images chose.",
     )
-    return found
 
 
-def won_back(found, rate):
-    """Percent of the gap between new signs and the ticket that the ticket's own signs win back at a rate."""
-    own, signed, new = (mean(cell[rate]) for cell in found.values())
-    return 100 * (signed - new) / (own - new)
+def told(*pairs):
+    """Prints by how much one arm leads another: the mean, each network, and in how many it is ahead."""
+    for one, other in pairs:
+        points = leads(one, other)
+        ahead = sum(lead > 0 for lead in points)
+        print(f"{one} − {other}: mean {mean(points):+.1f}, ahead in {ahead} of {len(points)}")

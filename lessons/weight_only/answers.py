@@ -8,7 +8,7 @@ import torch
 
 def with_struct(group):
     """Python's struct and a list of numbers."""
-    step, minimum, *packed = struct.unpack("<2e16B", bytes(group.tolist()))
+    step, minimum, *packed = struct.unpack(f"<2e{len(group) - 4}B", bytes(group.tolist()))
     codes = [byte % 16 for byte in packed] + [byte // 16 for byte in packed]
     return torch.tensor([minimum + step * code for code in codes])
 
@@ -40,6 +40,13 @@ WRONG = {
         "bfloat16 in place of float16": ("torch.float16", "torch.bfloat16"),
         "computed in 16 bits": (".float()", ""),
         "the high halves are not moved down": ("packed >> 4", "packed & 240"),
+        "moved by three bits": ("packed >> 4", "packed >> 3"),
+        "only seven of the low codes": ("packed & 15", "packed & 7"),
+        "the low halves are not cut off": ("packed & 15", "packed"),
+        "sixteen bytes and no more": ("packed = group[4:]", "packed = group[4:20]"),
+        "step and minimum read as codes, too": ("packed = group[4:]", "packed = group"),
+        "the step twice": ("codes * step + minimum", "(codes + minimum) * step"),
+        "codes around zero, as in int8": ("codes * step", "(codes - 8) * step"),
     }
 }
 EQUIVALENT = {

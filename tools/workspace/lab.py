@@ -7,6 +7,7 @@ from pathlib import Path
 
 import zmq
 
+from course_utils.files import ROOT
 from tools.publishing import openmp
 
 SETTINGS = Path(__file__).resolve().with_name("jupyter")  # of the course
@@ -46,13 +47,14 @@ def command(folder, address, *, browser=False, port=None):
 def environment(folder):
     """The environment of JupyterLab on a folder: the course's settings (no news, save every 10 s) before the user's.
 
-    A learner's own PYTHONSTARTUP stays; else `first.py` is the one that kernels run.
+    Kernels run `lessons/__init__.py` first, so a NameError says what to do before any cell was run; but a learner's own
+    PYTHONSTARTUP stays.
     """
     own = {
         "JUPYTER_CONFIG_PATH": os.pathsep.join(filter(None, [str(SETTINGS), os.environ.get("JUPYTER_CONFIG_PATH")])),
         "JUPYTERLAB_WORKSPACES_DIR": str(folder / ".jupyterlab"),  # which tabs are open: not those of other folders
     }
-    return {"PYTHONSTARTUP": str(SETTINGS / "first.py"), **os.environ, **openmp.environment(), **own}
+    return {"PYTHONSTARTUP": str(ROOT / "lessons" / "__init__.py"), **os.environ, **openmp.environment(), **own}
 
 
 def server_of(folder):
