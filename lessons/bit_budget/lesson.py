@@ -32,11 +32,11 @@ torch.set_num_threads(1)
 # %% [markdown]
 # ## 1. Two bits for all
 #
-# Suppose that a network has to fit into a very small file. Ours is DepthwiseCNN of [[depthwise]], which recognises photos of clothing with 30,208 weights in eight layers. We round all of them to 2 bits, so each weight has one of four levels. Each channel has its own scale.
+# Suppose that a network has to fit into a very small file. Ours is DepthwiseCNN of [[depthwise]], which recognises photos of clothing with 30,208 weights in eight layers. We round all of them to 2 bits, so each weight becomes −2, −1, 0 or 1 times the scale of its channel.
 #
 # Rounding also shifts the means of the channels, and the batch norms behind them still subtract the old ones. The remedy is that of [[qat_cnn]], and we use it every time: 1,000 images pass through the rounded network, and the batch norms estimate their statistics anew. No weight changes, no label is needed, and no bit is spent.
 #
-# Now we spend a little. Block 1 has only 288 weights. We give it 4 bits instead of 2, so the file grows by 576 bits, not even one per cent.
+# Now we spend a little. Block 1 has only 288 weights. We give it 4 bits a weight instead of 2. So the file grows by 2 · 288 = 576 bits, not even one per cent.
 #
 # **Predict.** Two bits for all cost more than twenty points of accuracy. How much of that comes back: **A** hardly anything, **B** about a quarter, **C** more than half?
 
@@ -75,7 +75,7 @@ print(f"float {in_float:.1f} %, all in 2 bits {two:.1f} %, block 1 in 4 bits {sp
 # **More than half (C), because most of the loss came from this one small layer.**
 
 # %% [markdown]
-# So the same bits for all layers are a poor way to spend them. But who tells you that it's block 1? In about [[minutes]] minutes you will be able to
+# So the same bits for all layers are a poor way to spend them. But who tells you that block 1 is the one? In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
@@ -106,7 +106,7 @@ print(f"float {in_float:.1f} %, all in 2 bits {two:.1f} %, block 1 in 4 bits {sp
 #
 # $$0.7 \cdot 0.34 - 0.2 \cdot 0.69 + 0.1 \cdot 0 = 0.10$$
 #
-# This is the **KL divergence** from the float network's answer. It's 0 if both answers are the same, and otherwise above 0. It needs no label, because the float network's answer stands in for it.
+# This is the **KL divergence** from the float network's answer (with its batch norms estimated anew as well). It's 0 if both answers are the same, and otherwise above 0. It needs no label, because the float network's answer stands in for it.
 #
 # The **sensitivity** of a layer at $b$ bits is the mean of this number over our 1,000 images, when this layer alone is rounded.
 
@@ -128,7 +128,7 @@ sensitivity = {name: {b: divergence({name: b}) for b in range(2, 7)} for name in
 show.sensitivities(sensitivity, sizes)
 
 # %% [markdown]
-# At 2 bits, block 1 stands far above all the others, and we found it without a single label. The figure also shows that a large layer needn't be a sensitive one: block 6 has more than half of all weights, and only about a fifteenth of block 1's sensitivity.
+# At 2 bits, block 1 stands far above all the others, and we found it without a single label. Why it's this one, the sensitivities don't say. They only say where it hurts. The figure also shows that a large layer needn't be a sensitive one: block 6 has more than half of all weights, and only about a fifteenth of block 1's sensitivity.
 
 # %% [markdown]
 # ## 3. Bits where they save most
@@ -141,11 +141,11 @@ show.sensitivities(sensitivity, sizes)
 # |---|---|---|---|---|
 # | A | 10 | 0.60 | 0.20 | 0.15 |
 # | B | 40 | 0.30 | 0.18 | 0.14 |
-# | C | 50 | 0.08 | 0.05 | 0.04 |
+# | C | 50 | 0.10 | 0.06 | 0.05 |
 #
 # One more bit for each weight of A costs 10 bits of the file, and saves 0.60 − 0.20 = 0.40. For B it costs 40 bits and saves 0.12. So we don't compare what a step saves. We compare what it saves *for each bit of the file*, like a traveller who packs first what is worth most per kilogram: 0.40 / 10 = 0.040 for A, and 0.12 / 40 = 0.003 for B.
 #
-# The rule is: **take the step that saves most for each bit, then look again, until no step fits into the budget.** Such a rule is called **greedy**, because it takes the best next step and never looks further ahead.
+# The rule is: **of the steps that still fit into the budget, take the one that saves most for each bit, and then look again.** Such a rule is called **greedy**, because it takes the best next step and never looks further ahead.
 #
 # **Predict.** Follow the rule with a pencil. How many bits do A, B and C have in the end?
 
@@ -157,12 +157,12 @@ show.sensitivities(sensitivity, sizes)
 #
 # | step | A | B | C | who gets it | file |
 # |---|---|---|---|---|---|
-# | 1 | 0.40 / 10 = **0.0400** | 0.12 / 40 = 0.0030 | 0.03 / 50 = 0.0006 | A | 210 |
-# | 2 | 0.05 / 10 = **0.0050** | 0.0030 | 0.0006 | A | 220 |
-# | 3 | has 4 | **0.0030** | 0.0006 | B | 260 |
-# | 4 | has 4 | 0.04 / 40 = **0.0010** | 0.0006 | B | 300 |
+# | 1 | 0.40 / 10 = **0.0400** | 0.12 / 40 = 0.0030 | 0.04 / 50 = 0.0008 | A | 210 |
+# | 2 | 0.05 / 10 = **0.0050** | 0.0030 | 0.0008 | A | 220 |
+# | 3 | has 4 | **0.0030** | 0.0008 | B | 260 |
+# | 4 | has 4 | 0.04 / 40 = **0.0010** | 0.0008 | B | 300 |
 #
-# The three sensitivities now add up to 0.37. With 3 bits for all, which also takes 300 bits, they add up to 0.43.
+# The three sensitivities now add up to 0.15 + 0.14 + 0.10 = 0.39. With 3 bits for all, which also takes 300 bits, they add up to 0.44.
 #
 # The function `greedy` does the same for our network. All layers begin with 2 bits and get at most 6, and the budget is 2.5 bits a weight.
 
@@ -177,14 +177,14 @@ chosen = greedy(sizes, sensitivity, budget=2.5 * total)
 show.bits_of_layers(chosen, sizes, even=2.5)
 
 # %% [markdown]
-# A bar is as wide as its layer has weights, so its area is what the layer takes in the file. The two largest layers, blocks 4 and 6, stay at 2 bits, and pay for all the others. The small ones get up to 6 bits, because a bit for them costs little.
+# The width of a bar shows how many weights the layer has, so its area shows how many bits they take. The two largest layers, blocks 4 and 6, stay at 2 bits, and pay for all the others. The small ones get up to 6 bits, because a bit for them costs little.
 
 # %% [markdown]
 # ## 4. Test the whole choice
 #
 # Does the choice pay? Before we look, let's ask what the rule believes without having tested it.
 #
-# It believes that losses *add up*. Each sensitivity was measured with one layer rounded, but in the file all eight are rounded together. Suppose that the rounding of one layer moves the score of a class by 1, and the rounding of a second layer moves it by 1 as well, in the same direction. Then it moves by 2. A small divergence grows about like the square of such a move. So alone each layer has 1² = 1, and the sum says 2, but together they have 2² = 4. If the two errors have opposite signs, they cancel, and the sum says far too much.
+# It believes that losses *add up*. Each sensitivity was measured with one layer rounded, but in the file all eight are rounded together. Suppose that the rounding of one layer moves the score of a class by 0.1, and the rounding of a second layer moves it by 0.1 as well, in the same direction. Then it moves by 0.2. A small divergence grows about like the square of such a move. So alone each layer counts 0.1² = 0.01, and the sum says 0.02, but together they have 0.2² = 0.04. If the two errors have opposite signs, they cancel, and the sum says far too much. And if they have nothing to do with each other, they sometimes help and sometimes cancel, and the sum is about right.
 #
 # **Predict.** At 2 bits, the sensitivities of our eight layers add up to about 0.37. We round all eight together. Is the divergence **A** about half of that, **B** about the same, **C** about twice as much?
 
@@ -204,10 +204,10 @@ right = {name: accuracy(with_bits(bits)) for name, bits in choices.items()}
 show.whole(choices, sizes, sums, together, right)
 
 # %% [markdown] tags=["answer"]
-# **About twice as much (C), probably because most of the errors push the answers in the same direction.**
+# **About twice as much (C), probably because more of the errors push in the same direction than in opposite ones.**
 
 # %% [markdown]
-# The sum is too small for each of the four choices, but it puts them in the right order. And the choice pays: an eighth more bits than 2 for all bring back most of what was lost. With 2.5 bits, greedy is about as good as 3 bits for all, in a sixth fewer bits.
+# The sum is too small for each of the four choices, but it tells the good ones from the bad one. And greedy pays: an eighth more bits than 2 for all bring back most of what was lost. With 2.5 bits, greedy is about as good as 3 bits for all, in a sixth fewer bits.
 #
 # The rule also believes that the best next step leads to the best choice. Does it? Suppose that 50 bits of the budget are left. A bit for layer D costs 10 and saves 0.10. A bit for layer E costs 50 and saves 0.40. For each bit of the file, that's 0.010 for D and 0.008 for E. So greedy takes D, and the 40 bits that remain are too few for E. It has saved 0.10, where E would have saved 0.40.
 #
@@ -221,14 +221,15 @@ print("greedy:", list(chosen.values()))
 print("best:  ", list(best.values()))
 
 # %% smaller_sum tags=["hide-input"]
-# Prints the two sums of sensitivities.
-best_sum = sum(sensitivity[layer][b] for layer, b in best.items())
-print(f"sum of the sensitivities: greedy {sums['greedy, 2.5 bits']:.4f}, best {best_sum:.4f}")
+# Prints the two sums of sensitivities, and the divergences of the whole choices.
+best_sum, best_together = sum(sensitivity[layer][b] for layer, b in best.items()), divergence(best)
+print(f"sum of the sensitivities: greedy {sums['greedy, 2.5 bits']:.3f}, best {best_sum:.3f}")
+print(f"divergence together:      greedy {together['greedy, 2.5 bits']:.3f}, best {best_together:.3f}")
 
 # %% [markdown]
-# It's our example again. Greedy has spent so many bits on the small layers that the third bit for block 4, the fifth in the list, no longer fits. The best choice gives block 4 that bit. Its sum is about a tenth smaller, so greedy hasn't lost much here. It loses most where one step takes a large part of the budget.
+# It's our example again. Greedy has spent so many bits on the small layers that the third bit for block 4, the fifth in the list, no longer fits. The best choice gives block 4 that bit. Its sum is about a tenth smaller, and so is its divergence, so greedy hasn't lost much here. It loses most where one step takes a large part of the budget.
 #
-# Both beliefs are settled by one test: **measure the whole choice, beside one width for all, on images that took no part in choosing.**
+# So neither belief is quite true, and both may be near enough. One test shows whether your choice is good enough: **measure it as a whole, beside one width for all, on images that took no part in choosing.**
 #
 # And what does a processor do with 5 bits? Most have instructions for 8, and some for 4. Other widths make the file smaller, but the weights have to be unpacked before they're used. If you want speed, choose among the widths for which there is a kernel.
 
@@ -239,7 +240,7 @@ print(f"sum of the sensitivities: greedy {sums['greedy, 2.5 bits']:.4f}, best {b
 # Codes of 2 or 4 bits fill a byte exactly. Write `share_out(sizes, sensitivity, budget)`. It returns 2 or 4 for each layer, as `{layer: bits}`.
 #
 # - `sizes[layer]`: the number of its weights. `sensitivity[layer][2]` and `[4]`: its divergences.
-# - All layers begin with 2 bits. A step takes one layer to 4, where that saves most for each bit of the file.
+# - All layers begin with 2 bits. Each step raises to 4 bits the layer that saves most for each bit of the file, of those that still fit.
 # - `budget`: bits of all weights together. Stop when no step fits, or none saves anything.
 #
 # <details><summary>Hint</summary>
@@ -255,7 +256,7 @@ print(f"sum of the sensitivities: greedy {sums['greedy, 2.5 bits']:.4f}, best {b
 #
 # <details><summary>What others found</summary>
 #
-# Five layers get 4 bits. The network is a little behind the greedy choice of section 4 with as many bits, which may also give 3 or 5, and far ahead of 2 bits for all.
+# Five layers get 4 bits, and the network is far ahead of 2 bits for all. But it has met the trap of D and E: after three layers, the bits that are left just miss the step of block 2, so two smaller layers get them. (Whoever had raised the smallest layers first, without any sensitivity, would have chosen the same five.)
 #
 # </details>
 
@@ -324,7 +325,7 @@ show.files(net, in_float, written)
 #
 # **Sources.** Z. Dong et al., *HAWQ*, 2019, [arXiv:1905.03696](https://arxiv.org/abs/1905.03696); K. Wang et al., *HAQ*, 2018, [arXiv:1811.08886](https://arxiv.org/abs/1811.08886); Z. Deng et al., *Mixed-precision quantization for deep vision models with integer quadratic programming*, 2023, revised 2025, [arXiv:2307.05657](https://arxiv.org/abs/2307.05657).
 #
-# **Going further.** Projects: look in SmallResNet of [[structured]] for the layer in need; share bits out over the language model of [[weight_only]].
+# **Going further.** Projects: find the layer of SmallResNet of [[structured]] that most needs its bits; share bits out over the language model of [[weight_only]].
 #
 # **Credits.** Text and code were written for this course. Text CC BY 4.0, code MIT.
 #

@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   course:
-#     promise: You will be able to write with a key-value cache, and say why a token of a language model costs bytes and not arithmetic.
+#     promise: You will be able to write with a key-value cache, and say why a single token costs bytes and not arithmetic.
 #     seconds: 30
 #     needs: [attention]
 #     values:
@@ -9,9 +9,9 @@
 #       cells: f'{sum(range(prompt.shape[1], page.shape[1])):,}'
 #       step: f'{without / with_cache:.0f}'
 #     goals:
-#       - write with a key-value cache, and test it;
-#       - count the bytes that a model reads for each token that it writes;
-#       - say what a batch of texts shares, and what it does not.
+#       - write with a key-value cache, and say why it may keep old keys and values;
+#       - count the bytes that a step reads and that a cache holds;
+#       - say what a batch of texts shares, and when a larger one stops helping.
 #     terms: [context, decoding, draft, grouped-query attention, KV cache, prefill, speculative decoding]
 #   jupytext: {text_representation: {extension: .py, format_name: percent}}
 #   kernelspec: {display_name: Python 3, language: python, name: python3}
@@ -40,11 +40,11 @@ torch.set_num_threads(1)
 #
 # You paste ten pages into a chat, and soon the answer begins. Then it comes word by word. What takes the model so long?
 #
-# Our model is the small Transformer of [[attention]], which has learned the source code of Python's own library. Its tokens are single characters. It gives *logits* after each one: a score for every character that may come next.
+# Our model is the small Transformer of [[attention]], which has learned the source code of Python's own library. Its tokens are single characters, and after each one it gives *logits*: a score for every character that may come next.
 #
 # It can *process* 256 characters in one pass. To *write*, it processes the text so far, we append the character with the highest score, and it starts again.
 #
-# **Predict.** It writes 224 characters after a beginning of 32. How many times as long does this take as processing all 256 once: **A** less than 5, **B** 5 to 50, **C** more than 50 times?
+# **Predict.** It writes 224 characters after a beginning of 32. How many times longer does this take than processing all 256 in one pass: **A** less than 5, **B** 5 to 50, **C** more than 50 times?
 
 # %%
 from time import perf_counter
@@ -87,15 +87,15 @@ show.reading_and_writing(page, prompt, writing / processing)
 #
 # [[builds_on]]
 #
-# Let's count the characters that go through the network. The first pass processes 32, the next one 33, and the last one 255. Together that's **32,144**, or 126 times 256.
+# Let's count the characters that go through the network. The first pass processes 32, the next one 33, and the last one 255. Together that's **32,144**, or 126 times 256. The times don't have exactly this ratio, because even the shortest pass has to go through all layers.
 #
-# Why does processing need only one pass? Because all characters are there from the beginning, so the network works on them side by side. But when the model writes, the 101st character is the *result* of the pass over the first 100, and the next pass can't begin before this one has ended.
+# Why does processing need only one pass? Because all characters are there from the beginning, so the network works on them side by side. But when the model writes, the 101st character is the *result* of the pass over the first 100, so the next pass can't begin earlier.
 #
-# **Try it.** Change `224` to `112` and run the cell again. Does the writing take half of the time?
+# **Try it.** Change `224` to `112` and run the cell again. Does it take half as long?
 #
 # <details><summary>What others found</summary>
 #
-# It takes less than half, because the passes that you left out were the longest ones. Change it back, and run the cell once more.
+# Less than half, because the passes that you left out were the longest ones. Change it back, and run the cell once more.
 #
 # </details>
 
@@ -104,7 +104,7 @@ show.reading_and_writing(page, prompt, writing / processing)
 #
 # We can't avoid the chain of passes. But does each pass have to do everything again, for all the old characters?
 #
-# Take the text `sel`, to which the model appends an `f`. In each of its five blocks, every character has a *query*, a *key* and a *value*. The causal mask is on, so each position looks at itself and at those before it.
+# Take the text `sel`, to which the model appends an `f`. In each of its five blocks, every character has a *query*, a *key* and a *value*. Under the causal mask, it looks at itself and at those before it.
 #
 # **Predict.** In which of the five blocks do the keys of `s`, `e` and `l` change when `f` comes: **A** in none, **B** in all but the first, **C** in all?
 
@@ -117,13 +117,13 @@ show.changed_table(changed)
 # **In none (A), because nothing that the old characters look at has changed.**
 
 # %% [markdown]
-# Let's go from block to block. In the first one, the key of `s` is computed from `s` alone. Then attention lets `s` look at itself, `e` at two characters, and `l` at three. None of them sees `f`, so the first block's results for these three are the same as before. The second block starts from these results, so its keys are the same again, and so on. For the values, the same argument holds.
+# Let's go from block to block. In the first one, each key is computed from its own character alone. In attention, `s`, `e` and `l` don't look at `f`, so the block's results for them are the same as before. The second block starts from these results, so its keys and values are the same again, and so on.
 #
-# The second row of the table is the control: the same model without the mask. Now `s` looks at `f`, so the first block's result for `s` changes, and from the second block on its key does, too. **It's the mask that lets us keep what we have computed.**
+# Without the mask (second row), `s` does look at `f` in the first block, so from the second block on its key changes. **It's the mask that lets us keep what we have computed.**
 #
-# What does the new character need of the old ones? Its query is compared with all keys, and then it takes a weighted mean of all values. The old queries aren't needed again. So it's enough to keep the keys and values of every block. This store is the **KV cache**.
+# What does the new character need from the old ones? Its query is compared with all keys, and then it takes a weighted mean of all values. The old queries aren't needed again. So it's enough to keep the keys and values of every block. This store is the **KV cache**.
 #
-# How much does it save? Let's count the keys that one block computes while `self` is written. In the figure, a row of numbers is the key of one letter.
+# How much does it save? Let's count the keys that one block has computed once `s`, `e`, `l` and `f` have all gone in, one per pass. In the figure, each row of cells is the key of one letter (six of its numbers).
 
 # %% keys_of_a_word tags=["hide-input"]
 # Draws the keys of the four letters, step by step, and at last those of the text of section 1.
@@ -132,15 +132,15 @@ show.keys_of_a_word(model, prompt, page)
 # %% [markdown]
 # Without a cache it's 1 + 2 + 3 + 4 = **10** keys, and with one it's **4**.
 #
-# The last picture shows our text of section 1. Without a cache, a block computes 32,144 keys. With one, it computes 255. (The last character is written, but never goes in.) There are as many passes as before, but each one does far less.
+# The last picture shows our text of section 1: 32,144 keys without a cache, and 255 with one. It's not 256, because the last character is written but never goes in. There are as many passes as before, but each one does far less.
 
 # %% [markdown]
 # ## 3. Write with a cache, and test it
 #
-# Now we know what to keep. What changes in the model's code? Only attention, because everything else treats each character alone. Say three characters are in the cache, at the positions 0, 1 and 2, and two new ones come.
+# Now we know what to keep. What changes in the model's code? Only attention, because everything else treats each character alone. Say three characters are in the cache, at positions 0, 1 and 2, and two new ones come.
 #
-# 1. *Positions.* The new ones are at 3 and 4. If they began at 0 again, their distances to the old ones would be wrong.
-# 2. *Keys and values.* The new ones go behind those in the cache.
+# 1. *Positions.* The new ones are at 3 and 4. The model rotates each query and key by an angle that grows with its position, so that a score depends on how far apart two characters are. If the new ones began at 0 again, their distances to the old ones would be wrong.
+# 2. *Keys and values.* Those of the new characters are appended to those in the cache.
 # 3. *Mask.* It has a row for each *new* character, and a column for every character so far:
 #
 # | may look at → | 0 | 1 | 2 | 3 | 4 |
@@ -150,19 +150,19 @@ show.keys_of_a_word(model, prompt, page)
 #
 # In PyTorch this mask is `torch.ones(2, 5).tril(3)`. The 3 counts the old characters: the first row keeps its columns up to 3, the second up to 4.
 #
-# Our cache is a dictionary with the keys and values of each block. A pass with it is called a *step*.
+# Our cache is a dictionary with the keys and values of each block. `attend` begins as in [[attention]], with queries, keys and values split into heads. The comments 1 to 3 mark what is new. A pass with the cache is called a *step*.
 
 # %% a_cache_and_its_test
 from torch.nn import functional as F
 
 
 def attend(block, x, cache):
-    parts = block.qkv(block.norm1(x)).chunk(3, dim=-1)
-    # each of shape (texts, heads, characters, numbers), so dim=2 counts the characters
+    parts = block.qkv(block.norm1(x)).chunk(3, dim=-1)  # as before: queries, keys, values
+    # split into heads: (texts, heads, characters, numbers), so dim=2 counts the characters
     q, k, v = (part.unflatten(-1, (block.n_heads, -1)).transpose(1, 2) for part in parts)
-    old = cache[block][0].shape[2] if block in cache else 0  # so many are in the cache
+    old = cache[block][0].shape[2] if block in cache else 0  # how many are already in the cache
     q, k = language.rotate(q, old), language.rotate(k, old)  # 1: positions go on
-    if old:  # 2: the new ones go behind the old ones
+    if old:  # 2: append the new ones
         k, v = torch.cat([cache[block][0], k], dim=2), torch.cat([cache[block][1], v], dim=2)
     cache[block] = k, v
     mask = torch.ones(q.shape[2], k.shape[2], dtype=torch.bool).tril(old)  # 3: a row for each new one
@@ -179,7 +179,7 @@ def step(model, cache, new):  # gives the logits after each new character
 
 
 # %% [markdown]
-# A cache must not change what the model says. So our page goes in piece by piece, and we compare the logits with those of one plain pass. Pieces of one character aren't enough: a single new character may look at everything, so a missing mask wouldn't show. We also try pieces of 100, and the whole page at once.
+# A cache must not change what the model says. So our text goes in piece by piece, and we compare the logits with those of one plain pass. Pieces of one character aren't enough: a single new one may look at everything, so a missing mask wouldn't show. So we also try pieces of 100 and of 256.
 
 # %% same_logits
 plain, gaps = model(page), {}
@@ -190,9 +190,9 @@ for size in (1, 100, 256):
     print(f"pieces of {size:3}: largest difference of a logit {gaps[size]:.6f}")
 
 # %% [markdown]
-# The tiny differences are the rounding of floats, so the cache changes nothing. In practice the prompt goes in with a single step, which fills the cache for all its tokens at once. This is called **prefill**. Then the new tokens follow, one step each.
+# The tiny differences are the rounding of floats, so the cache changes nothing. In practice the whole prompt goes in with a single step, the **prefill**. Then the new tokens follow, one step each.
 #
-# Is it faster? Say 479 characters are in the cache, and the next one comes. Without a cache, all 480 go through the network.
+# Is it faster? Say 479 characters are in the cache, and number 480 comes. Without a cache, all 480 go in.
 
 # %% is_it_faster tags=["hide-input"]
 # Times the last step of a text of 480 characters, without the cache and with it.
@@ -207,23 +207,23 @@ with_cache = Timer("step(model, dict(cache), last)", globals=globals()).timeit(2
 print(f"With a cache the step is {without / with_cache:.0f} times as fast.")
 
 # %% [markdown]
-# It's several times as fast, but far from 480 times. So a step has a cost that doesn't shrink with the number of characters. In a model as small as ours it's probably the many calls from Python. In large models it's something else, and that's the real price of a token.
+# It's faster, but far from 480 times. So a step has a cost that doesn't shrink with the number of characters. In our small model it's probably the calls from Python. In a large one it's something else.
 
 # %% [markdown]
-# ## 4. A token costs bytes, not arithmetic
+# ## 4. Why a single token costs bytes, not arithmetic
 #
-# The weights lie in the computer's memory. To multiply with one, the processor first has to bring it over, and that's what we call *reading* it. The processor has a small memory of its own, but a large model doesn't fit in there: the weights of the last block push out those of the first. **So for each token, all weights cross over from memory again.** (The embedding's table is the exception: one row of it is enough.)
+# The weights lie in the computer's memory. To multiply with one, the processor first has to *read* it, that is, bring it over. It has a small memory of its own, but a large model doesn't fit in there: the weights of the last block push out those of the first. **So for each step, the weights of all blocks have to be read again.**
 #
-# Is that expensive? Let's take one weight in float32, a memory that delivers 10 GB per second, and a processor that does 50 billion operations per second:
+# Is that expensive? Let's take one weight in float32, a memory with 10 GB per second, and a processor with 50 billion operations per second:
 #
 # - *Reading:* 4 bytes take 4 / 10 = **0.4** nanoseconds.
 # - *Arithmetic:* one multiplication and one addition take 2 / 50 = **0.04** nanoseconds.
 #
-# Both go on at the same time ([[roofline]]), so the longer one counts. With one token that's the reading, by far. In a prefill of 16 tokens the weight is still read once, but used 16 times: 0.4 for reading, and 16 · 0.04 = 0.64 for arithmetic. So 16 tokens together take 0.64, and one alone takes 0.4.
+# Both go on at the same time ([[roofline]]), so the longer one counts. With one token that's the reading, by far. With several tokens in a step, the weight is still read once, but used for each of them. At 10 tokens, both take equally long. A prefill of 16 needs 16 · 0.04 = 0.64 for arithmetic, so all 16 take less time than two single ones.
 #
-# Does this hold for a whole model? Ours has 4 MB of weights, which may fit in the processor. So we make it 12 times as wide, with 142 million weights, or **567 MB**. The wide model is untrained and would write nonsense, but in the same time.
+# Does this hold for a whole model? The 4 MB of ours may fit in the processor. So we make it 12 times as wide. A matrix then has 12 times as many rows and columns, so 144 times as many weights. In all it's 142 million, or **567 MB**. They're untrained, but that doesn't change the time.
 #
-# We time a step with one character, and a step with 256, which we divide by 256. For each character the linear layers do the same multiplications in both, so if a token cost arithmetic, the two would be about equal. As a third job we add up all weights, which is little more than reading them.
+# We time a step with one character, and a step with 256, which we divide by 256. The linear layers do the same multiplications for each character in both, so if arithmetic set the time, the two would be about equal. As a third job we add up all weights, which is little more than reading them.
 
 # %% bytes_not_arithmetic tags=["hide-input"]
 # Times the wide model with one character and with 256 in one step, and then only adds up its weights.
@@ -238,17 +238,17 @@ for job, seconds in times.items():
     print(f"{job:23} {1e3 * seconds:6.1f} ms")
 
 # %% [markdown]
-# They aren't equal: one of 256 takes only a small part of the time of a single one. So it isn't the arithmetic that makes the single one slow. And reading alone (last line) takes several times as long as one of the 256. (The step takes longer still, probably because a product with one vector reads its matrix less smoothly than a sum does.)
+# A character that comes alone takes many times as long as each of the 256. So arithmetic is only a small part of its time. Reading the weights (last line) is a large part, but not all of it. What the rest is we haven't measured. Probably a product with one vector reads its matrix less smoothly than a sum does.
 #
-# So the KV cache saves the arithmetic for old tokens, but not the reading of the weights. And it has a price: a step reads the cache as well. How large is it? In each block a token leaves a key and a value, of 1,536 numbers each in the wide model. That's
+# So the KV cache saves the arithmetic for old tokens, but not the reading of the weights. And it has a price: a step reads the cache, too. In each block a token leaves a key and a value, of 1,536 numbers each in the wide model. That's
 #
 # $$2 \cdot \text{5 blocks} \cdot \text{1,536 numbers} \cdot \text{4 bytes} = 61{,}440 \text{ bytes}$$
 #
-# for a token, and **31.5 MB** for 512. Our model takes no more than 512, prompt and answer together. This text is called its **context**.
+# for a token, and **31.5 MB** for 512, the longest text that our model takes into account, prompt and answer together. This is its **context**.
 #
 # ### Sixteen texts at once
 #
-# A server writes many texts side by side, as a *batch*. Say our wide model writes 16, each with 512 characters so far. Its weights have 567 MB, and a text's cache has 31.5 MB.
+# A server writes many texts side by side, as a *batch*. Say our wide model writes 16, each with 512 characters so far. Its weights take up 567 MB, and each text's cache 31.5 MB.
 #
 # **Predict.** Divide what a step reads by its 16 new characters. How much is it for each: **A** 37 MB, **B** 67 MB, **C** 599 MB?
 
@@ -260,9 +260,14 @@ show.bytes_of_a_token(weights=567.5, cache=31.5)
 # **67 MB (B), because all texts share one reading of the weights, but each has a cache of its own:** 567 / 16 + 31.5 = 67.
 
 # %% [markdown]
-# The weights are the same for every text. But a text attends to its own keys and values, and no other text can use them. **A batch shares the weights, and not the cache.** So with more texts the weights get cheaper for each token, and the cache doesn't. With many or long texts, the cache can limit a server ([Kwon et al., 2023](https://arxiv.org/abs/2309.06180)).
+# The weights are the same for every text. But a text attends to its own keys and values, and no other text can use them. **A batch shares the weights, and not the cache.** So a step reads the bytes of the weights once, and the bytes of one text's cache times the number of texts.
 #
-# You can count the bytes of any model in this way. LLaMA-7B has 6.74 billion weights, which is **13.5 GB** in 16 bits ([Touvron et al., 2023](https://arxiv.org/abs/2302.13971)). From a memory of 50 GB per second, a token of a single text takes about 13.5 / 50 = **0.27 seconds** at best, even with a cache. That's why writing takes so long: it's a chain of steps, and each step reads all weights.
+# Why not an even larger batch? There are two limits.
+#
+# 1. *Arithmetic.* A new character uses each of the 142 million weights once, which takes 5.7 ms at 0.04 nanoseconds each. With 64 texts, reading 40 MB takes only 4.0 ms. Now arithmetic takes longer, as in the prefill, and more texts bring hardly more tokens per second.
+# 2. *Memory.* All caches have to fit in beside the weights. Sixteen take up 504 MB, and from 18 texts on it's more than the weights. On a server, this often limits the batch ([Kwon et al., 2023](https://arxiv.org/abs/2309.06180)).
+#
+# So that's why writing takes so long: it's a chain of steps, and each one reads all weights, for one token of each text.
 
 # %% [markdown]
 # ## Exercise · Several texts, one cache
@@ -274,13 +279,13 @@ show.bytes_of_a_token(weights=567.5, cache=31.5)
 #
 # <details><summary>Hint</summary>
 #
-# What goes in at the first call, and what at each later one? Is the last token that you write ever put in?
+# What goes in at the first call, and what at each later one?
 #
 # </details>
 #
 # <details><summary>What others found</summary>
 #
-# With `cache = {}`, `write(lambda new: step(model, cache, new), prompt, 224, 5120)` gives the page of section 1, in a fraction of the time.
+# With `cache = {}`, `write(lambda new: step(model, cache, new), prompt, 224, 5120)` gives the text of section 1, in a fraction of the time. The model is 128 wide, so a token leaves 2 · 5 · 128 · 4 = 5,120 bytes.
 #
 # </details>
 
@@ -309,9 +314,9 @@ def write_solution(cached_step, prompts, n, token_bytes):
 # %% [markdown]
 # ## Remember
 #
-# - Under the causal mask, old keys and values never change, so a KV cache keeps them, and a step computes those of the new token alone.
-# - Each step still reads all weights from memory, and for one token uses them once, so a token costs bytes and not arithmetic.
-# - A batch shares the reading of the weights, but each text has its own cache, which grows with every token.
+# - Under the causal mask, old keys and values never change, so a KV cache keeps them.
+# - Each step still reads all weights, and for a single text uses each only once, so a token costs bytes and not arithmetic.
+# - A batch shares the reading of the weights, until arithmetic takes longer, or the caches, one for each text, fill the memory.
 
 # %% [markdown]
 # ## Scorecard
@@ -335,7 +340,7 @@ show.shared_heads()
 #
 # ### A draft, checked in one step
 #
-# A step over five tokens reads the weights once, as a step over one token does. So let something cheap propose the next four tokens, and let the model check all of them in one step. This is **speculative decoding** ([Leviathan et al., 2023](https://arxiv.org/abs/2211.17192)), and the proposal is the **draft**. The logits after each token of the draft say what the model itself would have written there. Keep the draft up to the first difference, take the model's own token at that point, and throw away the rest, in the cache as well. Up to rounding, greedy decoding gives the same text as without a draft.
+# A step over five tokens reads the weights once, as a step over one token does. So let something cheap propose the next four tokens, and put them in behind the last token of the text, all in one step. This is **speculative decoding** ([Leviathan et al., 2023](https://arxiv.org/abs/2211.17192)), and the proposal is the **draft**. The logits after the last token of the text say what the model itself would have written first, and so check the first token of the draft. Those after the first token of the draft check the second, and so on. Keep the draft up to the first difference, take the model's own token at that point, and throw away the rest, in the cache as well. Up to rounding, greedy decoding gives the same text as without a draft.
 #
 # By hand: let each token of a draft be right in 8 of 10 cases, if those before it were. A draft of two then gives 1 + 0.8 + 0.64 = 2.44 tokens a step, since the model's own token always comes on top. If only 3 of 10 are right, it gives 1.39, and the longer step may cost more than it brings.
 #
@@ -350,4 +355,4 @@ show.shared_heads()
 #
 # **Credits.** All code was written for this course. Text CC BY 4.0, code MIT.
 #
-# If a token costs the bytes of all weights, then weights of a quarter of the bytes could write four times as fast. Do they? [[weight_only]] runs the race.
+# If a single token costs the bytes of all weights, then weights of a quarter of the bytes could write four times as fast. Do they? [[weight_only]] runs the race.

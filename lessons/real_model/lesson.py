@@ -100,7 +100,7 @@ print(f"first token {seconds[0]:.2f} s, then from {took['float32']:.3f} to {max(
 # | 30 blocks | 106.2 million | 66.4 MB | 424.7 MB |
 # | all, with the small norms | 134.5 million | **96.6 MB** | **538.1 MB** |
 #
-# Why two columns of bytes? In the file, the blocks have codes of 4 bits, or 5 bits a weight with all that belongs to them, and the table takes 8.5 ([[weight_only]]). But PyTorch's ordinary layers multiply floats. So when we open the file, we unpack all codes, and from then on each weight takes 4 bytes. **Our float32 model is the 4-bit file, unpacked.**
+# Why two columns of bytes? In the file, the blocks have codes of 4 bits, or 5 bits a weight with each group's step and minimum, and the table takes 8.5 ([[weight_only]]). But PyTorch's ordinary layers multiply floats. So when we open the file, we unpack all codes, and from then on each weight takes 4 bytes. **Our float32 model is the 4-bit file, unpacked.**
 #
 # Two things follow. It's no more exact than the file, because unpacking can't bring back what rounding has lost. And for every token it reads 5.6 times as many bytes as the file has, although they say the same.
 
@@ -125,7 +125,7 @@ print(f"{in_file / 1e6:.1f} MB in the file, {in_float32 / 1e6:.1f} MB in float32
 #
 # One more thing is read: the KV cache of the text so far. In each of the 30 blocks, a token leaves a key and a value of 3 heads with 64 numbers. That's 2 · 30 · 3 · 64 = 11,520 numbers, or 46 kB in float32, and after 1,000 tokens 46 MB.
 #
-# So **a token reads all weights and the cache, but of a table that's only for looking up, just one row.**
+# So **for each token, a model like SmolLM2 reads all its weights and the whole cache, but only one row of a table that is only looked up.**
 
 # %% [markdown]
 # ## 3. The memory floor
@@ -137,7 +137,7 @@ print(f"{in_file / 1e6:.1f} MB in the file, {in_float32 / 1e6:.1f} MB in float32
 #
 # Bytes over bandwidth is the **memory floor** of a token ([[roofline]] calls it the memory's time). An engine may be as clever as it likes: if it reads these bytes from this memory, it can't be faster.
 #
-# How much does *your* memory deliver? We multiply a matrix with a vector, as a layer does for one token. The matrix has 268 MB, far more than a laptop's processor can keep inside. (The model writes with one thread, so we use one here, too.)
+# How much does *your* memory deliver? We multiply a matrix with a vector, as a layer does for one token. The matrix has 268 MB, far more than a laptop's processor can keep inside. The model writes with one thread, so we use one here, too. With all threads, your memory may deliver more, and then the floor is lower.
 
 # %% the_memory_floor
 from timeit import repeat
@@ -194,12 +194,12 @@ def make_floats():
 
 to_floats = min(repeat(make_floats, number=1, repeat=11))
 print(f"a token in float32 {took['float32']:.3f} s, in int8 {took['int8']:.3f} s")
-print(f"only making floats of all codes: {to_floats:.3f} s")
+print(f"converting all codes to floats, and nothing else: {to_floats:.3f} s")
 
 # %% [markdown]
-# Int8 is slower than float32. For every token, each layer first makes floats of all its codes, and then it multiplies, as the float32 layer does. (In [[weight_only]] this was "unpacked first".) As the last line shows, making the floats takes a large part of the time.
+# Int8 is slower than float32. For every token, each layer first converts all its codes to floats, and then it multiplies, as the float32 layer does. (In [[weight_only]] this was "unpacked first".) As the last line shows, this conversion takes a large part of the time. So the floor of the codes is out of reach here.
 #
-# But don't blame the 8 bits. `torch.compile` builds new kernels for a model, which probably make the floats while they multiply. On the machine of our record (`records/language`), float32 wrote 12.8 tokens per second, int8 wrote 7.1, and *the same int8 weights*, compiled, wrote 22.6.
+# But don't blame the 8 bits. `torch.compile` builds new kernels for a model, which probably make the floats while they multiply. On the machine of our record (`records/language`), a token took 0.078 seconds in float32, 0.141 in int8, and 0.044 with *the same int8 weights*, compiled.
 #
 # ### An engine that you can't see into
 #
@@ -235,7 +235,7 @@ show.floors(took, {"float32": in_float32, "int8": in_float32 / 4, "OpenVINO": in
 # %% [markdown]
 # Each bar is the time of a token. Its dark part is the floor of the bytes on the left, and the light part is all the rest. The dashed line is the floor of float32. Does OpenVINO's bar end left of this line? Then it can't have read four bytes for each weight. (If it ends on the right, the question stays open.)
 #
-# The bars also say what would help next. Where the light part is long, as with int8, the bytes aren't the problem, so look for another engine or a compiler. Where a bar is nearly all dark, only fewer bytes or a faster memory help. **A small file allows speed, but the engine has to make use of it.**
+# The bars also say what would help next. Where the light part is long, as with int8, the bytes aren't the problem, so look for another engine or a compiler. Where a bar is nearly all dark, only fewer bytes, a faster memory or more threads help. **A small file allows speed, but the engine has to make use of it.**
 #
 # ### Fast, but is it still the same model?
 #
@@ -246,7 +246,7 @@ show.floors(took, {"float32": in_float32, "int8": in_float32 / 4, "OpenVINO": in
 show.still_the_same()
 
 # %% [markdown]
-# OpenVINO has moved much further than int8. Its 4 bits aren't the reason, because the original has the same ones, unpacked. But when OpenVINO opens the file, it rounds each group's minimum to a whole number of steps, and all weights of the group move along. (*Deeper* works this out for one group.) It's a second rounding, and as in [[weight_only]], its errors come on top.
+# OpenVINO has moved much further than int8. Its 4 bits aren't the reason, because the original has the same ones, unpacked. But when OpenVINO opens the file, it rounds each group's minimum to a whole number of steps. In one group, for example, the minimum lies 9.86 steps below 0. OpenVINO makes it 10, so all 32 weights of the group move by 0.14 steps. It's a second rounding, and as in [[weight_only]], its errors come on top.
 #
 # The last two rows are the control. We rounded just the minima, in PyTorch. This model moves as far as OpenVINO (third row), and the two are close to each other (fourth row). So before you trust a fast engine, compare it with one that you know.
 
@@ -254,7 +254,7 @@ show.still_the_same()
 # ## Exercise · How fast at best?
 # ★★ · 10 minutes
 #
-# Write `fastest(model, positions, bandwidth)`: how many tokens per second a model like SmolLM2 can write at best, when its cache holds `positions` tokens and the memory delivers `bandwidth` bytes per second. Weights and cache have one type. The model may be tied or untied.
+# Write `fastest(model, positions, bandwidth)`: how many tokens per second a model like SmolLM2 can write at best, when its cache holds `positions` tokens and the memory delivers `bandwidth` bytes per second. Weights and cache share one data type. The model may be tied or untied.
 #
 # The table is `model.model.embed_tokens.weight`, and the head `model.lm_head.weight`. In `model.config` you find `num_hidden_layers` (blocks), `num_key_value_heads` and `head_dim`.
 #
@@ -266,7 +266,7 @@ show.still_the_same()
 #
 # <details><summary>What you should find</summary>
 #
-# `fastest(model, 0, bandwidth)` is `1 / floor`. With 8,000 positions, the cache adds 369 MB, so float32 is at most 0.6 times as fast. With the same cache, weights of 97 MB would fall to a fifth of their speed, so there the cache should shrink ([[keys_values]]).
+# `fastest(model, 0, bandwidth)` is `1 / floor`. With 8,000 positions, the cache adds 369 MB, so float32 is at most 0.6 times as fast. With the same cache, a model of 97 MB would run at a fifth of its speed, so there it pays to shrink the cache ([[keys_values]]).
 #
 # </details>
 
@@ -296,7 +296,7 @@ def fastest_solution(model, positions, bandwidth):
 # %% [markdown]
 # ## Remember
 #
-# - A token reads all weights and the cache, but of a table that's only for looking up, just one row.
+# - For each token, a model like SmolLM2 reads all its weights and the whole cache, but only one row of a table that is only looked up.
 # - Bytes over bandwidth is the memory floor: compute it before you download, because no engine that reads these bytes from this memory can be faster.
 # - A small file makes writing faster only if the engine makes use of it: seconds times bandwidth is the most that it can have read.
 
@@ -313,7 +313,7 @@ claims.show("real_model")
 #
 # In the group that [[weight_only]] took apart, the step is 0.0497 and the minimum −0.490. That's 0.490 / 0.0497 = 9.86 steps below 0, and OpenVINO makes 10 of it, so all 32 weights move by 0.14 steps.
 #
-# GGUF has another form, Q8_0, with codes of 8 bits and a step for each group, but no minimum that could be rounded. We wrote SmolLM2's weights into such a file. In OpenVINO, its KL divergence from our float32 model is 0.005, and 96 % of the first choices are the same. The floor is half as high again (143 MB in place of 97), but on the machine of our record it was hardly slower: 39 tokens per second in place of 42.
+# GGUF has another form, Q8_0, with codes of 8 bits and a step for each group, but no minimum that could be rounded. We wrote SmolLM2's weights into such a file. In OpenVINO, its KL divergence from our float32 model is 0.005, and 96 % of the first choices are the same. The floor is half as high again (143 MB in place of 97), but on the machine of our record, where neither comes near its floor, it was hardly slower: 39 tokens per second in place of 42.
 #
 # ### A tied head is untied by rounding
 #
@@ -332,4 +332,4 @@ claims.show("real_model")
 #
 # **Credits.** SmolLM2 is by Hugging Face, under Apache-2.0. All code was written for this course. Text CC BY 4.0, code MIT.
 #
-# **What's next.** Here, other words gave the engine away. But suppose the answer is the same, and the perplexity as well. Is it still the same model? In [[the_same_model]] a dozen first choices and more have changed, and neither of them shows it.
+# **What's next.** Here, other words made us look closer. But suppose that the answer is the same, and the perplexity as well. Is it still the same model? [[the_same_model]] has a case where many first choices have changed, and neither the answer nor the perplexity shows it.

@@ -15,6 +15,7 @@ ROWS = {  # what a row of the last table is called, its arm in the record, and w
     "student": ("soft", "zero"),
     "student, with its bias": ("soft", "by_count"),
     "shown the threes as well": ("soft, all ten", "zero"),
+    "control, with its bias": ("a three in all alike", "by_count"),
     "twin": ("labels", "zero"),
     "twin, with its bias": ("labels", "by_count"),
 }
@@ -77,8 +78,8 @@ def recognised(images, labels, missing, students):
         fig,
         alt="The first sixty test images of the missing class, twice, orange where they are recognised. Recognised of all images of the class: "
         f"{'; '.join(f'{name} {100 * share:.0f} %' for name, share in shares.items())}.",
-        caption=f"The first sixty test images of a {missing}. Orange: recognised. Grey: taken for another digit. The share is that of "
-        f"all {len(own):,}.",
+        caption=f"The first sixty test images of a {missing}. Orange: recognised. Grey: taken for another digit. "
+        f"Percentages are for all {len(own):,} test {missing}s.",
     )
 
 
@@ -134,5 +135,6 @@ def hills(margins, own):
             for name, m in margins.items()
         )
         + ".",
-        caption="Right of the black line a network says 3. Each hill is 100 % of its images.",
+        caption="Right of the black line a network says 3. Each hill is 100 % of its images; the twin's blue one goes on to the left of "
+        "the picture.",
     )
