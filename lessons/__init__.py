@@ -1,10 +1,10 @@
 """The lessons, one folder each: its text, its checks, its claims, and the answers that the tests try.
 
-A notebook imports its checks from here, and the course's JupyterLab runs this file in each new kernel. From then on a `NameError` in it says in words what a learner does about it:
+A notebook imports its checks from here. From then on a `NameError` in it says in words what a learner does about it:
 after a restart the kernel knows nothing, and a traceback alone does not say which cell to run first.
 """
 
-import sys as _sys
+import sys
 
 REMEDY = (
     "This kernel does not know {name!r}. It was restarted, or the cell above that defines {name!r} was not run, or the "
@@ -22,7 +22,7 @@ def _explain(shell, kind, error, trace, tb_offset=None):
 
 def _watch_names():
     """Let `_explain` report the NameErrors of the notebook that imports this; anywhere else nothing happens."""
-    shell = _sys.modules["IPython"].get_ipython() if "IPython" in _sys.modules else None
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
     if shell is not None:
         shell.set_custom_exc((NameError,), _explain)
 

@@ -35,9 +35,9 @@ runtime.seed_all(0)
 #
 # Our small Transformer writes Python ([[attention]]). Rounding its 20 large matrices to 2 bits, four levels for each row, did it harm. Can training repair that?
 #
-# A 2-bit weight can't be trained itself. So we put an **adapter** beside each matrix, a few float numbers, and train these. Then we add them to the matrices, which is called **merging**, and round to the same four levels again.
+# A 2-bit weight has only four levels, so a small step of training can't move it. [[qat]] keeps a float copy of each weight for that, and with its gradient and averages the copy takes 16 bytes. So we put an **adapter** beside each matrix, a few float numbers, and train these. Then we add them to the matrices, which is called **merging**, and round to the same four levels again.
 #
-# All models read Python code that none has seen. As in [[weight_only]], *KL* says how far a model's predictions are from the float model's, and *same* how often both find the same character most probable.
+# We test every model on Python code that none of them was trained on. As in [[weight_only]], *KL* says how far a model's predictions are from the float model's, and *same* how often both find the same character most probable.
 
 # %%
 from course_utils import language
@@ -71,7 +71,7 @@ print("the merge moved {:,} of {:,} codes".format(*moved(merged, base)))
 #
 # Training moves every number by a little. A code can't move by a little: it's 0, 1, 2 or 3. So the codes stay **frozen**: they're used, but never changed. Instead, we add something to the output of their layer.
 #
-# Let's do it by hand, with two weights, one after the other. Both stand on the levels −1, 0, 1 and 2, and stored are only their codes, 2 and 3. To read a code, we multiply it by the step, 1, and add the lowest level, −1. This is *dequantizing*: $w_1 = 2 \cdot 1 - 1 = 1$ and $w_2 = 3 \cdot 1 - 1 = 2$.
+# Let's do it by hand, with two weights, one after the other. Both stand on the levels −1, 0, 1 and 2, and only their codes, 2 and 3, are stored. To read a code, we multiply it by the step, 1, and add the lowest level, −1. This is *dequantizing*: $w_1 = 2 \cdot 1 - 1 = 1$ and $w_2 = 3 \cdot 1 - 1 = 2$.
 #
 # Beside the *first* weight stands an adapter of two float numbers, $a = 0.5$ and $b = 0$:
 #
@@ -133,7 +133,7 @@ print(f"y {y.item():g}, gradient of a {a.grad + 0:g}, of b {b.grad + 0:g}, of w2
 #
 # $$y = W x + \frac{\alpha}{r}\, B A\, x$$
 #
-# This is **LoRA**, short for low-rank adaptation ([Hu et al., 2021](https://arxiv.org/abs/2106.09685)). The small number $r$ is the *rank*, here 4. $\alpha$ is a number that you choose once, here 8. Since it's divided by $r$, there's less need to search the learning rate again for another rank, as the authors say.
+# This is **LoRA**, short for low-rank adaptation ([Hu et al., 2021](https://arxiv.org/abs/2106.09685)). The small number $r$ is the *rank*, here 4. $\alpha$ is another number that you choose, here 8.
 #
 # $A$ has $r$ numbers for each input, and $B$ has $r$ for each output. Beside 384 × 128 weights that's 4 · (384 + 128) = 2,048 numbers, one for every 24 weights.
 
@@ -178,21 +178,21 @@ class LoRA(nn.Module):
 show.memory()
 
 # %% [markdown] tags=["answer"]
-# **To a quarter (B), because of the 16 bytes for each weight, the 4 of the weight itself stay.** That's 134.5 · 4 = 538 MB. The adapters add 1.22 · 16 = 20 MB.
+# **To a quarter (B), because of the 16 bytes per weight, the 4 for the weight itself remain.** That's 134.5 · 4 = 538 MB. The adapters add 1.22 · 16 = 20 MB.
 
 # %% [markdown]
-# In the second row, nearly all that's left are the frozen weights. They never change, so we may round them. In the last row, the matrices have 4 bits, or 5 with their levels, as in [[weight_only]].
+# In the second row, nearly all the remaining memory is frozen weights. They never change, so we may round them. In the last row, the blocks' matrices have 4 bits, or 5 with their levels, as in [[weight_only]], and the table of tokens has 16.
 #
 # Float adapters beside a rounded model are called **QLoRA** ([Dettmers et al., 2023](https://arxiv.org/abs/2305.14314)). Its authors fine-tuned 65 billion weights on a single GPU with 48 GB.
 #
-# The *activations* come on top, and adapters hardly shrink them. Our gradient of $b$ was $e \cdot w_2 \cdot a \cdot x$, so the forward pass must still keep $x$, the input of the layer.
+# The *activations* come on top, and adapters hardly shrink them. The gradient of $a$ is $e \cdot w_2 \cdot b \cdot x$, so the forward pass must still keep $x$, the whole input of the layer.
 
 # %% [markdown]
 # ## 4. Was it a repair, or only more training?
 #
 # Back to our small Transformer. It got better with adapters. But perhaps *any* model does if it's trained for longer?
 #
-# A control can settle this. We put the same adapters beside the matrices of the *float* model, which has nothing to repair. If its loss falls as much, it was only more training. Both models get six trainings, with six seeds, at their own best of six learning rates. The rates were chosen on other text than the one that's reported (`records/adapters`).
+# A control can settle this. We put the same adapters beside the matrices of the *float* model, which has nothing to repair. If its loss falls as much, it was only more training. For each of the two models, six learning rates were tried, and the best was chosen on other text than the one that's reported. With it, each model was trained six times, with six seeds (`records/adapters`).
 #
 # **Predict.** The float model has learned from this text before, until it hardly gained any more. How much does its loss fall with adapters: **A** as much as that of the 2-bit model, **B** half as much, **C** hardly at all?
 
@@ -206,7 +206,7 @@ show.arms()
 # %% [markdown]
 # The table counts how far each loss lies above the float model's. For 2 bits, adapters take away more than a third of that, in all six trainings. The float model is best at the smallest rate, where it hardly moves; every larger rate made it worse. So we may call it a repair.
 #
-# But was it the best repair? Look at the row with 3 bits, where nothing was trained. A third bit for each of the 983,040 weights takes 123 kB, and the adapters' 40,960 numbers take 82 kB in 16 bits. **For a task that the model already knew, the third bit was the better buy:** half as many bytes again, and far less damage is left.
+# But was it the best repair? Look at the row with 3 bits, where nothing was trained. A third bit for each of the 983,040 weights takes 123 kB, and the adapters' 40,960 numbers take 82 kB in 16 bits. **For a task that the model already knew, the third bit was the better buy:** it takes half as many bytes more, and leaves far less damage.
 #
 # So what are adapters good for? For something *new*.
 
@@ -247,9 +247,9 @@ show.new_task(right)
 show.nine_weights(repaired)
 
 # %% [markdown]
-# A typical weight moves by hundredths of a step, so rounding takes nearly all of it back. (For capitals the best rate was larger, and several thousand weights moved far enough. So something was left.) How can such tiny changes repair anything? An output adds up many of them, and training has made them fit together: when we put the same changes at random places of their matrices, in float, nothing was repaired in any of the six trainings. But rounding looks at each weight alone.
+# A typical weight moves by hundredths of a step, so rounding takes nearly all of it back. How can such tiny changes repair anything? An output adds up many of them, and training has made them fit together: when we put the same changes at random places of their matrices, in float, nothing was repaired in any of the six trainings. But rounding looks at each weight alone.
 #
-# So ship two files: the codes, and the adapters' numbers in 16 bits. When the model runs, they cost one more multiplication for every 24. And ten customers with ten tasks share one file of codes. (If it must be a single file, merge in float.)
+# So ship two files: the codes, and the adapters' numbers in 16 bits. At run time, they add about one multiplication to every 24. And ten customers with ten tasks share one file of codes. A single file would have to be merged in float, and then it's as large as an unrounded one.
 
 # %% [markdown]
 # ## Exercise · The largest rank that fits

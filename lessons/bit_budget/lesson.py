@@ -240,7 +240,7 @@ print(f"divergence together:      greedy {together['greedy, 2.5 bits']:.3f}, bes
 # Codes of 2 or 4 bits fill a byte exactly. Write `share_out(sizes, sensitivity, budget)`. It returns 2 or 4 for each layer, as `{layer: bits}`.
 #
 # - `sizes[layer]`: the number of its weights. `sensitivity[layer][2]` and `[4]`: its divergences.
-# - All layers begin with 2 bits. Each step raises to 4 bits the layer that saves most for each bit of the file, of those that still fit.
+# - All layers begin with 2 bits. Each step raises the layer to 4 bits that saves most for each bit of the file.
 # - `budget`: bits of all weights together. Stop when no step fits, or none saves anything.
 #
 # <details><summary>Hint</summary>

@@ -40,7 +40,7 @@ torch.set_num_threads(1)
 #
 # You paste ten pages into a chat, and soon the answer begins. Then it comes word by word. What takes the model so long?
 #
-# Our model is the small Transformer of [[attention]], which has learned the source code of Python's own library. Its tokens are single characters, and after each one it gives *logits*: a score for every character that may come next.
+# Our model is the small Transformer of [[attention]], trained on the code of Python's own library. Its tokens are single characters, and after each one it gives *logits*: a score for every character that may come next.
 #
 # It can *process* 256 characters in one pass. To *write*, it processes the text so far, we append the character with the highest score, and it starts again.
 #
@@ -87,7 +87,7 @@ show.reading_and_writing(page, prompt, writing / processing)
 #
 # [[builds_on]]
 #
-# Let's count the characters that go through the network. The first pass processes 32, the next one 33, and the last one 255. Together that's **32,144**, or 126 times 256. The times don't have exactly this ratio, because even the shortest pass has to go through all layers.
+# Let's count the characters that go through the network: 32 in the first pass, 33 in the next, 255 in the last. Together that's **32,144**, or 126 times 256. The times have a different ratio, partly because even the shortest pass has to call every layer.
 #
 # Why does processing need only one pass? Because all characters are there from the beginning, so the network works on them side by side. But when the model writes, the 101st character is the *result* of the pass over the first 100, so the next pass can't begin earlier.
 #
@@ -102,7 +102,7 @@ show.reading_and_writing(page, prompt, writing / processing)
 # %% [markdown]
 # ## 2. What stays the same from pass to pass
 #
-# We can't avoid the chain of passes. But does each pass have to do everything again, for all the old characters?
+# We can't avoid the chain of passes. But must each one do everything again, for all the old characters?
 #
 # Take the text `sel`, to which the model appends an `f`. In each of its five blocks, every character has a *query*, a *key* and a *value*. Under the causal mask, it looks at itself and at those before it.
 #
@@ -117,13 +117,13 @@ show.changed_table(changed)
 # **In none (A), because nothing that the old characters look at has changed.**
 
 # %% [markdown]
-# Let's go from block to block. In the first one, each key is computed from its own character alone. In attention, `s`, `e` and `l` don't look at `f`, so the block's results for them are the same as before. The second block starts from these results, so its keys and values are the same again, and so on.
+# Why? In the first block, each key is computed from its own character alone. In attention, `s`, `e` and `l` don't look at `f`, so the block's results for them are the same as before. The second block starts from these results, so its keys and values are the same again, and so on.
 #
 # Without the mask (second row), `s` does look at `f` in the first block, so from the second block on its key changes. **It's the mask that lets us keep what we have computed.**
 #
 # What does the new character need from the old ones? Its query is compared with all keys, and then it takes a weighted mean of all values. The old queries aren't needed again. So it's enough to keep the keys and values of every block. This store is the **KV cache**.
 #
-# How much does it save? Let's count the keys that one block has computed once `s`, `e`, `l` and `f` have all gone in, one per pass. In the figure, each row of cells is the key of one letter (six of its numbers).
+# How much does it save? Let's count the keys that one block has computed once `s`, `e`, `l` and `f` have all gone in, one per pass. In the figure, each row of cells is the key of one letter.
 
 # %% keys_of_a_word tags=["hide-input"]
 # Draws the keys of the four letters, step by step, and at last those of the text of section 1.
@@ -132,7 +132,7 @@ show.keys_of_a_word(model, prompt, page)
 # %% [markdown]
 # Without a cache it's 1 + 2 + 3 + 4 = **10** keys, and with one it's **4**.
 #
-# The last picture shows our text of section 1: 32,144 keys without a cache, and 255 with one. It's not 256, because the last character is written but never goes in. There are as many passes as before, but each one does far less.
+# For our text of section 1 (last picture) it's 32,144 against 255, not 256, because the last character is written but never goes in. There are as many passes as before, but each one does far less.
 
 # %% [markdown]
 # ## 3. Write with a cache, and test it
@@ -147,8 +147,6 @@ show.keys_of_a_word(model, prompt, page)
 # |---|---|---|---|---|---|
 # | new, position 3 | yes | yes | yes | yes | no |
 # | new, position 4 | yes | yes | yes | yes | yes |
-#
-# In PyTorch this mask is `torch.ones(2, 5).tril(3)`. The 3 counts the old characters: the first row keeps its columns up to 3, the second up to 4.
 #
 # Our cache is a dictionary with the keys and values of each block. `attend` begins as in [[attention]], with queries, keys and values split into heads. The comments 1 to 3 mark what is new. A pass with the cache is called a *step*.
 
@@ -165,7 +163,8 @@ def attend(block, x, cache):
     if old:  # 2: append the new ones
         k, v = torch.cat([cache[block][0], k], dim=2), torch.cat([cache[block][1], v], dim=2)
     cache[block] = k, v
-    mask = torch.ones(q.shape[2], k.shape[2], dtype=torch.bool).tril(old)  # 3: a row for each new one
+    # 3: a row for each new one; the first keeps its columns 0 to old, the next one more
+    mask = torch.ones(q.shape[2], k.shape[2], dtype=torch.bool).tril(old)
     mixed = F.scaled_dot_product_attention(q, k, v, mask)
     return block.out(mixed.transpose(1, 2).flatten(2))
 
@@ -179,7 +178,7 @@ def step(model, cache, new):  # gives the logits after each new character
 
 
 # %% [markdown]
-# A cache must not change what the model says. So our text goes in piece by piece, and we compare the logits with those of one plain pass. Pieces of one character aren't enough: a single new one may look at everything, so a missing mask wouldn't show. So we also try pieces of 100 and of 256.
+# A cache must not change what the model says. So our text goes in piece by piece, and we compare the logits with those of one plain pass. Pieces of one character aren't enough: a single new one may look at everything, so a missing mask wouldn't show. So we also try 100 and 256.
 
 # %% same_logits
 plain, gaps = model(page), {}
@@ -221,7 +220,7 @@ print(f"With a cache the step is {without / with_cache:.0f} times as fast.")
 #
 # Both go on at the same time ([[roofline]]), so the longer one counts. With one token that's the reading, by far. With several tokens in a step, the weight is still read once, but used for each of them. At 10 tokens, both take equally long. A prefill of 16 needs 16 · 0.04 = 0.64 for arithmetic, so all 16 take less time than two single ones.
 #
-# Does this hold for a whole model? The 4 MB of ours may fit in the processor. So we make it 12 times as wide. A matrix then has 12 times as many rows and columns, so 144 times as many weights. In all it's 142 million, or **567 MB**. They're untrained, but that doesn't change the time.
+# Does this hold for a whole model? The 4 MB of ours may fit in the processor. So we make it 12 times as wide. A matrix then has 12 times as many rows and columns, so 144 times as many weights: 142 million in all, or **567 MB**, untrained.
 #
 # We time a step with one character, and a step with 256, which we divide by 256. The linear layers do the same multiplications for each character in both, so if arithmetic set the time, the two would be about equal. As a third job we add up all weights, which is little more than reading them.
 
@@ -238,7 +237,7 @@ for job, seconds in times.items():
     print(f"{job:23} {1e3 * seconds:6.1f} ms")
 
 # %% [markdown]
-# A character that comes alone takes many times as long as each of the 256. So arithmetic is only a small part of its time. Reading the weights (last line) is a large part, but not all of it. What the rest is we haven't measured. Probably a product with one vector reads its matrix less smoothly than a sum does.
+# A character that comes alone takes many times as long as each of the 256. So arithmetic is only a small part of its time. Reading the weights (last line) is a large part, but not all of it. The rest we haven't measured. Probably a product with one vector reads less smoothly than a sum.
 #
 # So the KV cache saves the arithmetic for old tokens, but not the reading of the weights. And it has a price: a step reads the cache, too. In each block a token leaves a key and a value, of 1,536 numbers each in the wide model. That's
 #
@@ -248,7 +247,7 @@ for job, seconds in times.items():
 #
 # ### Sixteen texts at once
 #
-# A server writes many texts side by side, as a *batch*. Say our wide model writes 16, each with 512 characters so far. Its weights take up 567 MB, and each text's cache 31.5 MB.
+# A server writes many texts side by side, as a *batch*. Say ours writes 16 with the wide model, each with 512 characters so far. Its weights take up 567 MB, and each text's cache 31.5 MB.
 #
 # **Predict.** Divide what a step reads by its 16 new characters. How much is it for each: **A** 37 MB, **B** 67 MB, **C** 599 MB?
 
@@ -260,11 +259,11 @@ show.bytes_of_a_token(weights=567.5, cache=31.5)
 # **67 MB (B), because all texts share one reading of the weights, but each has a cache of its own:** 567 / 16 + 31.5 = 67.
 
 # %% [markdown]
-# The weights are the same for every text. But a text attends to its own keys and values, and no other text can use them. **A batch shares the weights, and not the cache.** So a step reads the bytes of the weights once, and the bytes of one text's cache times the number of texts.
+# The weights are the same for every text, but each text attends to its own keys and values. **A batch shares the weights, and not the cache.** So a step reads the bytes of the weights once, and the bytes of one text's cache times the number of texts.
 #
 # Why not an even larger batch? There are two limits.
 #
-# 1. *Arithmetic.* A new character uses each of the 142 million weights once, which takes 5.7 ms at 0.04 nanoseconds each. With 64 texts, reading 40 MB takes only 4.0 ms. Now arithmetic takes longer, as in the prefill, and more texts bring hardly more tokens per second.
+# 1. *Arithmetic.* A new character uses each of the 142 million weights once, which takes 5.7 ms at 0.04 nanoseconds each. With 64 texts, reading 40 MB takes only 4.0 ms. Now arithmetic takes longer, as in the prefill, so more texts bring hardly more tokens per second.
 # 2. *Memory.* All caches have to fit in beside the weights. Sixteen take up 504 MB, and from 18 texts on it's more than the weights. On a server, this often limits the batch ([Kwon et al., 2023](https://arxiv.org/abs/2309.06180)).
 #
 # So that's why writing takes so long: it's a chain of steps, and each one reads all weights, for one token of each text.
@@ -285,7 +284,7 @@ show.bytes_of_a_token(weights=567.5, cache=31.5)
 #
 # <details><summary>What others found</summary>
 #
-# With `cache = {}`, `write(lambda new: step(model, cache, new), prompt, 224, 5120)` gives the text of section 1, in a fraction of the time. The model is 128 wide, so a token leaves 2 · 5 · 128 · 4 = 5,120 bytes.
+# With `cache = {}`, `write(lambda new: step(model, cache, new), prompt, 224, 2 * 5 * 128 * 4)` gives the text of section 1 much sooner. (The model is 128 wide.)
 #
 # </details>
 

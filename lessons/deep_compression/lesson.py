@@ -6,7 +6,7 @@
 #     needs: [prune_module, integers]
 #     goals:
 #       - write the weights of a pruned network as gaps, shared values and short words;
-#       - count every byte of the file, and say what each stage brings alone and behind the others;
+#       - count every byte of the file, and say what each stage brings alone and on top of the others;
 #       - prove that a process which knows only the format reads the same network.
 #     terms: [centroid, codebook, Huffman coding, prefix code, relative index, weight sharing]
 #   jupytext: {text_representation: {extension: .py, format_name: percent}}
@@ -33,7 +33,7 @@ torch.set_num_threads(1)
 #
 # LeNet-300-100 reads handwritten digits. Its file takes a megabyte, and you have to send it over a slow line. So you zip it.
 #
-# `train` goes a few times through the digits of MNIST with Adam, in batches of 200. It leaves a twelfth of the training images out. These are *held out*, so that we can choose with them later.
+# We train with `train`, which goes a few times through the digits of MNIST with Adam, in batches of 200. It keeps 5,000 of the training images back, the *held-out* ones, so that we can choose with them later.
 #
 # **Predict.** Under *gzip*, does the file shrink **A** by about a tenth, **B** by half, **C** by nine tenths?
 
@@ -63,7 +63,7 @@ print(f"{percent_right(dense):.1f} % right, {len(plain):,} bytes, under gzip {le
 show.four_bytes(dense)
 
 # %% [markdown]
-# They are to blame. So we have to *make* values repeat, without losing accuracy. In 2015, Han, Mao and Dally did this in three stages, *prune, share, code*, and took a network of this shape from 1,070 kB to 27 kB ([*Deep compression*](https://arxiv.org/abs/1510.00149)). In about [[minutes]] minutes you will be able to
+# They are to blame for most of it. (The last byte alone would save more, but gzip sees all four in turn.) So we have to *make* values repeat, without losing accuracy. In 2015, Han, Mao and Dally did this in three stages, *prune, share, code*, and took a network of this shape from 1,070 kB to 27 kB ([*Deep compression*](https://arxiv.org/abs/1510.00149)). In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
@@ -72,7 +72,7 @@ show.four_bytes(dense)
 # %% [markdown]
 # ## 2. Prune, and say where the weights are
 #
-# A weight that's gone needs no digits. So we cut the smallest ones, as in [[prune_module]], and keep the paper's shares of the three layers: 8, 9 and 26 %. The rest trains for two more passes. To see what the cut costs, a `twin` with all its weights trains on as well. (Each has the rate, 0.004 or 0.008, that was better on held-out images.)
+# A weight that's gone needs no digits. So we cut the smallest ones, as in [[prune_module]], and keep the paper's shares of the three layers: 8, 9 and 26 %. The rest trains for two more passes. To see what the cut costs, a `twin` with all its weights trains on as well.
 
 # %% prune_and_train
 import copy
@@ -97,7 +97,7 @@ print(f"pruned {percent_right(pruned):.1f} %, twin {percent_right(twin):.1f} % r
 #
 # Our first layer has 235,200 positions, so a position would take 18 bits. It's cheaper to store how many zeros lie between a weight and the one before: 2, 1, 0, 3, 1, 0. Such a gap is called a **relative index**.
 #
-# In our network most gaps are short, but a few are very long. We take 5 bits, which make 32 symbols. The symbols 0 to 30 are gaps. The last one, 31, is an *escape* and means "31 zeros, and no weight yet". So a gap of 70 is written as 31, 31, 8, and a gap of 31 as 31, 0.
+# In our network most gaps are short, but some are very long. We take 5 bits, which make 32 symbols. The symbols 0 to 30 are gaps. The last one, 31, is an *escape* and means "31 zeros, and no weight yet". So a gap of 70 is written as 31, 31, 8, and a gap of 31 as 31, 0.
 
 
 # %%
@@ -149,7 +149,7 @@ print(f"{bits * len(symbols) / int(line(pruned).count_nonzero()):.2f} bits for e
 show.few_values(pruned)
 
 # %% [markdown]
-# Down to 8 values hardly anything is lost. (A tenth of a percent is only a handful of images.) We take 16, to be on the safe side: 4 bits in place of 32.
+# With 8 values or more, hardly anything is lost, and the small differences are a handful of images. We take 16 values, so a number of a value takes 4 bits in place of 32.
 
 # %%
 small = share(pruned, 16)
@@ -159,14 +159,14 @@ small = share(pruned, 16)
 #
 # So far every gap takes 5 bits and every value 4. It would be cheaper to give short words to frequent symbols, and longer words to rare ones. But then how does a reader know where a word ends? It knows if no word is the beginning of another one. Such words form a **prefix code**.
 #
-# How long should the words be? In 1, 0, 1, 2, 1, 0 the symbol 1 occurs three times, 0 twice and 2 once. **Huffman coding** joins the two rarest, again and again, and each joining makes the words of all its symbols one bit longer:
+# How long should the words be? Suppose the symbols to code are B, A, B, C, B, A. Here B occurs three times, A twice and C once. **Huffman coding** joins the two rarest, again and again, and each joining makes the words of all its symbols one bit longer:
 #
-# - The rarest are 2 and 0, so we join them. Both words get one bit.
-# - What's left is this group and the symbol 1. We join them, and all three words get one bit more.
+# - The rarest are C and A, so we join them. Both words get one bit.
+# - What's left is this group and the symbol B. We join them, and all three words get one bit more.
 #
-# So symbol 1 has a word of one bit, and 0 and 2 have two bits: 3 · 1 + 2 · 2 + 1 · 2 = **9 bits**. Words of equal length would need two bits for each of the six, so 12.
+# So B has a word of one bit, and A and C have two bits: 3 · 1 + 2 · 2 + 1 · 2 = **9 bits**. Words of equal length would need two bits for each of the six, so 12.
 #
-# With the words 0 for symbol 1, 10 for 0 and 11 for 2, our weights become `0 10 0 11 0 10`, and that can be read without the spaces. The file stores only the *lengths* of the words, because writer and reader make the words from them by the same rule (*Deeper*).
+# With the words 0 for B, 10 for A and 11 for C, they become `0 10 0 11 0 10`, and that can be read without the spaces. The file stores only the *lengths* of the words, because writer and reader make the words from them by the same rule (*Deeper*).
 #
 # What this brings in our network depends on how uneven the counts are.
 
@@ -210,9 +210,9 @@ print(f"here:  {report(small)}\nthere: {there}", end="")
 print(f"{len(plain) / path.stat().st_size:.1f} times smaller than at first")
 
 # %% [markdown]
-# The *digest* is a fingerprint of all weights and biases. The reader has exactly our network, so coding loses nothing. What was lost went before, in cutting and sharing. Beside the twin, that's less than a point. (It's one network. The paper reports no loss.)
+# The *digest* is a fingerprint of all weights and biases. The reader has exactly our network, so coding loses nothing. What was lost went before, in cutting and sharing. Compared with the twin, that's less than a point in this one network. (The paper reports no loss. It also trains the shared values, as *Deeper* says.)
 #
-# ### Alone, and behind the others
+# ### Each stage alone, and on top of the others
 #
 # Which stage did the work? We make all eight files, with each stage or without it. Without sharing, the symbols to code are the bytes of the floats. Without pruning, we take the twin.
 #
@@ -227,15 +227,15 @@ show.eight_files(files)
 # **About 40 (B), because sharing shrinks only the values, and pruning has added places.** A weight that's left takes 32 + 6 = 38 bits before sharing and 4 + 6 = 10 after it. That's a quarter, not an eighth.
 
 # %% [markdown]
-# So what does a stage bring? *Alone*, pruning makes the file ten times smaller. *Behind the other two*, from "share + code" to all three, it's not even five times. That's because a place costs little beside a weight of 32 bits, but a lot beside one of 4. Sharing, too, brings about half as much behind the others, because it doesn't shrink the places.
+# So what does a stage bring? *Alone*, pruning makes the file ten times smaller. *On top of the other two*, from "share + code" to all three, it's not even five times. That's because a place costs little beside a weight of 32 bits, but a lot beside one of 4. Sharing, too, brings about half as much on top of the others, because it doesn't shrink the places.
 #
-# Coding alone brings little, because three of the four bytes of a float are nearly random. Behind the others it takes away about a sixth, because gaps and values are uneven.
+# Coding alone brings little, because three of the four bytes of a float are nearly random. On top of the others it takes away about a sixth, because gaps and values are uneven.
 
 # %% [markdown]
 # ## Exercise · How should a layer say where its weights are?
 # ★★ · 10 minutes
 #
-# We gave all layers 5 bits for a gap. Write `gap_bits(weight)`: how many bits, 1 to 8, should a gap symbol have, so that this layer's gaps and values take the fewest bits together? A value takes 4 bits. If it's cheaper to drop the gaps and store 4 bits for *every* weight, return 0. Of equals, return the smaller.
+# We gave all layers 5 bits for a gap. Write `gap_bits(weight)`: how many bits, 1 to 8, should a gap symbol have, so that this layer's gaps and values take the fewest bits together? A value takes 4 bits. If it's cheaper to drop the gaps and store 4 bits for *every* weight, return 0. Of equally good numbers, return the smaller.
 #
 # First on paper: our row of 13 weights. What does a symbol of 1 bit say?
 #

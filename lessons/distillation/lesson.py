@@ -261,7 +261,7 @@ show.ladder()
 #
 # On paper first: what becomes of 0.8, 0.15, 0.05 and 0.3, 0.4, 0.3?
 #
-# Then train a student with `named(logits, T)`, one with `even` and one with `answers`. Compare their errors on the held-out images: does a student need to know how sure the teacher is?
+# Then train students with `named(logits, T)`, `even` and `answers`, and compare their errors on held-out images. Must a student know how sure the teacher is?
 #
 # <details><summary>Hint</summary>
 #

@@ -67,7 +67,7 @@ print(f"pruned {accuracy(pruned):.1f} % right, loaded {accuracy(careless):.1f} %
 # **With random numbers (C), because nothing in the file is called `fc1.weight`.** Names that match are loaded, and the others are left out without an error.
 
 # %% [markdown]
-# `fc1` holds four fifths of LeNet's weights, and all of them are random now. Nothing told you, except an accuracy that is far too low. In about [[minutes]] minutes you will be able to
+# `fc1` holds four fifths of LeNet's weights, and all of them are random now. No error told you, only an accuracy that is far too low. In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
@@ -91,7 +91,7 @@ print("missing:   ", report.missing_keys)
 print("unexpected:", report.unexpected_keys)
 
 # %% [markdown]
-# Whoever reads these lists can use `strict=False` safely: an unexpected pair `X_orig` and `X_mask` means that the pruned tensor `X` was not loaded.
+# So `strict=False` does warn us, if we read what it returns: an unexpected pair `X_orig` and `X_mask` means that the pruned tensor `X` was not loaded.
 #
 # Let's look inside with three weights in place of 48,000. For them the file says
 #
@@ -117,7 +117,7 @@ print(f"identity, then load: {accuracy(load_masked()):.1f} % right")
 # %% [markdown]
 # The accuracy is back, and the mask is active, so you can train on and the zeros stay.
 #
-# If nobody will train the network any more, the sender can spare you all this: she calls `prune.remove` before saving. Then the file has an ordinary `fc1.weight` with its zeros, and any LeNet takes it. But it has no mask. To train such a network on, make a mask from its zeros: `prune.custom_from_mask(net.fc1, "weight", net.fc1.weight != 0)`.
+# If nobody will train the network any more, the sender can save you the trouble by calling `prune.remove` before saving. Then the file has an ordinary `fc1.weight` with its zeros, and any LeNet takes it. But it has no mask, so in a training the zeros would move. To train such a network on, make a mask from its zeros: `prune.custom_from_mask(net.fc1, "weight", net.fc1.weight != 0)`.
 
 # %% [markdown]
 # ## 3. When `weight` is out of date
@@ -136,7 +136,7 @@ print(f"identity, then load: {accuracy(load_masked()):.1f} % right")
 # | an optimizer's step | (0.8, 0.2, 0.5) | (1, 1, 0) | (0.9, 0.1, 0) | **out of date** |
 # | a forward pass | (0.8, 0.2, 0.5) | (1, 1, 0) | (0.8, 0.2, 0) | |
 #
-# Pruning and each forward pass multiply. Loading and the optimizer change a factor and don't multiply. The network's outputs never suffer from this, because each forward pass multiplies first. Who suffers is whoever reads `weight` *between* two forward passes.
+# Pruning and each forward pass multiply. Loading and the optimizer change a factor and don't multiply. The outputs don't suffer from this as long as the pruned layer itself is called, because each call multiplies first. The trouble comes when code reads `weight` *between* two forward passes.
 #
 # And `prune` is one of them. When you prune a layer again, it ranks the magnitudes in `weight`, at the positions where the mask is still 1.
 #
@@ -171,7 +171,7 @@ gone = show.loaded_and_cut(refresh)
 right = show.pruned_again(load_masked, refresh)
 
 # %% [markdown]
-# The first two rows don't depend on the seed, because they rank the trained weights. A forward pass does nothing to this network but compute `weight`. Since that alone makes the third row like the first, the old `weight` was to blame: trained weights were removed where the *random* numbers were small.
+# The first two rows don't depend on the seed, because they rank the trained weights. A forward pass does nothing to this network but compute `weight`. Since this is all that the second row has and the third hasn't, the old `weight` is to blame: trained weights were removed where the *random* numbers were small.
 #
 # Nothing tells you so. The mask has the right number of zeros, and a low accuracy looks like the price of pruning. How much is lost is luck. **So call `refresh` between loading and pruning.**
 
@@ -180,7 +180,7 @@ right = show.pruned_again(load_masked, refresh)
 #
 # We now know that a pruned layer has three tensors, and that one of them may be out of date. So where do we count its zeros? The share of weights that are zero is the **sparsity**. For `fc1` it's 50 %.
 #
-# **Predict.** Somebody counts the zeros among `fc1`'s parameters, in the network that the colleague has just pruned. Is the sparsity that they find **A** 50 %, **B** 0 %, **C** 100 %?
+# **Predict.** Somebody counts the zeros among `fc1`'s parameters, in the network that the colleague has just pruned. What sparsity do they get: **A** 50 %, **B** 0 %, **C** 100 %?
 
 # %% counts_table tags=["hide-input", "nbval-check-output"]
 # Counts in four ways, in the colleague's network, in the loaded one, and after remove, and writes a table.
@@ -193,7 +193,7 @@ counts = show.count_zeros(refresh, pruned, load_masked)
 # The sparsity is 50 % in all three networks. Our three weights show why three of the rows miss it, where the truth is one zero in three:
 #
 # - **The parameters.** `weight_orig` = (0.9, 0.1, 0.5) has no zero. Only `prune.remove` writes the product into the parameter.
-# - **The `state_dict`.** It holds `weight_orig` *and* the mask (1, 1, 0), one zero in *six* numbers. So the share is too small by half.
+# - **The `state_dict`.** It holds `weight_orig` *and* the mask (1, 1, 0), one zero in *six* numbers. So you get only half of the true sparsity.
 # - **`weight`.** Just after loading it's (0.02, 0.3, −0.2), which has no zero.
 #
 # The last row is right everywhere: compute `weight` anew, and then count in it. (Count only in the tensors that were pruned. Other zeros were never removed: a new batch norm, for instance, has biases of 0.)
@@ -208,7 +208,7 @@ counts = show.count_zeros(refresh, pruned, load_masked)
 #
 # <details><summary>Hint</summary>
 #
-# On paper: `prune.identity(model[0], "bias")`, and afterwards `bias`. In general, each key that ends in `_mask` is a mask, and `key.removesuffix("_mask").rpartition(".")` gives the module's path, the dot and the parameter's name. `model.get_submodule(path)` finds the module; for an empty path that's the model itself.
+# On paper: `prune.identity(model[0], "bias")`, and afterwards `bias`. In general, a key that ends in `_mask` is a mask if there's a key with `_orig` beside it, and `key.removesuffix("_mask").rpartition(".")` gives the module's path, the dot and the parameter's name. `model.get_submodule(path)` finds the module; for an empty path that's the model itself.
 #
 # </details>
 
@@ -243,7 +243,7 @@ def load_pruned_solution(make_model, state):
 #
 # - A pruned file has other names than a new model, so prepare them with `prune.identity` before you load; `strict=False` leaves the pruned layer with its random numbers.
 # - `weight` is what the hook computed last, so it's out of date after loading and after an optimizer's step, until the next forward pass or `refresh`.
-# - `prune` and a count read `weight` as it stands, so call `refresh` first, and don't count in the parameters, which keep the removed numbers.
+# - `prune` and a count read `weight` as it stands, so call `refresh` first, and don't count in the parameters, which usually keep the removed numbers.
 
 # %% [markdown]
 # ## Scorecard
@@ -277,7 +277,7 @@ print(
 # %% [markdown]
 # The readout holds the old parameter, which is now `weight_orig` of the embedding, and knows of no mask. So the two layers compute with different numbers. `remove` writes the zeros into the shared parameter, and the readout changes although nobody touched it: the accuracy that you measured before `remove` was that of another network. There are two cures. Prune both layers with one mask; or let the readout compute `F.linear(x, tokens.weight)`, so that it reads the product.
 #
-# **Sources.** PyTorch's [pruning tutorial](https://docs.pytorch.org/tutorials/intermediate/pruning_tutorial.html) by Michela Paganini shows masks in a `state_dict`; why a copy fails is told in [issue 37322](https://github.com/pytorch/pytorch/issues/37322). M. Paganini and J. Forde, *Streamlining tensor and network pruning in PyTorch*, 2020, [arXiv:2004.13770](https://arxiv.org/abs/2004.13770).
+# **Sources.** PyTorch's [pruning tutorial](https://docs.pytorch.org/tutorials/intermediate/pruning_tutorial.html) by Michela Paganini shows masks in a `state_dict`; [issue 37322](https://github.com/pytorch/pytorch/issues/37322) explains why a copy fails. M. Paganini and J. Forde, *Streamlining tensor and network pruning in PyTorch*, 2020, [arXiv:2004.13770](https://arxiv.org/abs/2004.13770).
 #
 # **Recommended video.** Michela Paganini, *PyTorch Pruning: How it's Made*, [youtube.com/watch?v=TaOwEa3m5dw](https://www.youtube.com/watch?v=TaOwEa3m5dw), by the author of the module.
 #

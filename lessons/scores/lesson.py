@@ -33,7 +33,7 @@ torch.set_num_threads(1)
 #
 # LeNet-300-100 reads digits of 784 pixels. Some pixels near the border are black in *every* training image. During training, a weight behind such a pixel is always multiplied by 0, so the network has never used it. Let's call these weights *unused*.
 #
-# We train the network for 300 steps, and remove the fifth of its first layer, `fc1`, that has the smallest magnitudes, as in [[prune_model]]. The unused weights are less than a tenth, so all of them could go.
+# We train the network for 300 steps, and remove a fifth of its first layer, `fc1`: the weights with the smallest magnitudes, as in [[prune_model]]. The unused weights are less than a tenth, so all of them could go.
 #
 # **Predict.** How many of the unused weights does this cut *keep*: **A** none, **B** about a fifth, **C** more than half?
 
@@ -80,7 +80,7 @@ show.untouched(net, cut, unlit)
 #
 # <details><summary>What others found</summary>
 #
-# Hardly any. Weight decay adds a small pull towards 0 to every gradient, and behind a black pixel nothing else is there. So what a weight's size says depends on how the network was trained.
+# Hardly any. Weight decay adds a small pull towards 0 to each gradient, and behind a black pixel the gradient is nothing else. `trained` uses Adam, which divides each gradient by its usual size, so that even a tiny pull becomes a whole step. With plain SGD, these 300 pulls would hardly move a weight. So what a weight's size says depends on how the network was trained.
 #
 # </details>
 
@@ -116,19 +116,16 @@ x, y = images[:2000], labels[:2000]
 by_input = wanda(net.fc1, x.flatten(1))
 
 # %% [markdown]
-# Now let's look at one unit of `fc1`. Each of its 784 weights belongs to a pixel, so we can draw them as an image. A fifth of them may stay.
-#
-# **Predict.** Where in the image does magnitude keep weights that Wanda removes: **A** in the middle, **B** at the border, **C** everywhere alike?
+# Let's see which weights the two scores prefer in one unit of `fc1`. Each of its 784 weights belongs to a pixel, so we can draw them as an image. The last two images mark the fifth that each score ranks highest.
 
 # %% four_images tags=["hide-input"]
-# Draws the weights of one unit, the norms of its inputs, and what the two scores keep.
+# Draws the weights of one unit, the norms of its inputs, and the fifth that each score ranks highest.
 show.four_images(net, by_input, x.flatten(1))
 
-# %% [markdown] tags=["answer"]
-# **At the border (B), because pixels there are hardly ever lit: the norm is small, and with it the score.** Magnitude sees only the first image, and Wanda the product of the first two.
-
 # %% [markdown]
-# The unused weights have norm 0, so their score is 0, and Wanda removes them first. PyTorch prunes by any score that isn't negative, if you pass it as `importance_scores`:
+# Magnitude sees only the first image, so it ranks some weights near the border high. Wanda sees the product of the first two images, and near the border, where pixels are hardly ever lit, that product is small.
+#
+# The inputs of the unused weights have norm 0, so their score is 0, and Wanda removes them first. PyTorch prunes by any score that isn't negative, if you pass it as `importance_scores`:
 
 # %% by_wanda_now
 cut = copy.deepcopy(net)
@@ -138,7 +135,7 @@ print(f"of the unused weights {cut.fc1.weight_mask[:, unlit].mean():.0%} are kep
 # %% [markdown]
 # ## 3. Which weights compete?
 #
-# A score ranks weights, but among which others? `l1_unstructured` has just ranked all weights of a layer. The authors of Wanda let each row rank its own weights, that is, the weights of one unit. Here are the scores of two units with two weights each. Half of the weights may stay.
+# A score ranks weights, but among which others? `l1_unstructured` has just ranked all weights of a layer. The authors of Wanda let each row rank its own weights, that is, the weights of one unit. Here are the scores of two units with two weights each. Half of the weights stay.
 #
 # | scores | the layer competes | each row competes |
 # |---|---|---|
@@ -165,22 +162,20 @@ print(f"of the unused weights {cut.fc1.weight_mask[:, unlit].mean():.0%} are kep
 # | 0.8 | −0.4 | 0.32 | 1 − 0.04 = 0.96 |
 # | 1 | 0 | 0 | 1 − 0 = 1 |
 #
-# In the second row, the weight is at the minimum. The ground is flat there, so the guess is 0, although the true change is even larger. **At a minimum, the slope is blind: it doesn't see how steeply the loss bends upwards.**
+# In the second row, the weight is at the minimum. The ground is flat there, so the guess is 0, although the true change is even larger. **At a minimum, the slope is blind: it doesn't see how steeply the loss bends upwards.** That's the guess's first weakness, and it grows with the length of the walk.
 #
-# And that's where training leads. In a trained network, the gradient over all images is close to zero.
+# ### A slope has a sign for each image
 #
-# ### Why the sign is dropped
-#
-# But the gradient over all images is a *mean*, and a mean can be zero because its parts cancel. Suppose that there are only two images. Here are the slopes of two weights, $u$ = 1 and $v$ = 1:
+# The second weakness has nothing to do with the bend. The slope of the loss over many images is the *mean* of their slopes, and these may have different signs. Suppose that there are only two images. Here are the slopes of two weights, $u$ = 1 and $v$ = 1:
 #
 # | | slope, image 1 | slope, image 2 | mean of the slopes | mean of $(w \cdot g)^2$ |
 # |---|---|---|---|---|
 # | $u$ | 0.6 | −0.6 | 0 | 0.36 |
 # | $v$ | 0.1 | −0.1 | 0 | 0.01 |
 #
-# Both weights are at the minimum of the mean loss. But each image would move $u$ a lot, and $v$ hardly. We see this only if we drop the sign *before* we take the mean. The mean of $(w \cdot g)^2$ over images or batches is the **Taylor score** ([Molchanov et al., 2019](https://arxiv.org/abs/1906.10771)).
+# The mean slope is 0 for both weights. But each image pulls hard on $u$ and barely on $v$. Here, we see this only if we drop the sign *before* we take the mean. The mean of $(w \cdot g)^2$ is the **Taylor score** ([Molchanov et al., 2019](https://arxiv.org/abs/1906.10771)).
 #
-# Like Wanda, we compute it from 2,000 images, here in 20 batches:
+# As with Wanda, we use 2,000 images, split into 20 batches. `backward` gives only the mean slope of a batch, so we square that. May we? Where the slopes of single images scatter around 0, the square of a mean of 100 is about a hundredth of their mean square. That holds for every weight, so the order hardly changes, and 20 backward passes replace 2,000.
 
 
 # %% taylor
@@ -201,7 +196,7 @@ guess = -(net.fc1.weight * net.fc1.weight.grad).detach()
 # %% [markdown]
 # ### Three hundred weights, tried
 #
-# Is the sign really no use? We draw 300 weights of `fc1` at random, and compute the true change of the loss without each of them: once on the 2,000 images that the guess was made from, and once on 2,000 others.
+# Which of the two weaknesses counts in our network? We draw 300 weights of `fc1` at random, and compute the true change of the loss without each of them: once on the 2,000 images that the guess was made from, and once on 2,000 others.
 #
 # The **rank correlation** tells how well the guess ranks the weights. It's 1 if the order is that of the true changes, and 0 if the two orders have nothing to do with each other.
 #
@@ -216,21 +211,27 @@ tried.draw()
 # **Near 0 (C), because in a trained network the slopes of the images nearly cancel, and what's left over belongs to these images.**
 
 # %% [markdown]
-# The sign is lost, but perhaps the *size* isn't: a weight whose removal changes the loss a lot on some images, up or down, may do so on others. So how well do our scores rank the size of the true change?
+# So it isn't the bend. On the left, the guess is nearly perfect, because one small weight is a short walk. What fails is the second thing: other images leave over another slope.
 #
-# We try it in six networks, each from its own seed. The first line is a control: after only ten training steps the slopes don't cancel yet, so the guess should hold on other images, too.
+# The sign is lost, but the *size* of the change may not be: a weight whose removal changes the loss a lot on some images, up or down, may do so on others. And the size is what we need. A fall of the loss on some images may be a rise on others, so the weights that are safe to remove are those that change little either way.
+#
+# We compare the scores in six networks, each from its own seed. To test *when* the sign should be dropped, we add the size of the guess, which drops it after the mean. And there's a control: after only ten training steps the slopes don't cancel yet, so the guess should hold on other images, too.
 
 # %% three_scores tags=["hide-input"]
-# Prints rank correlations with the true change, or with its size, on other images, from a record.
+# Prints rank correlations with the true change and with its size, on other images, from a record.
 show.compare()
 
 # %% [markdown]
-# It does. After the whole training it no longer does (second line), as we've just seen. But the Taylor score ranks the sizes well, and magnitude much worse. Wanda comes close to Taylor, although it has seen no labels and no loss.
+# After ten steps, the guess holds on other images. After the whole training it hardly does; the network that we drew is the lowest of the six.
+#
+# The sizes can be ranked. Even the size of the guess does that fairly well, and the Taylor score does it better in each of the six networks. So it pays to drop the sign, and to do it before the mean.
+#
+# Magnitude ranks the sizes much worse. Wanda comes close to Taylor, although it has seen no labels and no loss. On MNIST that may be easy, since many pixels are dark in most images: we haven't tried $\lVert x \rVert$ alone.
 
 # %% [markdown]
 # ## 5. A race of scores and groups
 #
-# But a real cut removes thousands of weights at once, and their costs needn't add up. So let's prune the six networks, by our three scores and by random scores as a control. Each of them can rank the weights of a layer or of each row, which makes eight ways.
+# But a real cut removes thousands of weights at once, and their costs needn't add up. So let's prune the six networks, by our three scores and by random scores as a control. Each score can rank within a layer or within a row: eight combinations.
 #
 # All of them keep 5 % of `fc1` and of `fc2`, and nothing is trained afterwards. The last column counts the networks in which it's better to let the layer compete.
 
@@ -241,11 +242,13 @@ show.race()
 # %% [markdown]
 # Compare the groups first. With magnitude, with Wanda and with Taylor, the layer is ahead of the rows in all six networks. Probably that's because some units matter more than others: where the layer competes, units with high scores keep more weights, while rows give all units equally many.
 #
-# Now compare the scores within a column. All three are far better than random. On average, Wanda and Taylor are ahead of magnitude, but not in every network. **So six networks don't settle which of the three is best. They do settle that the group matters.**
+# Now compare the scores within a column. All three are far better than random. On average, Wanda and Taylor are ahead of magnitude, but not in every network. **So six networks don't settle which of the three is best. But the group matters**, at least for this network, at 5 %, without training afterwards.
 #
-# And if we change both at once? Over the layer, Wanda beats magnitude in most networks. But in each row, Wanda loses to magnitude over the layer in most of them, and you'd blame the score.
+# And if we change both at once? Compare Wanda in each row with magnitude over the layer. On average, Wanda loses, and you'd blame the score, although Wanda is ahead in both columns.
 #
-# **So the smallest weight isn't always the one that matters least.** What it's multiplied by counts as well, and so does what the loss makes of it.
+# What should you do tomorrow? Start with Wanda, because it costs only a forward pass, and try both groups on validation images.
+#
+# **So the smallest weight isn't always the one that matters least.** What it's multiplied by counts as well, and so does how strongly the loss depends on it.
 
 # %% [markdown]
 # ## Exercise · Wanda, in each row
@@ -255,9 +258,15 @@ show.race()
 #
 # First on paper: the rows of `fc2` are (0.5, 0.3) and (4, 3), its inputs those of section 2, and half may stay. Which weights stay?
 #
+# <details><summary>The answer on paper</summary>
+#
+# The 0.3 and the 3 stay.
+#
+# </details>
+#
 # <details><summary>Hint</summary>
 #
-# On paper, the 0.3 and the 3 stay. Between `fc1` and `fc2` there's a ReLU. `topk(n, dim=1).indices` says where the largest n scores of each row are, `torch.zeros_like(scores).scatter(1, indices, 1)` makes a mask of them, and `prune.custom_from_mask(layer, "weight", mask)` takes it.
+# Between `fc1` and `fc2` there's a ReLU. `topk(n, dim=1).indices` says where the largest n scores of each row are, `torch.zeros_like(scores).scatter(1, indices, 1)` makes a mask of them, and `prune.custom_from_mask(layer, "weight", mask)` takes it.
 #
 # </details>
 
@@ -288,7 +297,7 @@ def by_wanda_solution(net, images, left):
 # ## Remember
 #
 # - Magnitude doesn't see what a weight is multiplied by. Wanda does, and needs a forward pass. The Taylor score sees the loss as well, and needs labels and a backward pass.
-# - At a minimum the slopes of the images cancel, so a score drops their sign before it takes the mean.
+# - The slope doesn't see the bend, and in a trained network the slopes of the images nearly cancel, so the Taylor score drops their sign before it takes the mean.
 # - A score and its comparison group are two decisions. Change one at a time.
 
 # %% [markdown]
@@ -312,11 +321,7 @@ claims.show("scores")
 # |---|---|---|
 # | 5.12 | 6.42 | 14.89 |
 #
-# Two things differ here, the score and the group. To know which of them made the difference, you'd need the other two cells: magnitude in each row, and Wanda over the layer. Our race has all four, for another network. There, rows are worse. The authors found them better for language models, but saw nothing of the kind for image classifiers.
-#
-# ### A score that watches the training
-#
-# Magnitude, Wanda and Taylor look at a network whose training is over. The *movement score* ([Sanh et al., 2020](https://arxiv.org/abs/2005.07683)) adds up $-w \cdot g$ over the steps of a training. A weight of 0.5 with the gradient −0.2 adds +0.1: the step makes it larger, so it moves away from 0. With the gradient +0.2 it adds −0.1. So a small weight that grows can beat a large one that shrinks. The authors report that it's better than magnitude where a pretrained language model learns a *new* task and few weights are left. This score keeps its sign, so `l1_unstructured` must not get it: [[own_method]] shows why.
+# Two things differ here, the score and the group, so these numbers alone can't say which of them made the difference. In our race, with another network, rows are worse. The authors found them better for language models, but saw nothing of the kind for image classifiers.
 
 # %% [markdown]
 # **Sources.** P. Molchanov et al., *Importance estimation for neural network pruning*, 2019, [arXiv:1906.10771](https://arxiv.org/abs/1906.10771); M. Sun et al., *A simple and effective pruning approach for large language models*, 2023, [arXiv:2306.11695](https://arxiv.org/abs/2306.11695), with [code](https://github.com/locuslab/wanda).

@@ -34,7 +34,7 @@ torch.set_num_threads(1)
 # %% [markdown]
 # ## 1. Ten digits, nine of them shown
 #
-# In [[distillation]], a student learned something about 3s from its teacher's answers to 2s. How far can this go? Let's take *every* 3 out of 50,000 images of digits. Two small networks with the same first weights learn from what's left:
+# In [[distillation]], a student learned something about 3s from its teacher's answers to 2s. How far can this go? Let's take *every* 3 out of 50,000 images. Two small networks with the same first weights learn from the rest:
 #
 # - the **student**, from a large teacher's answers: ten probabilities for each image, softened by the temperature $T = 8$;
 # - its **twin**, from the labels.
@@ -67,7 +67,7 @@ twin = train(network(100, 100), x[seen], y[seen], rate=0.01)
 show.recognised(test_images, test_labels, MISSING, {"student": student, "twin": twin})
 
 # %% [markdown]
-# (Each kind of student learns at the best of five rates, judged by its errors on held-out images of the nine digits that it has seen. We also left out each of the other digits once: 86 to 94 % were recognised, by one student each.) In about [[minutes]] minutes you will be able to
+# In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
@@ -87,7 +87,7 @@ show.recognised(test_images, test_labels, MISSING, {"student": student, "twin": 
 #
 # The twin is told: "That's a 5, and certainly no 3." The student is told: "That's a 5, but it looks more like a 3 than a 2."
 #
-# Does our real teacher give such answers? Here are the student's eight images with the highest target for the 3.
+# Does our teacher really give such answers? Here are the eight images with the highest target for the 3.
 
 # %% most_like tags=["hide-input"]
 # Draws the eight images with the highest soft target for the missing class.
@@ -96,13 +96,13 @@ show.most_like(x[seen], y[seen], answers[seen][:, MISSING])
 # %% [markdown]
 # Most other images get between 0.05 and 0.15, and an even share would be 0.1. But each image gets its own number. To repeat these numbers, the student has to find out what in an image raises them. Let's say that it's curves that open to the left.
 #
-# So the student learns a rule: the more of these curves an image has, the higher is the logit for the 3. Now a real 3 comes. It probably has more of these curves than nearly every image of the training, and less of what marks the other digits. So the rule takes the logit for the 3 above all the others.
+# So the student learns a rule: the more of these curves an image has, the higher is the logit for the 3. Now a real 3 comes. It probably has more of these curves than nearly every image of the training, and less of what marks the other digits. So its logit for the 3 rises above all others.
 #
 # ### Is it really the target for the 3?
 #
 # That's a plausible story, but is it true? There's a rival: perhaps the student says "3" whenever an image looks like none of the nine digits that it knows.
 #
-# To compare the two stories, we need a **control**, a student that isn't told which images resemble a 3. All its images get the same target for the 3, the mean. The other nine digits share the rest in the teacher's proportions. If the mean is 0.09, our 5 gets this:
+# So we train a **control**, a student whose images all get the same target for the 3, the mean. The other nine digits share the rest in the teacher's proportions. If the mean is 0.09, our 5 gets this:
 #
 # | our 5 | 5 | 3 | each other digit |
 # |---|---|---|---|
@@ -122,14 +122,14 @@ for name, net in {"student": student, "control": control}.items():
     print(f"{name} recognises {recognised(net, MISSING):.0%} of the threes")
 
 # %% [markdown] tags=["answer"]
-# **None (A), because it learns to give the 3 about 0.09, whatever it sees.** The other nine share 0.91, so the highest of them always gets more.
+# **None (A), because it learns to give the 3 about 0.09, whatever it sees.** The other nine share 0.91, so the highest of them gets more, and the 3 can't win.
 
 # %% [markdown]
-# We've repeated this six times, with other teachers and other first weights. The students recognised between 83 and 92 % of the 3s, and no control recognised a single one. So without targets for the 3 that differ from image to image, a student never *says* "3".
+# It's the same in six repeats with other teachers and first weights: the students recognised 83 to 92 % of the 3s, and no control a single one. So without targets for the 3 that differ from image to image, a student never *says* "3".
 #
-# But you could have worked that out before the training: 0.09 can't win. It doesn't tell us whether the control *knows* 3s. Perhaps it does see that a 3 looks like none of its nine, and just can't say it. So the rival isn't beaten yet. We first need a way to tell what a network knows from what it says.
+# But we could have known that before the training. Perhaps the control *knows* 3s, since they look like none of its nine, and just can't say so. The rival isn't beaten yet. We first need to tell what a network knows from what it says.
 #
-# **Try it.** How little of a 3 is enough? Run this in a new cell. It trains a student on only those images that get less than 0.12 for the 3, which is hardly more than an even share:
+# **Try it.** How little of a 3 is enough? In a new cell, train a student only on images that get less than 0.12 for it:
 #
 # ```python
 # few = seen & (answers[:, MISSING] < 0.12)
@@ -138,16 +138,14 @@ for name, net in {"student": student, "control": control}.items():
 #
 # <details><summary>What others found</summary>
 #
-# About half of the 3s are still recognised (in six trainings, between a third and two thirds). So the student doesn't need images that look much like a 3. Small differences between small targets teach it something as well.
+# About half of the 3s are still recognised (in six trainings, a third to two thirds). So small differences between small targets are enough to teach it something.
 #
 # </details>
 
 # %% [markdown]
 # ## 3. Where are the threes that it misses?
 #
-# The student still misses more than one 3 in ten. There are two possible reasons. Perhaps it doesn't see the 3 in these images at all. Or it does, but the logit for the 3 just fails to win. How can we tell?
-#
-# We look at how far the 3 is from winning. The **margin** of an image is its logit for the 3 minus the highest of its other logits. Above 0, the network says "3". Take these five images. For our 5, this student's logits are exactly those of its teacher.
+# Our student still misses more than one 3 in ten. Perhaps it doesn't see the 3 in these images at all. Or it does, but the logit for the 3 just fails to win. So let's look at how far the 3 is from winning. The **margin** of an image is its logit for the 3 minus the highest of its other logits. Above 0, the network says "3". Take these five images. For our 5, this student's logits are exactly those of its teacher.
 #
 # | image | logit for the 3 | highest other | margin | |
 # |---|---|---|---|---|
@@ -165,13 +163,13 @@ def margin(logits, digit):
 
 
 # %% [markdown]
-# To know what we should see, we train one more student of the same teacher, `shown_all`. It differs in one thing: it gets the 3s as well.
+# To know what we should see, we train one more student, `shown_all`. It differs in one thing: it gets the 3s as well.
 
 # %%
 shown_all = train(network(100, 100), x, answers, T, rate=0.01)
 
 # %% [markdown]
-# Now we draw the margins of all test images, orange for 3s and blue for the other digits. If a network knows 3s, they form a hill of their own. If its threshold is right, the black line at 0 runs between the two hills.
+# Here are the margins of all test images, orange for 3s and blue for the other digits. If a network knows 3s, they form a hill of their own. If its threshold is right, the black line at 0 runs between the hills.
 
 # %% hills tags=["hide-input"]
 # Draws the margins of threes and of the other digits, for three networks.
@@ -179,9 +177,9 @@ networks = {"shown_all": shown_all, "student": student, "twin": twin}
 show.hills({name: margin(net(test_images), MISSING) for name, net in networks.items()}, test_labels == MISSING)
 
 # %% [markdown]
-# Compare the first two. The blue hills are alike. But the student's orange hill lies further to the left, so the line cuts off its left side. Many of the 3s that it misses are just left of the line. So the student does see these 3s, and the line is too far to the right. **This threshold is off.**
+# Compare the first two. The blue hills are alike, but the student's orange hill lies further left, so the line cuts off its side. Many of the 3s that it misses are just left of the line. So the student does see these, and the line is too far to the right. **This threshold is off.**
 #
-# Why does the hill lie further left? It's because no 3 was shown, since the two networks differ in nothing else. (That's so in all six repeats.) In the whole training the 3 hardly ever had to win, and so the student probably doesn't go far enough with its rule.
+# Why does the hill lie further left? It's because no 3 was shown: the two networks differ in nothing else. In its training the 3 hardly ever had to win, so the student probably doesn't go far enough with its rule.
 #
 # The twin's picture is a different one. Its orange hill is also further right than the blue one, so it does know something about 3s. But the two overlap widely, and there are nine times as many other digits. If you move the line until most 3s are on its right, even more images of other digits are there, too. **Here, knowledge is missing.**
 
@@ -200,11 +198,11 @@ show.hills({name: margin(net(test_images), MISSING) for name, net in networks.it
 #
 # One 3 is won, and one 5 that was right is lost. Every bias has this price.
 #
-# Which $b$ should we take? With labelled 3s, we could try some. But suppose that we have only images without labels, of all ten digits, as they come in use. Our held-out images are such a set. Then we can ask the teacher how *often* it says "3", and choose $b$ so that the student says "3" **as often as the teacher**. The two needn't agree on any single image.
+# Which $b$ should we take? Suppose that we have only images without labels, of all ten digits, as they come in use. (Our held-out images play this part.) Then we can ask the teacher how *often* it says "3", and choose $b$ so that the student says it **as often as the teacher**.
 #
 # Say the teacher finds two 3s among the five images of the table. Then the two highest margins, 2.5 and −0.9, should end up above 0, and the others not. So the line belongs between −0.9 and −1.2, at −1.05, and $b$ is 1.05.
 #
-# Why don't we simply train on the teacher's answers to these images? If you can, do: `shown_all` had answers to 3s as well, and makes fewer errors, as you'll see. But often the images arrive when the training is over, and there's no time for another one. A bias takes a moment.
+# Why don't we simply train on the teacher's answers to these images? If you can, do: a student that is shown all ten digits makes fewer errors, as you'll see. But the images may arrive after the training, with no time for another one.
 
 
 # %% bias_without_labels
@@ -229,15 +227,13 @@ show.price()
 # **About half as many (B), because the 3s that are won are paid for with false alarms.** For every three 3s won, about two other digits are now called a 3, and most of those had been right before.
 
 # %% [markdown]
-# So the bias helps, in each of the six repeats, but not for free. And it has a limit: a student that was shown the 3s as well makes still fewer errors. The bias goes about half of the way there. The rest is knowledge that the student doesn't have.
+# So the bias helps, in each of the six repeats, but it goes only about half of the way to a student that was shown the 3s as well. The rest is knowledge that ours doesn't have.
 #
-# Now we can also judge the rival story of section 2. With their biases, student and control say "3" equally often, so we compare what they *know*. **The student recognises 94 % of the 3s, with about 70 false alarms. The control recognises a bit more than half, with more than 400.** So the rival explains a good part: you can find many 3s without having been told what resembles one, probably because they look like none of the nine. But for the rest, a student needs the targets for the 3.
+# Now we can also judge the rival story of section 2. With their biases, student and control say "3" equally often, so we compare what they *know*. **The student recognises 94 % of the 3s, with about 70 false alarms. The control recognises a bit more than half, with more than 400.** So the rival explains a good part: a network finds many 3s without being told what resembles one, probably because they look like none of the nine. For the rest, it needs the targets for the 3.
 #
-# The twin knows least. With its bias, more than half of what it calls a 3 is a false alarm, and it makes about as many errors as before.
+# The twin knows least. Even with its bias, it makes about as many errors as before.
 #
 # **A bias brings out what a network knows. It teaches it nothing.**
-#
-# So look at the margins before you train again. And if you know how often a class occurs where the network will be used, you don't even need a teacher: choose the bias with which the network says it that often.
 
 # %% [markdown]
 # ## Exercise · Threshold or knowledge?
@@ -246,11 +242,9 @@ show.price()
 # Write `diagnose(logits, labels, digit)`. It returns two shares of the images of `digit`:
 #
 # 1. those that the network recognises now;
-# 2. those that it would recognise with a bias. This time we have labels, so choose the bias with which it says `digit` as often as `labels` does.
+# 2. those that it would recognise with a bias. This time there are labels: let it say `digit` as often as `labels` does.
 #
-# On paper first: the five images of section 4, whose labels contain three 3s.
-#
-# Then diagnose `shown_all`, `student` and `control`, for instance with `diagnose(student(test_images), test_labels, MISSING)`. Whose threshold is off? Who lacks knowledge?
+# On paper first: the five images of section 4. Then diagnose `shown_all`, `student` and `control`, with `diagnose(student(test_images), test_labels, MISSING)`. Whose threshold is off? Who lacks knowledge?
 #
 # <details><summary>Hint</summary>
 #
@@ -260,9 +254,9 @@ show.price()
 #
 # <details><summary>What others found</summary>
 #
-# On paper, it's one of three now. With a bias the three highest margins count, and two of them belong to 3s: two of three.
+# On paper: one of three now. With a bias the three highest margins count, and two of them are of 3s.
 #
-# FOUND
+# `shown_all` recognises about 96 % either way: its threshold is right. The student recognises nearly nine in ten, and could recognise more: its threshold is a bit off. The control recognises none, and could recognise a bit more than half: its threshold is far off, and it also lacks knowledge.
 #
 # </details>
 
@@ -291,7 +285,7 @@ def diagnose_solution(logits, labels, digit):
 # %% [markdown]
 # ## Remember
 #
-# - A student can know a class that it never saw, because a teacher's answers to other images differ in how much each of them resembles this class. Without these differences, and with the threshold matched, a student found only a bit more than half of the 3s, with many false alarms.
+# - A student can know a class that it never saw, because a teacher's answers to other images differ in how much each of them resembles this class. Without these differences, and at a matched threshold, it finds only a bit more than half, with many false alarms.
 # - Margins tell a threshold that is off from knowledge that is missing: look for a hill of the class's own.
 # - A bias moves the threshold, and you find it without labels if you know how often the class occurs. It costs false alarms, so count all errors.
 
@@ -314,6 +308,8 @@ claims.show("students")
 
 # %% [markdown]
 # **Sources.** G. Hinton, O. Vinyals, J. Dean, *Distilling the knowledge in a neural network*, 2015, [arXiv:1503.02531](https://arxiv.org/abs/1503.02531), section 3: a student without 3s made 206 errors, 133 of them on the 1,010 test 3s. With a bias of 3.5 it made 109, and 14 on 3s. They chose this bias on the test images.
+#
+# **Rates.** Each kind of student learns at the best of five rates, judged by its errors on held-out images of the nine digits other than 3.
 #
 # **Credits.** The experiment of the missing class and its bias are Geoffrey Hinton's, Oriol Vinyals' and Jeff Dean's. Text CC BY 4.0, code MIT.
 #

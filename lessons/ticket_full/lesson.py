@@ -31,9 +31,9 @@ torch.set_num_threads(1)
 # %% [markdown]
 # ## 1. One mask, three sets of weights
 #
-# In [[ticket]] you found a ticket: a mask that keeps few weights, together with the *first* values of these weights. Let's search for a smaller one, in three rounds of training and pruning. Before each new round we rewind, and in the end 6.5 % of the weights are left.
+# In [[ticket]] you found a ticket: a mask that keeps few weights, together with their *first* values. Let's search for a smaller one, in three rounds of training and pruning. Before each new round we rewind. In the end, 6.5 % of the weights are left.
 #
-# Look at the network after its last cut. Its weights have just been trained for 200 steps. To get the ticket, we'd have to rewind once more, and throw away what these steps have taught them. Do we need this last rewind? Let's put three sets of weights under the same mask, and train each for 200 more steps:
+# Look at the network after its last cut. It has just been trained for 200 steps. To get the ticket, we'd rewind once more, and throw away what these steps have taught it. Do we need this last rewind? Let's put three sets of weights under the same mask, and train each for 200 more steps:
 #
 # - **ticket**: the first values, so with the last rewind;
 # - **new values**: newly drawn ones, the control that we called *reinit*;
@@ -57,7 +57,7 @@ def search(first):
         if round > 0:  # rewind before a new round
             for name, value in net.named_parameters():
                 value.data.copy_(first.get_parameter(name.removesuffix("_orig")))  # prune has renamed it weight_orig
-        train(net, steps=200, rate=0.006)
+        train(net, steps=200, rate=0.006)  # better tickets than at 0.0012, the only other rate that we tried
         for layer, amount in zip(net.children(), (0.6, 0.6, 0.3), strict=True):  # the last layer is small: cut less
             prune.l1_unstructured(layer, "weight", amount=amount)
     return net
@@ -80,7 +80,7 @@ for name, net in {"ticket": ticket, "new values": new_values, "trained on": trai
 # **Trained on, because it goes on from what its weights have already learned.** From the search, the ticket has only its mask, and begins anew.
 
 # %% [markdown]
-# So the ticket is far ahead of new values, and yet we'd have done better still without its last rewind. *Trained on* has 400 steps behind its weights, and the ticket 200, but both have cost the same search. Still, that's one network, and we trained all three at one learning rate, the paper's 0.0012. Was it a fair race? In about [[minutes]] minutes you will be able to
+# So the ticket is far ahead of new values, and yet we'd have done better without its last rewind: after the same search, *trained on* has 400 steps behind its weights, and the ticket 200. But that's one network, and one learning rate for all three, the paper's 0.0012. Was it a fair race? In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
@@ -91,7 +91,7 @@ for name, net in {"ticket": ticket, "new values": new_values, "trained on": trai
 #
 # <details><summary>What others found</summary>
 #
-# It stays. Each of them moves by a few tenths of a percent.
+# It stays. Each percentage moves by a few tenths at most.
 #
 # </details>
 
@@ -100,9 +100,9 @@ for name, net in {"ticket": ticket, "new values": new_values, "trained on": trai
 #
 # ### Each at its best
 #
-# The things that an experiment compares are its **arms**. We trained all three at the learning rate 0.0012. Why should it suit all of them?
+# The things that an experiment compares are its **arms**. Why should one learning rate suit all three?
 #
-# We've repeated the race in six networks, each with its own first values, new values and mask, and trained every arm at six rates. Then each arm takes one rate for all its networks: the one at which they read the most **held-out** images, images we neither train on nor report.
+# We've repeated the race in six networks, each with its own first values, new values and mask, trained every arm at six rates, and kept a record. Then each arm takes one rate for all six networks: the one at which they read the most **held-out** images, images we neither train on nor report.
 #
 # **Predict.** When each arm has its own best rate, does the lead of the ticket over *new values* **A** grow, **B** stay, **C** shrink?
 
@@ -111,10 +111,10 @@ for name, net in {"ticket": ticket, "new values": new_values, "trained on": trai
 show.over_rates()
 
 # %% [markdown] tags=["answer"]
-# **It shrinks (C), because a higher rate helps *new values* more.** They probably need it because they have further to go. The ticket is a supermask: it reads most of the digits before its first step. *New values* begin by guessing, and a higher rate moves the weights further in the same 200 steps.
+# **It shrinks (C), because a higher rate helps *new values* more.** They probably need it because they have further to go: they begin by guessing, while the ticket is a supermask, and reads most of the digits before its first step.
 
 # %% [markdown]
-# In the figure, the ticket leads by more than five points at the paper's rate, but by only about two if each arm has its own. So more than half of the first lead was only a rate that doesn't suit the opponent.
+# The ticket leads by more than five points at the paper's rate, but by only about two if each arm has its own. So more than half of the first lead came from a rate that doesn't suit the opponent.
 #
 # Why did held-out images choose, and not the test images? Here's the rule by hand, with invented numbers, in % of the images:
 #
@@ -124,11 +124,9 @@ show.over_rates()
 # | 0.01 | **92** | 93 | **91** | 92 |
 # | 0.1 | 88 | 89 | 90 | 92.5 |
 #
-# At the shared rate 0.001, the ticket leads by 92 − 88 = 4 points. By the held-out images both arms choose 0.01, and the lead is 93 − 92 = 1 point. By the test images, *new values* would choose 0.1, with 92.5. But the best of three results is partly luck with these very images, and we'd report this luck as well.
+# At the shared rate 0.001, the ticket leads by 92 − 88 = 4 points. By the held-out images both arms choose 0.01, and the lead is 93 − 92 = 1 point. By the test images, *new values* would choose 0.1. But the best of three results is partly luck with these very images, and we'd report this luck as well.
 #
-# And suppose the best rate had been 0.1, the highest that we tried. Then 0.3 might be better still, and we'd have to **widen the grid**. In the figure both rings lie inside the grid, so we needn't.
-#
-# The search has a learning rate, too. Ours is 0.006, because on held-out images it gave better tickets than 0.0012, the only other one that we tried.
+# And if 0.1, the highest rate, had been the best? Then 0.3 might be better still, and we'd have to **widen the grid**. In the figure, both rings lie inside.
 #
 # ### How much is luck?
 #
@@ -146,16 +144,16 @@ print(*(f"{right:.1f}" for right in sorted(again)), "% right")
 # %% [markdown]
 # The best and the worst are about a point apart, and they're the same ticket. So a lead of half a point in one race means nothing.
 #
-# Two things help. We *pair* the arms: in each of six networks, all arms under the mask get the same batches, and we look at the lead in this network. And we count in how many networks the lead has the same sign. If two arms were equally good, each network would be the toss of a coin. Six heads come up once in $2^6 = 64$ tries, and so do six tails. So equal arms show **a lead in all six networks** in 2 of 64 cases, or 3 %. Five heads come up six times in 64, once for each place of the tail. So five or more would agree by chance in 2 · (6 + 1) = 14 of 64 cases, too often to rely on.
+# Two things help. We *pair* the arms: under a network's mask, all get the same batches, and we look at the lead in this network. And we ask in how many networks the lead has the same sign. If two arms were equally good, each network would be the toss of a coin. Six heads come up once in $2^6 = 64$ tries, and so do six tails. So equal arms show **a lead in all six networks** in 2 of 64 cases, or 3 %. Five or more would agree by chance in 2 · (6 + 1) = 14 of 64 cases, too often to rely on: the odd one can be any of the six.
 #
-# But this page prints seven comparisons. If nothing but luck were in them, and they were independent, at least one would show such a lead with a probability of $1 - (62/64)^7$, about 20 %. So a small lead deserves some doubt even if all six agree.
+# But this page prints seven comparisons. If all were luck, and independent, at least one would show such a lead in about 20 % of the cases: $1 - (62/64)^7 = 0.20$. So doubt a small lead even if all six agree.
 
 # %% luck_or_not tags=["hide-input"]
 # Prints by how much one arm leads another in the record, and in how many networks.
 show.told(("ticket", "new values"), ("trained on", "ticket"))
 
 # %% [markdown]
-# Both leads count: the ticket is ahead of *new values* in all six networks, and *trained on*, by less than a point in the mean, is ahead of the ticket in all six. So with these masks, the last rewind costs points. Whether it does with others, you'll judge in the exercise. Renda et al. ([2020](https://arxiv.org/abs/2003.02389)) keep the trained weights as well, and only set the learning rate back to an earlier point of its schedule. They call this **learning-rate rewinding**, and report that it's as good as rewinding, or better, in several networks.
+# Both leads count, though *trained on* leads the ticket by less than a point in the mean. So with these masks, the last rewind costs points. Whether it does with others, you'll judge in the exercise. Renda et al. ([2020](https://arxiv.org/abs/2003.02389)) keep the trained weights as well, and only set the learning rate back to an earlier point of its schedule. They report that this **learning-rate rewinding** is as good as rewinding, or better.
 #
 # Now we have a rule:
 #
@@ -168,7 +166,7 @@ show.told(("ticket", "new values"), ("trained on", "ticket"))
 #
 # The ticket and *new values* have the same mask. So what's so good about the first values?
 #
-# A weight has a *size*, its magnitude, and a *sign*. We can exchange one of the two. **Own signs** keeps the signs of the ticket's first values, and takes new sizes. **Own sizes** keeps the sizes, and takes new signs. Let the first values of three kept weights be 0.3, −0.1 and −0.4, and let a new draw give −0.2, 0.5 and −0.05:
+# A weight has a *size*, its magnitude, and a *sign*. **Own signs** keeps the signs of the ticket's first values, and takes new sizes; **own sizes** does the opposite. Let the first values of three kept weights be 0.3, −0.1 and −0.4, and let a new draw give −0.2, 0.5 and −0.05:
 #
 # | arm | sizes | signs | the three weights |
 # |---|---|---|---|
@@ -177,9 +175,9 @@ show.told(("ticket", "new values"), ("trained on", "ticket"))
 # | own sizes | first | new | −0.3, 0.1, −0.4 |
 # | new values | new | new | −0.2, 0.5, −0.05 |
 #
-# *Own signs* and *new values* have the same sizes, and differ in the signs alone. *Own sizes* and *new values* have the same signs, and differ in the sizes alone. So we compare both with the last row.
+# *Own signs* and *new values* differ in the signs alone, *own sizes* and *new values* in the sizes alone. So we compare both with the last row.
 #
-# `mixed` makes such an arm. It starts from a copy of `first`, and so did all four arms of the record: even *new values* keep the first biases there.
+# `mixed` makes such an arm from a copy of `first`. In the record, all four arms are made like this, so even *new values* keep the first biases.
 
 
 # %%
@@ -204,9 +202,9 @@ show.told(("own signs", "new values"), ("own sizes", "new values"), ("ticket", "
 # **Own signs only (A). It must be the signs, because *own signs* and *new values* differ in nothing else.** *Own sizes* don't beat *new values*.
 
 # %% [markdown]
-# *Own signs* win back most of the ticket's two points over *new values*. The sizes alone bring nothing that we could tell from luck. On top of the right signs they may bring a little: the ticket is ahead of *own signs* in all six networks, but only by a few tenths. Of our seven comparisons, we trust this one least.
+# *Own signs* win back most of the ticket's two points. The sizes alone bring nothing that we could tell from luck. On top of the right signs they may bring a little: the ticket is ahead of *own signs* in all six networks, but only by a few tenths. Of our seven comparisons, we trust this one least.
 #
-# Do the signs help from the beginning, or only in training? Let's look at our own network before its first step:
+# Do the signs help before any training, too? Let's ask our own network:
 
 # %% signs_untrained
 new = make()
@@ -214,7 +212,7 @@ for name, net in {"own signs": mixed(new, first), "own sizes": mixed(first, new)
     print(f"{name}, untrained: {training.evaluate(net, *test_set):.0%} right")
 
 # %% [markdown]
-# *Own signs* read far more digits than guessing would, and *own sizes* don't. So a part of the supermask of [[ticket]] lies in the signs.
+# *Own signs* read far more digits than guessing would. So a part of the supermask lies in the signs.
 #
 # In our six small networks, after 200 steps, **most of what the first values are worth lies in their signs.** The masks that we found at the rate 0.0012 say the same, and H. Zhou et al. ([2019](https://arxiv.org/abs/1905.01067)) report it for the same network and for small convolutional ones.
 
@@ -242,17 +240,9 @@ step_ms = {name: 1000 * min(race.samples[name]) / 20 for name in nets}
 print(*(f"{name}: {ms:.2f} ms a step" for name, ms in step_ms.items()), sep="\n")
 
 # %% [markdown]
-# A step of *narrow* is by far the cheapest. But how far does it get in 800 steps, as many as the search and the ticket took together? With so many more batches than the ticket has, it can't get the same ones. So here only the number of a network makes a pair.
-
-# %% narrow_or_ticket tags=["hide-input"]
-# Draws six networks in three arms, each at its best rate, and prints the leads.
-show.race("trained on", "ticket", "narrow")
-show.told(("ticket", "narrow"), ("trained on", "narrow"))
-
-# %% [markdown]
-# In as many steps, *narrow* doesn't get as far as the ticket, and *trained on* is ahead of both. But that, too, depends on the search: the tickets that we found at the rate 0.0012 are ahead of *narrow* in none of the six networks.
+# A step of *narrow* is by far the cheapest. In *Deeper*, it races against the ticket.
 #
-# What is a ticket worth, then? The more than 90 % compression that it's praised for is a merit of the *mask*: *trained on* keeps just as few weights. Both have paid for the same search. But the ticket throws away what the last training has taught its weights, and we've seen no race that it wins by that. So if you want a small network, and have a mask, keep the trained weights, too. Perhaps you need no rewind at all: we haven't run this.
+# What is a ticket worth, then? *Trained on* has paid for the same search, and has the same mask. The ticket only throws away what the last training has taught the weights, and by our rule it won no race by that. So if you want a small network and have its mask, keep the trained weights as well. Perhaps you need no rewind at all: we haven't tried.
 #
 # But the ticket has shown us something: under a good mask, random weights learned nearly as well as the ticket's own, if only they had the right signs. **A ticket answers a question about learning. It's no recipe for a small network.**
 
@@ -260,7 +250,7 @@ show.told(("ticket", "narrow"), ("trained on", "narrow"))
 # ## Exercise · A referee
 # ★★ · 10 minutes
 #
-# Write `judge(one, other)`. Each arm is a dict like `show.trained("ticket")`, which reads the record: its keys are learning rates, in any order, and its values lists of pairs (held-out %, test %), one pair for each network, in the same order for all. Return two things:
+# Write `judge(one, other)`. Each arm is a dict like `show.trained("ticket")`, read from the record: learning rate → list of (held-out %, test %), one pair for each network, in the same order for all. The rates may stand in any order. Return two things:
 #
 # - the leads of `one` on the test images, network by network, each arm at its best rate;
 # - the verdict: `"widen the grid"` if a best rate is at the edge, else `"one"` or `"other"` if it leads in every network, else `"open"`.
@@ -302,22 +292,19 @@ def judge_solution(one, other):
 
 
 # %% [markdown]
-# Then be the referee in two new cases:
-#
-# - `judge(show.trained("own sizes"), show.trained("new values"))`: do sizes alone help?
-# - `judge(show.trained("trained on", 0.0012), show.trained("ticket", 0.0012))`: with masks found at the rate 0.0012, does the last rewind still cost points?
+# Then be the referee: with masks found at the rate 0.0012, does the last rewind still cost points? Ask `judge(show.trained("trained on", 0.0012), show.trained("ticket", 0.0012))`.
 #
 # <details><summary>What others found</summary>
 #
-# Both are open. Sizes alone win in two of six networks. With the other masks, *trained on* is ahead in five of six: that looks like a win, but our rule asks for all six. So whether the last rewind costs points depends on the search.
+# It's open. *Trained on* is ahead in five of six: that looks like a win, but our rule asks for all six. So what the last rewind costs depends on the search.
 #
 # </details>
 #
 # ## Remember
 #
-# - A race is fair if each arm has its own learning rate, chosen on held-out images and not at the edge of the grid, and if test images report. Here the ticket's lead over new values shrank by more than half.
+# - A race is fair if each arm has its own learning rate, chosen on held-out images and not at the edge of the grid. Here the ticket's lead over new values shrank by more than half.
 # - Compare the arms network by network. We believe a lead if all six agree, because the same ticket, trained twice, can differ by about a point.
-# - In our small networks, most of what a ticket's first values are worth lies in their signs. But finding the ticket takes several trainings, and its steps are no faster. Training on from the trained weights was better with the masks of one search, and as good with those of the other, as far as we can tell.
+# - In our small networks, most of what a ticket's first values are worth lies in their signs. But finding it takes several trainings, and its steps are no faster. Training on from the trained weights was better with the masks of one search; with the other's, it's open.
 
 # %% [markdown]
 # ## Scorecard
@@ -341,7 +328,19 @@ claims.show("ticket_full")
 # | Frankle et al., [2019](https://arxiv.org/abs/1903.01611) | deeper | tickets again, if one rewinds to an *early iteration* |
 # | Renda et al., [2020](https://arxiv.org/abs/2003.02389) | several | trained weights with the learning rate rewound: as good as rewinding, or better |
 #
-# They don't contradict each other, because they speak of different networks, learning rates and opponents. So any claim about tickets should name all three.
+# They don't contradict each other, because they speak of different networks, learning rates and opponents. So any claim about tickets should name all three. And more than 90 % compression is a merit of the *mask*: *trained on* keeps as few weights as the ticket.
+#
+# ### Against a network that was small from the start
+#
+# How far does *narrow* get in 800 steps, as many as search and ticket took together? Their batches differ, so only a network's number makes a pair.
+
+# %% narrow_or_ticket tags=["hide-input"]
+# Draws six networks in three arms, each at its best rate, and prints the leads.
+show.race("trained on", "ticket", "narrow")
+show.told(("ticket", "narrow"), ("trained on", "narrow"))
+
+# %% [markdown]
+# Not as far as the ticket. But the tickets found at the rate 0.0012 lead *narrow* in none of the six networks. We haven't run the race with equal *times*.
 #
 # ### Rewinding later
 #
@@ -351,10 +350,10 @@ claims.show("ticket_full")
 # |---|---|---|
 # | rewind to the start | the start | the start |
 # | rewind to $k$ | iteration $k$ | iteration $k$ |
-# | learning-rate rewinding | the end | iteration $k$, or the start |
+# | learning-rate rewinding | the end | an earlier iteration |
 # | fine-tuning | the end | the end |
 #
-# Fine-tuning goes on with the small rate with which a training has ended. Our trainings have no schedule: the search ran at the constant rate 0.006, and the last training of *trained on* chose 0.003 for itself. So it's like neither of the last two rows exactly.
+# Fine-tuning goes on with the small rate with which a training has ended. Our trainings have no schedule: the search ran at 0.006, and *trained on* then chose 0.003. So it's neither of the last two rows exactly.
 #
 # **Sources.** J. Frankle and M. Carbin, *The Lottery Ticket Hypothesis*, [arXiv:1803.03635](https://arxiv.org/abs/1803.03635); H. Zhou et al., *Deconstructing Lottery Tickets*, [arXiv:1905.01067](https://arxiv.org/abs/1905.01067). The record is made by `python course.py bench ticket_full`.
 #

@@ -10,51 +10,6 @@ from tools.decks import deck_text
 from tools.publishing import boxes, course
 
 MAX = {"words": 2000, "minutes": 50, "lines": 45, "predictions": 3, "shown": 5, "deeper": 500, "seconds": 60}
-MAX_BEFORE = MAX | {"minutes": 52, "lines": 76, "predictions": 4, "shown": 6, "deeper": 700}
-# Lessons that are not in this set are still held to MAX_BEFORE.
-TOLD_WHOLE = {
-    "adapters",
-    "students",
-    "prune_traps",
-    "deep_compression",
-    "scores",
-    "decoding",
-    "measuring",
-    "baseline",
-    "energy",
-    "roofline",
-    "formats",
-    "amp",
-    "dynamic",
-    "static",
-    "depthwise",
-    "qat_cnn",
-    "prune_module",
-    "gptq",
-    "own_method",
-    "integers",
-    "prune_model",
-    "qat",
-    "structured",
-    "ticket",
-    "ticket_full",
-    "lightning_pruning",
-    "lightning_qat",
-    "torchao",
-    "training_memory",
-    "pt2e",
-    "choosing",
-    "audit",
-    "zero_worth",
-    "the_same_model",
-    "bit_budget",
-    "keys_values",
-    "distillation",
-    "weight_only",
-    "real_model",
-    "attention",
-    "shipping",
-}
 WHAT = {
     "words": "words before Deeper",
     "minutes": "minutes by the clock",
@@ -76,12 +31,11 @@ def sizes(lesson):
     text, said = lesson.source.read_text(encoding="utf-8").partition("# ---\n\n")[2], course.front_matter(lesson)
     shown_first = " ".join([said.get("promise", ""), *said.get("goals", [])])
     clock = course.clock(text, said.get("seconds", 0), course.shown(lesson), shown_first)
-    limits = MAX if lesson.name in TOLD_WHOLE else MAX_BEFORE
-    counts = {name: getattr(clock, name) for name in limits}
+    counts = {name: getattr(clock, name) for name in MAX}
     return [
-        f"{count} {WHAT[name]}, at most {limits[name]}: leave a whole thing out"
+        f"{count} {WHAT[name]}, at most {MAX[name]}: leave a whole thing out"
         for name, count in counts.items()
-        if count > limits[name]
+        if count > MAX[name]
     ]
 
 
