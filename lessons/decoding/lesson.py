@@ -87,7 +87,7 @@ show.reading_and_writing(page, prompt, writing / processing)
 #
 # [[builds_on]]
 #
-# Let's count the characters that go through the network: 32 in the first pass, 33 in the next, 255 in the last. Together that's **32,144**, or 126 times 256. The times have a different ratio, partly because even the shortest pass has to call every layer.
+# Let's count the characters that go through the network: 32 in the first pass, 33 in the next, 255 in the last. Together that's **32,144**, or 126 times 256. The times don't follow this ratio exactly, because even the shortest pass has to call every layer.
 #
 # Why does processing need only one pass? Because all characters are there from the beginning, so the network works on them side by side. But when the model writes, the 101st character is the *result* of the pass over the first 100, so the next pass can't begin earlier.
 #
@@ -123,7 +123,7 @@ show.changed_table(changed)
 #
 # What does the new character need from the old ones? Its query is compared with all keys, and then it takes a weighted mean of all values. The old queries aren't needed again. So it's enough to keep the keys and values of every block. This store is the **KV cache**.
 #
-# How much does it save? Let's count the keys that one block has computed once `s`, `e`, `l` and `f` have all gone in, one per pass. In the figure, each row of cells is the key of one letter.
+# How much does it save? Let's count the keys that one block has computed once `s`, `e`, `l` and `f` have gone in, one more in each pass. In the figure, each row of cells is the key of one letter.
 
 # %% keys_of_a_word tags=["hide-input"]
 # Draws the keys of the four letters, step by step, and at last those of the text of section 1.

@@ -58,7 +58,7 @@ print(f"{unlit.sum()} pixels are never lit; {kept:.0%} of their weights are kept
 # **More than half (C), because training never moved these weights.** They still have their random first values, and most of these are larger than the weights that were removed.
 
 # %% [markdown]
-# So the cut has removed weights that had learned something, and kept most of those that hadn't. Can we do better than looking at the size? In about [[minutes]] minutes you will be able to
+# So the cut has removed weights that had learned something, and kept most of those that hadn't. Can we do better? In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
@@ -80,14 +80,14 @@ show.untouched(net, cut, unlit)
 #
 # <details><summary>What others found</summary>
 #
-# Hardly any. Weight decay adds a small pull towards 0 to each gradient, and behind a black pixel the gradient is nothing else. `trained` uses Adam, which divides each gradient by its usual size, so that even a tiny pull becomes a whole step. With plain SGD, these 300 pulls would hardly move a weight. So what a weight's size says depends on how the network was trained.
+# Hardly any. Weight decay adds a small pull towards 0 to each gradient, and behind a black pixel that's the whole gradient. Adam, which trains this network, turns even a tiny gradient into a full step. So what a weight's size says depends on the training.
 #
 # </details>
 
 # %% [markdown]
 # ## 2. A weight and its input
 #
-# To choose weights, we give each of them a number, its **score**, and remove those with the lowest scores. So far our score was the magnitude, which doesn't see what a weight is multiplied by. What would a score look like that does?
+# To choose weights, we give each of them a number, its **score**, and remove those with the lowest scores. So far our score was the magnitude, which doesn't see what a weight is multiplied by.
 #
 # Take a unit with two weights, 0.5 and 0.3, and three samples. If we remove a weight, the unit's output changes by the weight times its input.
 #
@@ -100,7 +100,7 @@ show.untouched(net, cut, unlit)
 #
 # The larger weight matters less: without the smaller one, the sum is nine times as large.
 #
-# We don't have to compute each change, because the weight is the same for all samples: 0.5² · 0.08 = 0.02, and 0.3² · 2 = 0.18. So the sum is the weight squared, times the sum of squares of its input. The root of this is
+# We don't have to compute each change, because the weight is the same for all samples: 0.5² · 0.08 = 0.02, and 0.3² · 2 = 0.18. The root of this is
 #
 # $$|w| \cdot \lVert x \rVert$$
 #
@@ -123,7 +123,7 @@ by_input = wanda(net.fc1, x.flatten(1))
 show.four_images(net, by_input, x.flatten(1))
 
 # %% [markdown]
-# Magnitude sees only the first image, so it ranks some weights near the border high. Wanda sees the product of the first two images, and near the border, where pixels are hardly ever lit, that product is small.
+# Magnitude sees only the first image, and ranks some weights near the border high. Wanda sees the product of the first two, which is small there.
 #
 # The inputs of the unused weights have norm 0, so their score is 0, and Wanda removes them first. PyTorch prunes by any score that isn't negative, if you pass it as `importance_scores`:
 
@@ -142,18 +142,18 @@ print(f"of the unused weights {cut.fc1.weight_mask[:, unlit].mean():.0%} are kep
 # | unit 1: 9, 8 | 9 and 8 stay | 9 stays |
 # | unit 2: 3, 2 | none stays | 3 stays |
 #
-# If the layer competes, unit 2 loses all of its weights, and gives the same number for every image. If each row competes, the 3 stays and the 8 goes.
+# If the layer competes, unit 2 loses all of its weights, and gives the same number for every image.
 #
 # The weights that compete are the **comparison group**. Score and group are two decisions. If two methods differ in both, you can't tell which of the two made the difference, so in section 5 we'll change one at a time.
 
 # %% [markdown]
 # ## 4. What the loss says
 #
-# Wanda tries to keep the outputs of each *layer*. But what we want to keep low is the *loss*, and a unit's output may hardly matter to it. We could set each weight to 0, compute the loss, and put the weight back. For 266,200 weights that takes far too long, so we need a guess.
+# Wanda tries to keep the outputs of each *layer*. But what we want to keep low is the *loss*, and a unit's output may hardly matter to it. To compute the loss without each of 266,200 weights takes far too long, so we need a guess.
 #
 # ### A slope, and a walk
 #
-# Think of the loss as a landscape. To remove a weight of 0.8 is to walk by 0.8, until the weight is 0. You can't see the end of the walk, but you feel the slope under your feet: it's the gradient $g$. Slope times distance is a first guess of how much the loss will change. The distance is $-w$, so the guess is $-w \cdot g$.
+# Think of the loss as a landscape. To remove a weight is to walk from $w$ to 0. You can't see the end of the walk, but you feel the slope under your feet: it's the gradient $g$. Slope times distance is a first guess of how much the loss will change. The distance is $-w$, so the guess is $-w \cdot g$.
 #
 # Take a single weight and the loss $L = (w - 1)^2$, whose slope is $g = 2(w - 1)$:
 #
@@ -162,11 +162,11 @@ print(f"of the unused weights {cut.fc1.weight_mask[:, unlit].mean():.0%} are kep
 # | 0.8 | −0.4 | 0.32 | 1 − 0.04 = 0.96 |
 # | 1 | 0 | 0 | 1 − 0 = 1 |
 #
-# In the second row, the weight is at the minimum. The ground is flat there, so the guess is 0, although the true change is even larger. **At a minimum, the slope is blind: it doesn't see how steeply the loss bends upwards.** That's the guess's first weakness, and it grows with the length of the walk.
+# In the second row, the weight is at the minimum. The ground is flat there, so the guess is 0, although the true change is even larger. **At a minimum, the slope is blind: it doesn't see how steeply the loss bends upwards.** That's the first weakness of the guess. It counts most on long walks.
 #
 # ### A slope has a sign for each image
 #
-# The second weakness has nothing to do with the bend. The slope of the loss over many images is the *mean* of their slopes, and these may have different signs. Suppose that there are only two images. Here are the slopes of two weights, $u$ = 1 and $v$ = 1:
+# The second weakness has nothing to do with the bend: the slope over many images is the *mean* of their slopes, and these may differ in sign. Here are two weights, $u$ = 1 and $v$ = 1, and only two images:
 #
 # | | slope, image 1 | slope, image 2 | mean of the slopes | mean of $(w \cdot g)^2$ |
 # |---|---|---|---|---|
@@ -175,7 +175,7 @@ print(f"of the unused weights {cut.fc1.weight_mask[:, unlit].mean():.0%} are kep
 #
 # The mean slope is 0 for both weights. But each image pulls hard on $u$ and barely on $v$. Here, we see this only if we drop the sign *before* we take the mean. The mean of $(w \cdot g)^2$ is the **Taylor score** ([Molchanov et al., 2019](https://arxiv.org/abs/1906.10771)).
 #
-# As with Wanda, we use 2,000 images, split into 20 batches. `backward` gives only the mean slope of a batch, so we square that. May we? Where the slopes of single images scatter around 0, the square of a mean of 100 is about a hundredth of their mean square. That holds for every weight, so the order hardly changes, and 20 backward passes replace 2,000.
+# As with Wanda, we use 2,000 images, split into 20 batches. We square the mean slope of each batch, which ranks the weights almost as single images would (see *Deeper*).
 
 
 # %% taylor
@@ -196,9 +196,7 @@ guess = -(net.fc1.weight * net.fc1.weight.grad).detach()
 # %% [markdown]
 # ### Three hundred weights, tried
 #
-# Which of the two weaknesses counts in our network? We draw 300 weights of `fc1` at random, and compute the true change of the loss without each of them: once on the 2,000 images that the guess was made from, and once on 2,000 others.
-#
-# The **rank correlation** tells how well the guess ranks the weights. It's 1 if the order is that of the true changes, and 0 if the two orders have nothing to do with each other.
+# Which of the two weaknesses counts in our network? We draw 300 weights of `fc1` at random, and compute the true change of the loss without each of them: once on the 2,000 images that the guess was made from, and once on 2,000 others. The **rank correlation** is 1 if guess and true change put the weights in the same order, and 0 if the two orders have nothing to do with each other.
 #
 # **Predict.** On its own images, the guess $-w \cdot g$ with its sign ranks the weights almost perfectly. On the other images, is its rank correlation **A** just as high, **B** a little lower, **C** near 0?
 
@@ -211,42 +209,38 @@ tried.draw()
 # **Near 0 (C), because in a trained network the slopes of the images nearly cancel, and what's left over belongs to these images.**
 
 # %% [markdown]
-# So it isn't the bend. On the left, the guess is nearly perfect, because one small weight is a short walk. What fails is the second thing: other images leave over another slope.
+# So it isn't the bend. On the left the guess is nearly perfect, because one small weight is a short walk. It fails on the right because other images leave over another slope.
 #
-# The sign is lost, but the *size* of the change may not be: a weight whose removal changes the loss a lot on some images, up or down, may do so on others. And the size is what we need. A fall of the loss on some images may be a rise on others, so the weights that are safe to remove are those that change little either way.
+# The sign is lost, but perhaps not the *size* of the change. And the size is what we need: a fall of the loss on some images may be a rise on others, so it's safe to remove the weights that change it little either way.
 #
-# We compare the scores in six networks, each from its own seed. To test *when* the sign should be dropped, we add the size of the guess, which drops it after the mean. And there's a control: after only ten training steps the slopes don't cancel yet, so the guess should hold on other images, too.
+# How well do the scores rank that size? We try it in six networks. To test *when* to drop the sign, we add the size of the guess, which drops it after the mean. And the first line is a control: after only ten training steps the slopes don't cancel yet, so the guess should still hold.
 
 # %% three_scores tags=["hide-input"]
 # Prints rank correlations with the true change and with its size, on other images, from a record.
 show.compare()
 
 # %% [markdown]
-# After ten steps, the guess holds on other images. After the whole training it hardly does; the network that we drew is the lowest of the six.
+# After ten steps the guess holds on other images. After the whole training it hardly does; the network that we drew is the lowest of the six.
 #
-# The sizes can be ranked. Even the size of the guess does that fairly well, and the Taylor score does it better in each of the six networks. So it pays to drop the sign, and to do it before the mean.
-#
-# Magnitude ranks the sizes much worse. Wanda comes close to Taylor, although it has seen no labels and no loss. On MNIST that may be easy, since many pixels are dark in most images: we haven't tried $\lVert x \rVert$ alone.
+# Even the size of the guess ranks the sizes fairly well, but the Taylor score does it better in each network. So it pays to drop the sign, and to do it before the mean. Magnitude is much worse, and Wanda, which sees no labels, lies between.
 
 # %% [markdown]
 # ## 5. A race of scores and groups
 #
-# But a real cut removes thousands of weights at once, and their costs needn't add up. So let's prune the six networks, by our three scores and by random scores as a control. Each score can rank within a layer or within a row: eight combinations.
+# But a real cut removes thousands of weights at once, and their costs needn't add up. So let's prune the six networks, by our three scores and by random scores as a control. Each score can rank within a layer or within a row: eight combinations. All keep 5 % of `fc1` and of `fc2`, and nothing is trained afterwards.
 #
-# All of them keep 5 % of `fc1` and of `fc2`, and nothing is trained afterwards. The last column counts the networks in which it's better to let the layer compete.
+# The last column counts the networks in which it's better to let the layer compete.
 
 # %% the_race tags=["hide-input"]
 # Shows the record of the race: six networks, four scores, two comparison groups.
 show.race()
 
 # %% [markdown]
-# Compare the groups first. With magnitude, with Wanda and with Taylor, the layer is ahead of the rows in all six networks. Probably that's because some units matter more than others: where the layer competes, units with high scores keep more weights, while rows give all units equally many.
+# Compare the groups first. With each of our three scores, the layer is ahead of the rows in all six networks. Probably that's because some units matter more than others, and where the layer competes, they can keep more weights.
 #
 # Now compare the scores within a column. All three are far better than random. On average, Wanda and Taylor are ahead of magnitude, but not in every network. **So six networks don't settle which of the three is best. But the group matters**, at least for this network, at 5 %, without training afterwards.
 #
-# And if we change both at once? Compare Wanda in each row with magnitude over the layer. On average, Wanda loses, and you'd blame the score, although Wanda is ahead in both columns.
-#
-# What should you do tomorrow? Start with Wanda, because it costs only a forward pass, and try both groups on validation images.
+# What should you do tomorrow? Start with Wanda, since it costs only a forward pass, and try both groups on validation images.
 #
 # **So the smallest weight isn't always the one that matters least.** What it's multiplied by counts as well, and so does how strongly the loss depends on it.
 
@@ -255,14 +249,6 @@ show.race()
 # ★★ · 10 minutes
 #
 # So far we've pruned `fc1`. Write `by_wanda(net, images, left)`: a copy of `net` in which `fc2` has a mask. Each row of `fc2` keeps the share `left` of its weights, rounded: those with the largest $|w| \cdot \lVert x \rVert$. Which inputs $x$ does `fc2` get from these images?
-#
-# First on paper: the rows of `fc2` are (0.5, 0.3) and (4, 3), its inputs those of section 2, and half may stay. Which weights stay?
-#
-# <details><summary>The answer on paper</summary>
-#
-# The 0.3 and the 3 stay.
-#
-# </details>
 #
 # <details><summary>Hint</summary>
 #
@@ -297,7 +283,7 @@ def by_wanda_solution(net, images, left):
 # ## Remember
 #
 # - Magnitude doesn't see what a weight is multiplied by. Wanda does, and needs a forward pass. The Taylor score sees the loss as well, and needs labels and a backward pass.
-# - The slope doesn't see the bend, and in a trained network the slopes of the images nearly cancel, so the Taylor score drops their sign before it takes the mean.
+# - The slope doesn't see the bend. And in a trained network the slopes of the images nearly cancel, so the Taylor score drops their sign before it takes the mean.
 # - A score and its comparison group are two decisions. Change one at a time.
 
 # %% [markdown]
@@ -312,6 +298,10 @@ claims.show("scores")
 # ### Ranks make each row compete
 #
 # `l1_unstructured` lets the layer compete. To let each row compete with it, pass ranks in place of scores. In the table of section 3 the ranks are (1, 0) and (1, 0), so that the two smallest are the two zeros, one in each row. `scores.argsort(dim=1).argsort(dim=1)` computes them: the first `argsort` lists the positions from the lowest score on, and the second says at which place of that list each weight stands.
+#
+# ### Why batches will do for the Taylor score
+#
+# `backward` gives the mean slope of a batch, not the slope of each image. For single images we'd need 2,000 backward passes in place of 20. But where the slopes of independent images scatter around 0, the square of a mean of 100 is, on average, a hundredth of their mean square. That holds for every weight, so the order stays. Even in our network, where their means aren't exactly 0, the rank correlation of the two scores is about 0.99.
 #
 # ### "Wanda beats magnitude"
 #

@@ -1,11 +1,16 @@
 """Measurements and drawings of the lesson shipping, which stand beside what the lesson explains."""
 
-from matplotlib.ticker import LogLocator
+from matplotlib.ticker import LogLocator, MultipleLocator
 
 from course_utils.show import plots
 from course_utils.show.tables import Table, si
 from lessons.shipping.experiment import DRAWS, too_good
 
+NAMED = {  # what is written at a point of the front
+    "SmallResNet, half as wide: ONNX Runtime, int8": "narrow, int8",
+    "SmallResNet: ONNX Runtime, int8": "SmallResNet, int8",
+    "SmallResNet: float, the same training": "SmallResNet, 400 more steps",
+}
 COLOURS = {"neither": "orange", "fewer bits": "blue", "fewer weights": "black", "both": "green"}
 
 
@@ -29,7 +34,11 @@ def _plane(ax, rows, best=()):
     if best:
         ax.step(*places(best), where="post", color=plots.COLOURS["grey"], zorder=1)
         ax.plot(*places(best), "o", ms=15, mfc="none", mec=plots.COLOURS["black"], mew=1.5)
-    ax.set(xscale="log", xlabel="kB of the file", ylabel="images right, %")
+        for row, place in zip(best, zip(*places(best), strict=True), strict=True):
+            side = "right" if row is best[-1] else "center"
+            ax.annotate(NAMED.get(row["name"], ""), place, (0, 11), textcoords="offset points", ha=side, size=16)
+    ax.set(xscale="log", xlabel="kB of the file, on a logarithmic axis", ylabel="images right, %", ylim=(79, 95))
+    ax.yaxis.set_major_locator(MultipleLocator(5))
     ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     ax.xaxis.set_major_formatter("{x:g}")
     ax.xaxis.set_minor_formatter("")
@@ -50,7 +59,7 @@ def _front(rows):
 
 
 def front_figure(rows):
-    """The cloud of rows, and the same with its front in bytes; returns the rows on it."""
+    """The cloud of rows, and the same with its front in bytes, on which some models are named."""
     best, drawn = _front(rows), []
     for chosen in ([], best):
         fig, ax = plots.figure(size=(12, 3.9))
@@ -66,7 +75,6 @@ def front_figure(rows):
         ],
         caption=f"On the front: {len(best)} of {len(rows)} models. The colours say what was tried: fewer bits, fewer weights.",
     )
-    return best
 
 
 def curse_table(found):
@@ -86,7 +94,7 @@ def curse_table(found):
     ]
     head = ["set", "mean of all ten", f"winner, on the {few:,} that chose", f"winner, on {few:,} others"]
     return Table(
-        [*head, "too good by, points", f"with {many:,} that choose"],
+        [*head, "too good by, points", f"too good by, points, if {many:,} choose"],
         lines,
         caption=f"Right, of test images; the mean of {DRAWS} random choices of the images.",
     )

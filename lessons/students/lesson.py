@@ -41,7 +41,7 @@ torch.set_num_threads(1)
 #
 # The teacher has learned from all ten digits.
 #
-# **Predict.** Of about a thousand 3s among the test images, how many does the student recognise: **A** none, **B** one in ten, **C** most of them?
+# **Predict.** Of about a thousand test 3s, how many does the student recognise: **A** none, **B** one in ten, **C** most of them?
 
 # %%
 import torch
@@ -76,7 +76,7 @@ show.recognised(test_images, test_labels, MISSING, {"student": student, "twin": 
 # %% [markdown]
 # ## 2. How a three gets into the student
 #
-# No image showed the student a 3, so it must have learned about 3s from the answers. But where in an answer to a 5 is there a 3?
+# No image showed the student a 3, so the answers must have. But where in an answer to a 5 is there a 3?
 #
 # Let's follow one image, **our 5**, whose lower curve looks a bit like that of a 3. Suppose that the teacher's logits for it are 8 for the 5, 4 for the 3, and 0 for each of the other eight digits. At $T = 8$ we divide them by 8, which gives 1, 0.5 and 0. The powers of $e$ are 2.72, 1.65 and eight times 1, together 12.37. So the 5 gets 2.72 / 12.37 = 0.22, the 3 gets 0.13, and each of the others 0.08.
 #
@@ -100,7 +100,7 @@ show.most_like(x[seen], y[seen], answers[seen][:, MISSING])
 #
 # ### Is it really the target for the 3?
 #
-# That's a plausible story, but is it true? There's a rival: perhaps the student says "3" whenever an image looks like none of the nine digits that it knows.
+# Is this story true? There's a rival: perhaps the student says "3" whenever an image looks like none of the nine digits that it knows.
 #
 # So we train a **control**, a student whose images all get the same target for the 3, the mean. The other nine digits share the rest in the teacher's proportions. If the mean is 0.09, our 5 gets this:
 #
@@ -125,7 +125,7 @@ for name, net in {"student": student, "control": control}.items():
 # **None (A), because it learns to give the 3 about 0.09, whatever it sees.** The other nine share 0.91, so the highest of them gets more, and the 3 can't win.
 
 # %% [markdown]
-# It's the same in six repeats with other teachers and first weights: the students recognised 83 to 92 % of the 3s, and no control a single one. So without targets for the 3 that differ from image to image, a student never *says* "3".
+# It's the same in six repeats with other teachers and first weights: the students recognised 83 to 92 %, and no control a single 3. So without targets for the 3 that differ from image to image, a student never *says* "3".
 #
 # But we could have known that before the training. Perhaps the control *knows* 3s, since they look like none of its nine, and just can't say so. The rival isn't beaten yet. We first need to tell what a network knows from what it says.
 #
@@ -181,12 +181,12 @@ show.hills({name: margin(net(test_images), MISSING) for name, net in networks.it
 #
 # Why does the hill lie further left? It's because no 3 was shown: the two networks differ in nothing else. In its training the 3 hardly ever had to win, so the student probably doesn't go far enough with its rule.
 #
-# The twin's picture is a different one. Its orange hill is also further right than the blue one, so it does know something about 3s. But the two overlap widely, and there are nine times as many other digits. If you move the line until most 3s are on its right, even more images of other digits are there, too. **Here, knowledge is missing.**
+# The twin's orange hill is also further right than its blue one, so it does know something about 3s. But the two overlap widely, and there are nine times as many other digits. If you move the line until most 3s are on its right, even more images of other digits are there, too. **Here, knowledge is missing.**
 
 # %% [markdown]
 # ## 4. A better threshold, and what it costs
 #
-# So the student's line is in the wrong place. We can move it without any training: we add a number $b$, a **bias**, to the logit for the 3. That raises every margin by $b$. Take $b = 1.5$:
+# We can move the student's line without any training: we add a number $b$, a **bias**, to the logit for the 3. That raises every margin by $b$. Take $b = 1.5$:
 #
 # | image | margin | with $b$ | |
 # |---|---|---|---|
@@ -196,11 +196,11 @@ show.hills({name: margin(net(test_images), MISSING) for name, net in networks.it
 # | a 3 | −0.9 | +0.6 | now recognised |
 # | a 3 | −5.0 | −3.5 | still missed |
 #
-# One 3 is won, and one 5 that was right is lost. Every bias has this price.
+# One 3 is won, and one 5 is lost. Such false alarms are the price of every bias.
 #
-# Which $b$ should we take? Suppose that we have only images without labels, of all ten digits, as they come in use. (Our held-out images play this part.) Then we can ask the teacher how *often* it says "3", and choose $b$ so that the student says it **as often as the teacher**.
+# Which $b$ should we take? Suppose that we have only images without labels, of all ten digits, as they come in use. (Our held-out images play this part.) We ask the teacher how *often* it says "3", and choose $b$ so that the student says it **as often as the teacher**.
 #
-# Say the teacher finds two 3s among the five images of the table. Then the two highest margins, 2.5 and −0.9, should end up above 0, and the others not. So the line belongs between −0.9 and −1.2, at −1.05, and $b$ is 1.05.
+# Say the teacher finds two 3s among the five images of the table. Then the two highest margins should end up above 0, and the others not. So the line belongs between −0.9 and −1.2, at −1.05, and $b$ is 1.05.
 #
 # Why don't we simply train on the teacher's answers to these images? If you can, do: a student that is shown all ten digits makes fewer errors, as you'll see. But the images may arrive after the training, with no time for another one.
 
@@ -229,7 +229,7 @@ show.price()
 # %% [markdown]
 # So the bias helps, in each of the six repeats, but it goes only about half of the way to a student that was shown the 3s as well. The rest is knowledge that ours doesn't have.
 #
-# Now we can also judge the rival story of section 2. With their biases, student and control say "3" equally often, so we compare what they *know*. **The student recognises 94 % of the 3s, with about 70 false alarms. The control recognises a bit more than half, with more than 400.** So the rival explains a good part: a network finds many 3s without being told what resembles one, probably because they look like none of the nine. For the rest, it needs the targets for the 3.
+# Now we can also judge the rival story of section 2. With their biases, student and control say "3" about equally often, so we compare what they *know*. **The student recognises 94 % of the 3s, with about 70 false alarms. The control recognises a bit more than half, with more than 400.** So the rival explains a good part: a network finds many 3s without being told what resembles one, probably because they look like none of the nine. (The proportions among the nine, which the control has kept, may help as well.) For the rest, it needs the targets for the 3.
 #
 # The twin knows least. Even with its bias, it makes about as many errors as before.
 #

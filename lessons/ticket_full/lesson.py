@@ -212,7 +212,7 @@ for name, net in {"own signs": mixed(new, first), "own sizes": mixed(first, new)
     print(f"{name}, untrained: {training.evaluate(net, *test_set):.0%} right")
 
 # %% [markdown]
-# *Own signs* read far more digits than guessing would. So a part of the supermask lies in the signs.
+# *Own signs* read far more digits than guessing would, and *own sizes* don't. So a part of the supermask lies in the signs.
 #
 # In our six small networks, after 200 steps, **most of what the first values are worth lies in their signs.** The masks that we found at the rate 0.0012 say the same, and H. Zhou et al. ([2019](https://arxiv.org/abs/1905.01067)) report it for the same network and for small convolutional ones.
 
@@ -250,7 +250,7 @@ print(*(f"{name}: {ms:.2f} ms a step" for name, ms in step_ms.items()), sep="\n"
 # ## Exercise · A referee
 # ★★ · 10 minutes
 #
-# Write `judge(one, other)`. Each arm is a dict like `show.trained("ticket")`, read from the record: learning rate → list of (held-out %, test %), one pair for each network, in the same order for all. The rates may stand in any order. Return two things:
+# Write `judge(one, other)`. Both are dicts from the record, like `show.trained("ticket")`: learning rate → list of (held-out %, test %), one pair a network, in the same order for all. The rates may stand in any order. Return:
 #
 # - the leads of `one` on the test images, network by network, each arm at its best rate;
 # - the verdict: `"widen the grid"` if a best rate is at the edge, else `"one"` or `"other"` if it leads in every network, else `"open"`.

@@ -236,10 +236,10 @@ races = show.race()
 show.race_table(races)
 
 # %% [markdown] tags=["answer"]
-# **C, slower, because it does all that the 16-bit layer does, and before that it unpacks.** PyTorch unpacks in five operations, each over the whole matrix, and they take much of the time.
+# **C, slower, because it does all that the 16-bit layer does, and before that it unpacks.** PyTorch unpacks in five operations, each over the whole matrix, and they take most of the time.
 
 # %% [markdown]
-# The two 4-bit rows differ only in where they unpack. **For one input, a small file is fast only with a kernel that unpacks inside the processor.** If fetching took all of the time, a third of the bytes would make it three times as fast as 16 bits. But both layers also compute: unpacking lowers this number, and a processor that's slow with 16-bit floats raises it.
+# The two 4-bit rows differ only in where they unpack. **For one input, a small file is fast only with a kernel that unpacks inside the processor.** If fetching took all of the time, a third of the bytes would make it three times as fast as 16 bits. But both layers also compute. Unpacking makes the gain smaller than that. A processor that's slow with 16-bit floats makes it larger, and then most of the gain isn't due to the bytes.
 #
 # ### When it isn't faster
 #

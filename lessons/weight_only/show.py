@@ -124,7 +124,7 @@ def twenty_bytes(group):
         alt=f"Twenty boxes with the bytes {group.tolist()}. Under the first four: step {step:.4f}, minimum {minimum:.3f}. "
         f"Under each of the others two codes, its low and its high half: {low} and {high}. Below each byte, its "
         "two weights as points, each on one of 16 evenly spaced lines.",
-        caption="One group of the file. Weight = code · step + minimum, so the two weights of each byte lie on two of 16 lines.",
+        caption="One group of the file. Weight = code · step + minimum, so each of the two weights of a byte lies on one of 16 lines.",
     )
 
 

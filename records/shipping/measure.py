@@ -61,12 +61,14 @@ def of_a_network(checkpoint, shown, images, labels, test_images, test_labels):
     yours.cut_then_int8(sheet, clock=False)
     fastest_ms(sheet, ROUNDS)
     half = len(test_images) // 2
-    found = []
+    found, rights, twin = [], [], None
     for row in sheet.rows:
         if row.built is None or row.remark == ways.NOTHING or row.name == PACKED:
             print(f"{shown}, {row.name}: left out. {row.remark}")
             continue
         right = answers(row, test_images) == test_labels
+        twin = right if row.name == ways.TRAINED else twin
+        rights.append(right)
         found.append(
             {
                 "name": f"{shown}: {row.name}",
@@ -79,6 +81,8 @@ def of_a_network(checkpoint, shown, images, labels, test_images, test_labels):
             }
         )
         print(found[-1], flush=True)
+    for row, right in zip(found, rights, strict=True):  # of the images that choose: on which it and the twin differ
+        row["apart"] = None if twin is None else (right[:half] != twin[:half]).sum().item()
     return found
 
 
