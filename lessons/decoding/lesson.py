@@ -264,7 +264,7 @@ show.bytes_of_a_token(weights=567.5, cache=31.5)
 # Why not an even larger batch? There are two limits.
 #
 # 1. *Arithmetic.* A new character uses each of the 142 million weights once, which takes 5.7 ms at 0.04 nanoseconds each. With 64 texts, reading 40 MB takes only 4.0 ms. Now arithmetic takes longer, as in the prefill, so more texts bring hardly more tokens per second.
-# 2. *Memory.* All caches have to fit in beside the weights. Sixteen take up 504 MB, and from 18 texts on it's more than the weights. On a server, this often limits the batch ([Kwon et al., 2023](https://arxiv.org/abs/2309.06180)).
+# 2. *Memory.* All caches have to fit in beside the weights. Sixteen take up 504 MB, and 18 take up about as much as the weights. On a server, this often limits the batch ([Kwon et al., 2023](https://arxiv.org/abs/2309.06180)).
 #
 # So that's why writing takes so long: it's a chain of steps, and each one reads all weights, for one token of each text.
 

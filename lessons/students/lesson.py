@@ -76,7 +76,7 @@ show.recognised(test_images, test_labels, MISSING, {"student": student, "twin": 
 # %% [markdown]
 # ## 2. How a three gets into the student
 #
-# No image showed the student a 3, so the answers must have. But where in an answer to a 5 is there a 3?
+# No image showed the student a 3, so it must have learned about 3s from the answers. But where in an answer to a 5 is there a 3?
 #
 # Let's follow one image, **our 5**, whose lower curve looks a bit like that of a 3. Suppose that the teacher's logits for it are 8 for the 5, 4 for the 3, and 0 for each of the other eight digits. At $T = 8$ we divide them by 8, which gives 1, 0.5 and 0. The powers of $e$ are 2.72, 1.65 and eight times 1, together 12.37. So the 5 gets 2.72 / 12.37 = 0.22, the 3 gets 0.13, and each of the others 0.08.
 #
