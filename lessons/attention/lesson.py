@@ -61,7 +61,7 @@ Table(
 )
 
 # %% [markdown] tags=["answer"]
-# **In about a third (C), which you can reach without looking at the names,** because the most frequent digit of a book mostly stands there twice, and two of six is a third.
+# **In about a third (C), because you can reach that without looking at the names.** If you always answer the book's most frequent digit, which mostly stands there twice, you're right in two of six cases.
 
 # %% [markdown]
 # Attention is nearly always right, with far fewer parameters. In about [[minutes]] minutes you will be able to
@@ -83,9 +83,9 @@ Table(
 # - The **key** of an entry is what it's found by: the vector of its name.
 # - The **value** of an entry is what we get from it: its digit.
 #
-# How well a query and a key fit is their dot product, the **score**. Ada's key gets 3 · 1 + 0 · 0 = 3, Ben's gets 0, and Eva's gets −3.
+# The dot product of a query and a key, the **score**, says how well they match. Ada's key gets 3 · 1 + 0 · 0 = 3, Ben's gets 0, and Eva's gets −3.
 #
-# We could now return the value with the highest score. But then a small change of the query would mostly change nothing, so there'd be no gradient to learn from. So attention takes a *mean* of all values, in which high scores count most. How much an entry counts is its **attention weight**.
+# We could now return the value with the highest score. But then a small change of the query would mostly change nothing, so the query and the keys would have no gradient to learn from. So attention takes a *mean* of all values, in which high scores count most. How much an entry counts is its **attention weight**.
 #
 # Attention weights are never negative, and they add up to 1. **Softmax** makes them from the scores: *e* to the power of each score, divided by the sum of these powers.
 #
@@ -127,7 +127,7 @@ print(f"{attention(q, k, v).item():.2f}")
 # %% [markdown]
 # ## 3. Three linear layers make queries, keys and values
 #
-# By hand, we chose the vectors. A network begins with an **embedding**: a table with a learned vector for each name. Another one has a vector for each digit, and an entry is the sum of the two, say `Ada 7` = (1, 0, 0) + (0, 0, 7) = (1, 0, 7).
+# By hand, we chose the vectors. A network begins with an **embedding**: a table with a learned vector for each name. A second table has a vector for each digit, and an entry is the sum of the two, say `Ada 7` = (1, 0, 0) + (0, 0, 7) = (1, 0, 7).
 #
 # To take the sum apart again, linear layers keep some features and drop the others. The *key layer* keeps the first two: (1, 0), which is Ada. The *value layer* keeps the third: 7. And the *query layer* keeps the first two, times 3: (3, 0).
 #
@@ -159,13 +159,13 @@ show.one_lookup((names, digits, asked), weights)
 # %% [markdown]
 # ## 4. In a text, every token asks, and a mask hides the future
 #
-# So far one question looks into a finished book. A language model predicts what comes next after *every* piece of a text, called a **token**. Let our text have four:
+# So far, a single question has searched a finished book. A language model predicts what comes next after *every* piece of a text, called a **token**. Let our text have four:
 #
 # `Ada 7 · Ben 2 · Ada? · 7`
 #
 # Every token makes a query, a key and a value, and its query is compared with the keys of all tokens (*self-attention*).
 #
-# After `Ada?`, the model should predict `7`, which it can find in the first entry. But in training the whole text is there, and the fourth token *is* the answer. Why compare names, if you can look ahead? Training could end up with keys that don't tell the names apart:
+# After `Ada?`, the model should predict `7`, which it can find in the first entry. But in training the whole text is there, and the fourth token *is* the answer. Why compare names, if you can look ahead? Training could end up with keys that don't tell the names apart. Only the fourth token, the answer, has a key that fits the query:
 #
 # | | Ada 7 | Ben 2 | Ada? | 7 |
 # |---|---|---|---|---|
@@ -186,7 +186,7 @@ show.one_lookup((names, digits, asked), weights)
 # **6.46, because `Ada 7` fits best of what `Ada?` may see.** The scores are 3, 0, 0 and −∞, so the powers of *e* are 20.09, 1, 1 and 0, with the sum 22.09. It finds (20.09 · 7 + 1 · 2 + 1 · 0 + 0 · 7) / 22.09 = 6.46.
 
 # %% [markdown]
-# Does this happen on a real text? Two small language models, alike but for the mask, learn the source code of Python's library. Each character is a token, one of 96.
+# Does this happen on a real text? Two small language models, identical except for the mask, are trained on the source code of Python's library. Each character is a token, one of 96.
 #
 # We measure their **perplexity** on other code: *e* to the power of the mean loss. It's as if the model chose among that many equally likely characters: 1 if it's sure and right, 96 if it knows nothing, and more if it's sure and *wrong*.
 
@@ -224,7 +224,7 @@ Table(
 #
 # Side by side, that's (6.76, 2.36): nearly Ada's digit and Ben's.
 #
-# A language model is an embedding, a stack of **Transformer blocks**, and a linear layer that says what comes next. A block has two halves. In the first, tokens meet. These are its parts in the course's trained model, which has 128 features and four heads:
+# A language model is an embedding, a stack of **Transformer blocks**, and a linear layer that says what comes next. A block has two halves. In the first, tokens exchange information. These are its parts in the course's trained model, which has 128 features and four heads:
 #
 # 1. `block.qkv`, one linear layer, makes the queries, keys and values of all heads. `into_heads` gives each head 32 of the 128 features. It also writes the order of the tokens into queries and keys (*Deeper*).
 # 2. PyTorch's `scaled_dot_product_attention` does the rest in each head: scores, root, mask, softmax, weighted mean.
