@@ -11,7 +11,8 @@
 #
 # Bring a model. This sheet weighs it, tries every way that fits, and says in one sentence what to ship. You need
 #
-# - **a module** of PyTorch, and **some batches** of real inputs, 60 or more. Each batch is one call as you will serve it: one
+# - **a module** of PyTorch, and **some batches** of real inputs, 60 or more; to be sure that 98 %
+#   of the answers stay takes about 450. Each batch is one call as you will serve it: one
 #   image at a time, if that is what your users send. The first third calibrates, and the second judges all forms ([[static]]
 #   says why these must not be the same). On the last third the form that won is tried, because what chose it is too kind to it
 #   ([[shipping]]).
@@ -28,7 +29,8 @@
 from course_utils import real_models, yours
 
 model = real_models.efficientnet_lite0()  # yours: any torch.nn.Module
-batches = real_models.crops(96, sure=True).split(1)  # yours: a list of inputs; a tuple or a dict where it takes several
+# parts of photos of which the network is sure; yours: a list of inputs, a tuple or a dict where it takes several
+batches = real_models.crops(96, sure=True).split(1)
 labels = None  # or a tensor with the right answer to each input
 train = None  # or a function train(model) that trains a model in place for a while
 limits = {}  # for example {"mb": 5, "ms": 20, "agreement": 0.99}
@@ -85,9 +87,9 @@ table
 
 # %% [markdown]
 # **How to read the recommendation.** A ★ only says that no other form beats this one in everything. The sheet recommends one
-# of the forms that keep your limits; if you set none for the answers, 98 % of them must stay. What you didn't limit may hardly
-# get worse. Of what is left, it takes the form whose bytes times milliseconds are smallest. Its answers are then counted on the
-# inputs that were kept back.
+# of the forms that keep your limits; if you set none for the answers, 98 % of them must stay. Where you set no limit, a form may
+# be a tenth slower or a twentieth larger, and not more. Of what is left, it takes the form whose bytes times milliseconds are
+# smallest. Its answers are then counted on the inputs that were kept back. Only the last table compares times, because there all forms were timed in turn.
 
 # %%
 print(yours.recommend(sheet, limits))

@@ -22,7 +22,11 @@ LIMITS = {  # what a reader may ask for -> its words, and whether more is better
 }
 KEEPS = 0.98  # the agreement that a recommendation asks for when the limits say nothing of answers
 HIDDEN = 0.0005  # a share below it is shown as 0.0 %
-FRONT = "★: no other form is at least as good in bytes, time (one thread) and answers, and better in one of them"
+FRONT = (
+    "★: of the forms that keep any answers, no other is at least as good in bytes, time (one thread) and answers, and "
+    "better in one of them"
+)
+SLOWER, LARGER = 1.1, 1.05  # than the model as it is: what a form may cost in what the limits leave open
 
 
 def front(rows: Sequence[Row]) -> list[Row]:
@@ -167,9 +171,14 @@ def _shipping(sheet: Sheet, chosen: Row, base: Row, asked: float) -> list[str]:
     twin = next((row for row in _done(sheet) if row.name == chosen.way.twin), None)
     if twin and base.ms > 1.05 * twin.ms:
         gains += f" (“{twin.name}” alone is {base.ms / twin.ms:.3g} times as fast)"
-    said = [f"Ship “{chosen.name}”{marked}: {gains}, and {cost}; {_lesson(chosen.way)} explains it."]
-    if kept < asked and not sheet.doubt:
-        said.append(f"That is less than the {asked:.0%} by which it was chosen: weigh again with more inputs first.")
+    short = kept < asked and not sheet.doubt
+    opening = f"Not yet to ship, but the best candidate: “{chosen.name}”" if short else f"Ship “{chosen.name}”"
+    said = [f"{opening}{marked}: {gains}, and {cost}; {_lesson(chosen.way)} explains it."]
+    if short:
+        said.append(
+            f"So it keeps {kept:.1%} of the answers there, and {asked:.0%} were asked for. Weigh again with more "
+            "inputs: whether so many stay shows in some hundred, and not in fewer."
+        )
     return said
 
 
@@ -178,9 +187,13 @@ def _rule(sheet: Sheet, limits: Mapping[str, float] | None) -> str:
     conditions = ["keep your limits"] if limits else []
     if "agreement" in _wanted(sheet, limits) and "agreement" not in (limits or {}):
         conditions.append(f"keep {KEEPS:.0%} of the answers")
-    spared = [words for name, words in (("ms", "slower"), ("mb", "larger")) if name not in (limits or {})]
+    spared = [
+        words
+        for name, words in (("ms", f"at most {SLOWER - 1:.0%} slower"), ("mb", f"at most {LARGER - 1:.0%} larger"))
+        if name not in (limits or {})
+    ]
     if spared:
-        conditions.append(f"are hardly {' or '.join(spared)} than the model as it is")
+        conditions.append(f"are {' and '.join(spared)} than the model as it is")
     return (
         f"The rule: of the forms that {' and '.join(conditions)}, the one with the smallest bytes times milliseconds."
     )
@@ -254,8 +267,8 @@ def choose(sheet: Sheet, limits: Mapping[str, float] | None = None) -> tuple[Row
     fair = [
         row
         for row in fitting
-        if ("mb" in limits or row.ms < 1.1 * done[0].ms)
-        and ("ms" in limits or row.file_bytes < 1.05 * done[0].file_bytes)
+        if ("mb" in limits or row.ms < SLOWER * done[0].ms)
+        and ("ms" in limits or row.file_bytes < LARGER * done[0].file_bytes)
     ]
     # Who was not trained after a cut comes last: random weights and easy batches may keep their answers all the same.
     fair = [row for row in fair if row.way.trained] or fair

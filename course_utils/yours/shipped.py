@@ -223,7 +223,7 @@ def _elsewhere(path: Path, sheet: Sheet, row: Row) -> tuple[Row, str]:
     slow = 1e3 * call_s > SLOWER * max(row.ms, row.ms_all or 0)
     shapes = ", ".join(str(tuple(x.shape)) for x in sheet.example)
     parts = [
-        f"{same:.0%} of its answers are the same",
+        f"{same:.0%} of its answers are the same as before it was a file",
         *[f"{int8} products are in int8"] * (int8 > 0),
         f"a call takes {1e3 * call_s:.3g} ms" + f" (in the table {row.ms:.3g}: time it where it will run)" * slow,
         f"and the first answer was there after {opened_s:.0f} s",

@@ -38,7 +38,7 @@ torch.set_num_threads(1)
 #
 # Now we spend a little. Block 1 has only 288 weights. We give it 4 bits a weight instead of 2. So the file grows by 2 · 288 = 576 bits, not even one per cent.
 #
-# **Predict.** Two bits for all cost more than twenty points of accuracy. How much of that comes back: **A** hardly anything, **B** about a quarter, **C** more than half?
+# **Predict.** Rounding all layers to 2 bits costs more than twenty points of accuracy. How much of that comes back: **A** hardly anything, **B** about a quarter, **C** more than half?
 
 # %%
 import copy
@@ -150,7 +150,7 @@ show.sensitivities(sensitivity, sizes)
 # **Predict.** Follow the rule with a pencil. How many bits do A, B and C have in the end?
 
 # %% [markdown] tags=["answer"]
-# **A 4, B 4, C 2, because a bit for A costs little, and a bit for C saves least for what it costs.**
+# **A 4, B 4, C 2, because a bit for A costs little, and when it's C's turn, the budget is used up.**
 
 # %% [markdown]
 # Here are the steps. Each entry is what the next bit saves, divided by what it costs.
@@ -207,7 +207,7 @@ show.whole(choices, sizes, sums, together, right)
 # **About twice as much (C), probably because more of the errors push in the same direction than in opposite ones.**
 
 # %% [markdown]
-# The sum is too small for each of the four choices, but it tells the good ones from the bad one. And greedy pays: an eighth more bits than 2 for all bring back most of what was lost. With 2.5 bits, greedy is about as good as 3 bits for all, in a sixth fewer bits.
+# The sum is too small for each of the four choices, but it tells the good ones from the bad one. And greedy pays: an eighth more bits than 2 for all bring back most of what was lost. With 2.5 bits, greedy is about as good as 3 bits for all, with a sixth fewer bits.
 #
 # The rule also believes that the best next step leads to the best choice. Does it? Suppose that 50 bits of the budget are left. A bit for layer D costs 10 and saves 0.10. A bit for layer E costs 50 and saves 0.40. For each bit of the file, that's 0.010 for D and 0.008 for E. So greedy takes D, and the 40 bits that remain are too few for E. It has saved 0.10, where E would have saved 0.40.
 #
@@ -240,7 +240,7 @@ print(f"divergence together:      greedy {together['greedy, 2.5 bits']:.3f}, bes
 # Codes of 2 or 4 bits fill a byte exactly. Write `share_out(sizes, sensitivity, budget)`. It returns 2 or 4 for each layer, as `{layer: bits}`.
 #
 # - `sizes[layer]`: the number of its weights. `sensitivity[layer][2]` and `[4]`: its divergences.
-# - All layers begin with 2 bits. Each step raises the layer to 4 bits that saves most for each bit of the file.
+# - All layers begin with 2 bits. Each step raises one layer to 4 bits, the one that saves most for each bit of the file.
 # - `budget`: bits of all weights together. Stop when no step fits, or none saves anything.
 #
 # <details><summary>Hint</summary>

@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   course:
-#     promise: You will be able to write with a key-value cache, and say why a single token costs bytes and not arithmetic.
+#     promise: You will be able to write with a key-value cache, and say why a single token costs bytes more than arithmetic.
 #     seconds: 30
 #     needs: [attention]
 #     values:
@@ -117,7 +117,7 @@ show.changed_table(changed)
 # **In none (A), because nothing that the old characters look at has changed.**
 
 # %% [markdown]
-# Why? In the first block, each key is computed from its own character alone. In attention, `s`, `e` and `l` don't look at `f`, so the block's results for them are the same as before. The second block starts from these results, so its keys and values are the same again, and so on.
+# Why? In the first block, each key is computed from its own character and its position alone. In attention, `s`, `e` and `l` don't look at `f`, so the block's results for them are the same as before. The second block starts from these results, so its keys and values are the same again, and so on.
 #
 # Without the mask (second row), `s` does look at `f` in the first block, so from the second block on its key changes. **It's the mask that lets us keep what we have computed.**
 #
@@ -189,7 +189,7 @@ for size in (1, 100, 256):
     print(f"pieces of {size:3}: largest difference of a logit {gaps[size]:.6f}")
 
 # %% [markdown]
-# The tiny differences are the rounding of floats, so the cache changes nothing. In practice the whole prompt goes in with a single step, the **prefill**. Then the new tokens follow, one step each.
+# The tiny differences are the rounding of floats, so the cache changes nothing else. In practice the whole prompt goes in with a single step, the **prefill**. Then the new tokens follow, one step each.
 #
 # Is it faster? Say 479 characters are in the cache, and number 480 comes. Without a cache, all 480 go in.
 
@@ -206,12 +206,12 @@ with_cache = Timer("step(model, dict(cache), last)", globals=globals()).timeit(2
 print(f"With a cache the step is {without / with_cache:.0f} times as fast.")
 
 # %% [markdown]
-# It's faster, but far from 480 times. So a step has a cost that doesn't shrink with the number of characters. In our small model it's probably the calls from Python. In a large one it's something else.
+# It's faster, but far from 480 times. So a step has a cost that doesn't depend on how many new characters it gets. In our small model it's probably the calls from Python. In a large one it's something else.
 
 # %% [markdown]
-# ## 4. Why a single token costs bytes, not arithmetic
+# ## 4. Why a single token mostly costs bytes
 #
-# The weights lie in the computer's memory. To multiply with one, the processor first has to *read* it, that is, bring it over. It has a small memory of its own, but a large model doesn't fit in there: the weights of the last block push out those of the first. **So for each step, the weights of all blocks have to be read again.**
+# The weights are stored in the computer's memory. To multiply with one, the processor first has to *read* it, that is, bring it over. It has a small memory of its own, but a large model doesn't fit in there: the weights of the last block push out those of the first. **So for each step, the weights of all blocks have to be read again.**
 #
 # Is that expensive? Let's take one weight in float32, a memory with 10 GB per second, and a processor with 50 billion operations per second:
 #
@@ -263,7 +263,7 @@ show.bytes_of_a_token(weights=567.5, cache=31.5)
 #
 # Why not an even larger batch? There are two limits.
 #
-# 1. *Arithmetic.* A new character uses each of the 142 million weights once, which takes 5.7 ms at 0.04 nanoseconds each. With 64 texts, reading 40 MB takes only 4.0 ms. Now arithmetic takes longer, as in the prefill, so more texts bring hardly more tokens per second.
+# 1. *Arithmetic.* A new character uses each of the 142 million weights once, which takes 5.7 ms at 0.04 nanoseconds each. With 64 texts, reading 40 MB takes only 4.0 ms. Now arithmetic takes longer, as in the prefill, so adding texts barely raises the number of tokens per second. On this machine that begins at about 22 texts, where reading takes 5.7 ms for each of them.
 # 2. *Memory.* All caches have to fit in beside the weights. Sixteen take up 504 MB, and 18 take up about as much as the weights. On a server, this often limits the batch ([Kwon et al., 2023](https://arxiv.org/abs/2309.06180)).
 #
 # So that's why writing takes so long: it's a chain of steps, and each one reads all weights, for one token of each text.
@@ -314,8 +314,8 @@ def write_solution(cached_step, prompts, n, token_bytes):
 # ## Remember
 #
 # - Under the causal mask, old keys and values never change, so a KV cache keeps them.
-# - Each step still reads all weights, and for a single text uses each only once, so a token costs bytes and not arithmetic.
-# - A batch shares the reading of the weights, until arithmetic takes longer, or the caches, one for each text, fill the memory.
+# - Each step still reads all weights, and for a single text uses each only once, so a token mostly costs bytes, and not arithmetic.
+# - A batch shares the reading of the weights. That helps until arithmetic takes longer than reading, or the caches, one for each text, fill the memory.
 
 # %% [markdown]
 # ## Scorecard
@@ -341,7 +341,7 @@ show.shared_heads()
 #
 # A step over five tokens reads the weights once, as a step over one token does. So let something cheap propose the next four tokens, and put them in behind the last token of the text, all in one step. This is **speculative decoding** ([Leviathan et al., 2023](https://arxiv.org/abs/2211.17192)), and the proposal is the **draft**. The logits after the last token of the text say what the model itself would have written first, and so check the first token of the draft. Those after the first token of the draft check the second, and so on. Keep the draft up to the first difference, take the model's own token at that point, and throw away the rest, in the cache as well. Up to rounding, greedy decoding gives the same text as without a draft.
 #
-# By hand: let each token of a draft be right in 8 of 10 cases, if those before it were. A draft of two then gives 1 + 0.8 + 0.64 = 2.44 tokens a step, since the model's own token always comes on top. If only 3 of 10 are right, it gives 1.39, and the longer step may cost more than it brings.
+# By hand: let each token of a draft be right in 8 of 10 cases, if those before it were. A draft of two then gives 1 + 0.8 + 0.64 = 2.44 tokens a step, because each step also yields one token from the model itself. If only 3 of 10 are right, it gives 1.39, and the longer step may cost more than it brings.
 #
 # ### Where the cache is in a real program
 #

@@ -63,7 +63,7 @@ print(f"{percent_right(dense):.1f} % right, {len(plain):,} bytes, under gzip {le
 show.four_bytes(dense)
 
 # %% [markdown]
-# They are to blame for most of it. (The last byte alone would save more, but gzip sees all four in turn.) So we have to *make* values repeat, without losing accuracy. In 2015, Han, Mao and Dally did this in three stages, *prune, share, code*, and took a network of this shape from 1,070 kB to 27 kB ([*Deep compression*](https://arxiv.org/abs/1510.00149)). In about [[minutes]] minutes you will be able to
+# They are to blame for most of it. So we have to *make* values repeat, without losing accuracy. In 2015, Han, Mao and Dally did this in three stages, *prune, share, code*, and took a network of this shape from 1,070 kB to 27 kB ([*Deep compression*](https://arxiv.org/abs/1510.00149)). In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
@@ -149,7 +149,7 @@ print(f"{bits * len(symbols) / int(line(pruned).count_nonzero()):.2f} bits for e
 show.few_values(pruned)
 
 # %% [markdown]
-# With 8 values or more, hardly anything is lost, and the small differences are a handful of images. We take 16 values, so a number of a value takes 4 bits in place of 32.
+# With 8 values or more, hardly anything is lost, and the small differences are a handful of images. Eight would do as well here. We take 16, so each weight stores a number of 4 bits, half a byte, in place of a float of 32.
 
 # %%
 small = share(pruned, 16)
@@ -210,7 +210,7 @@ print(f"here:  {report(small)}\nthere: {there}", end="")
 print(f"{len(plain) / path.stat().st_size:.1f} times smaller than at first")
 
 # %% [markdown]
-# The *digest* is a fingerprint of all weights and biases. The reader has exactly our network, so coding loses nothing. What was lost went before, in cutting and sharing. Compared with the twin, that's less than a point in this one network. (The paper reports no loss. It also trains the shared values, as *Deeper* says.)
+# The *digest* is a fingerprint of all weights and biases. The reader has exactly our network, so coding loses nothing. Any accuracy that we lost was lost earlier, in pruning and sharing. Compared with the twin, that's less than a point in this one network. (The paper reports no loss. It also trains the shared values, as *Deeper* says.)
 #
 # ### Each stage alone, and on top of the others
 #
@@ -235,13 +235,13 @@ show.eight_files(files)
 # ## Exercise · How should a layer say where its weights are?
 # ★★ · 10 minutes
 #
-# We gave all layers 5 bits for a gap. Write `gap_bits(weight)`: how many bits, 1 to 8, should a gap symbol have, so that this layer's gaps and values take the fewest bits together? A value takes 4 bits. If it's cheaper to drop the gaps and store 4 bits for *every* weight, return 0. Of equally good numbers, return the smaller.
+# We gave all layers 5 bits for a gap. Write `gap_bits(weight)`: how many bits, 1 to 8, should a gap symbol have, so that this layer's gaps and values take the fewest bits? A value takes 4 bits. Where it's cheaper to drop the gaps and store 4 bits for *every* weight, zeros too, return 0. Of equals, return the smaller.
 #
 # First on paper: our row of 13 weights. What does a symbol of 1 bit say?
 #
 # <details><summary>Hint</summary>
 #
-# On paper: with 1 bit, 0 says "a weight", and 1, the escape, says "a zero". So it's one bit for each position, 13 in all. With 2 bits the escape is 3, and the gap 3 takes two symbols: 14 bits. In code, a gap takes `gap // escape + 1` symbols.
+# On paper: with 1 bit, 0 says "a weight", and 1, the escape, says "a zero". So it's one bit for each position, 13 in all. With 2 bits the escape is 3, and the gap 3 takes two symbols: 14 bits. In code, flatten the weight first; a gap then takes `gap // escape + 1` symbols.
 #
 # </details>
 

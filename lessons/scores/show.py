@@ -46,9 +46,7 @@ def four_images(net, by_input, seen):
     """Draw the weights of the unit of fc1 with the largest scores, the norms of its inputs, and the fifth that each score ranks highest in it."""
     size, unit = net.fc1.weight.detach().abs(), int(by_input.norm(dim=1).argmax())
     top = {name: in_each_row(s, 0.2)[unit] for name, s in (("magnitude", size), ("Wanda", by_input))}
-    panels = {"|w|": size[unit], "‖x‖": seen.norm(dim=0)} | {
-        f"ranked high by {name}": mask for name, mask in top.items()
-    }
+    panels = {"|w|": size[unit], "‖x‖": seen.norm(dim=0)} | {f"top fifth, {name}": mask for name, mask in top.items()}
     fig, axes = plots.figure(columns=4, size=(12, 3.5))
     for n, (ax, (name, values)) in enumerate(zip(axes, panels.items(), strict=True)):
         ax.imshow(values.view(28, 28), cmap="viridis" if n < 2 else "Blues")

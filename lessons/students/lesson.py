@@ -94,9 +94,9 @@ show.recognised(test_images, test_labels, MISSING, {"student": student, "twin": 
 show.most_like(x[seen], y[seen], answers[seen][:, MISSING])
 
 # %% [markdown]
-# Most other images get between 0.05 and 0.15, and an even share would be 0.1. But each image gets its own number. To repeat these numbers, the student has to find out what in an image raises them. Let's say that it's curves that open to the left.
+# Most other images get between 0.05 and 0.15, and an even share would be 0.1. But each image gets its own number. To repeat these numbers, the student has to find out what in an image raises them. Suppose that the clue is a curve that opens to the left.
 #
-# So the student learns a rule: the more of these curves an image has, the higher is the logit for the 3. Now a real 3 comes. It probably has more of these curves than nearly every image of the training, and less of what marks the other digits. So its logit for the 3 rises above all others.
+# Then the student would learn a rule: the more of these curves an image has, the higher is the logit for the 3. Now a real 3 comes. It probably has more of these curves than almost any training image, and less of what marks the other digits. So its logit for the 3 rises above all others.
 #
 # ### Is it really the target for the 3?
 #
@@ -122,7 +122,7 @@ for name, net in {"student": student, "control": control}.items():
     print(f"{name} recognises {recognised(net, MISSING):.0%} of the threes")
 
 # %% [markdown] tags=["answer"]
-# **None (A), because it learns to give the 3 about 0.09, whatever it sees.** The other nine share 0.91, so the highest of them gets more, and the 3 can't win.
+# **None (A), because it learns to give the 3 about 0.09, probably in images of a 3 as well.** The other nine share 0.91, so the highest of them gets more, and the 3 can't win.
 
 # %% [markdown]
 # It's the same in six repeats with other teachers and first weights: the students recognised 83 to 92 %, and no control a single 3. So without targets for the 3 that differ from image to image, a student never *says* "3".
@@ -181,7 +181,7 @@ show.hills({name: margin(net(test_images), MISSING) for name, net in networks.it
 #
 # Why does the hill lie further left? It's because no 3 was shown: the two networks differ in nothing else. In its training the 3 hardly ever had to win, so the student probably doesn't go far enough with its rule.
 #
-# The twin's orange hill is also further right than its blue one, so it does know something about 3s. But the two overlap widely, and there are nine times as many other digits. If you move the line until most 3s are on its right, even more images of other digits are there, too. **Here, knowledge is missing.**
+# The twin's orange hill is also further right than its blue one, so it does know something about 3s. But the two overlap widely, and there are nine times as many other digits. If you move the line until most 3s are on its right, you let in even more images of other digits. **Here, knowledge is missing.**
 
 # %% [markdown]
 # ## 4. A better threshold, and what it costs
@@ -196,11 +196,11 @@ show.hills({name: margin(net(test_images), MISSING) for name, net in networks.it
 # | a 3 | −0.9 | +0.6 | now recognised |
 # | a 3 | −5.0 | −3.5 | still missed |
 #
-# One 3 is won, and one 5 is lost. Such false alarms are the price of every bias.
+# One 3 is won, and one 5 is lost. Such false alarms are the usual price of a bias.
 #
 # Which $b$ should we take? Suppose that we have only images without labels, of all ten digits, as they come in use. (Our held-out images play this part.) We ask the teacher how *often* it says "3", and choose $b$ so that the student says it **as often as the teacher**.
 #
-# Say the teacher finds two 3s among the five images of the table. Then the two highest margins should end up above 0, and the others not. So the line belongs between −0.9 and −1.2, at −1.05, and $b$ is 1.05.
+# Say the teacher finds two 3s among the five images of the table. Then the two highest margins should end up above 0, and the rest below. So the line belongs between −0.9 and −1.2, at −1.05, and $b$ is 1.05.
 #
 # Why don't we simply train on the teacher's answers to these images? If you can, do: a student that is shown all ten digits makes fewer errors, as you'll see. But the images may arrive after the training, with no time for another one.
 
@@ -229,7 +229,7 @@ show.price()
 # %% [markdown]
 # So the bias helps, in each of the six repeats, but it goes only about half of the way to a student that was shown the 3s as well. The rest is knowledge that ours doesn't have.
 #
-# Now we can also judge the rival story of section 2. With their biases, student and control say "3" about equally often, so we compare what they *know*. **The student recognises 94 % of the 3s, with about 70 false alarms. The control recognises a bit more than half, with more than 400.** So the rival explains a good part: a network finds many 3s without being told what resembles one, probably because they look like none of the nine. (The proportions among the nine, which the control has kept, may help as well.) For the rest, it needs the targets for the 3.
+# Now we can also judge the rival story of section 2. With their biases, student and control say "3" about equally often, so we compare what they *know*. **The student recognises 94 % of the 3s, with about 70 false alarms. The control recognises a bit more than half, with about six times as many.** So the rival explains a good part: a network finds many 3s without being told what resembles one, probably because they look like none of the nine. (The proportions among the nine, which the control has kept, may help as well.) For the rest, it needs the targets for the 3.
 #
 # The twin knows least. Even with its bias, it makes about as many errors as before.
 #
