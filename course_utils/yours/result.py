@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
-
 from course_utils import runtime, syllabus
 from course_utils.show import plots
 from course_utils.show.tables import Table, si
@@ -91,6 +89,8 @@ def _share(value: float | None) -> str:
 
 def figure(sheet: Sheet) -> None:
     """Show bytes against time, a point a row; the front is full; it and the first have names."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter  # the library is to be imported without it
+
     best = sorted(front(sheet.rows), key=lambda row: row.file_bytes)
     rows = [row for row in sheet.rows if row.built and row.ms]
     fig, ax = plots.figure(size=(12, 6))

@@ -213,7 +213,7 @@ show.whole(choices, sizes, sums, together, right)
 #
 # Eight layers with five possible widths are 390,625 choices, few enough to try them all:
 
-# %% all_choices tags=["nbval-check-output"]
+# %% all_choices
 from lessons.bit_budget.network import best_of_all
 
 best = best_of_all(sizes, sensitivity, budget=2.5 * total)

@@ -143,7 +143,8 @@ def test_a_folder_is_graded(tmp_path, capsys):
     (folder / "stub.py").write_text("def read_group(group):\n    raise NotImplementedError\n", encoding="utf-8")
     (folder / "bad.ipynb").write_bytes(b"\xff")
     files = tmp_path / "g.csv", tmp_path / "g.html"
-    assert grade.main([str(folder), "--csv", str(files[0]), "--html", str(files[1])]) == 1
+    around = [] if walls.best() else ["--without-walls"]  # these answers harm nobody
+    assert grade.main([str(folder), "--csv", str(files[0]), "--html", str(files[1]), *around]) == 1
     told = {
         (row["submission"], row["exercise"]): row
         for row in csv.DictReader(io.StringIO(files[0].read_text(encoding="utf-8")))
