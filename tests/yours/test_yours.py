@@ -330,7 +330,7 @@ def test_answers_that_say_little_choose_nothing():
 
 def test_the_star_is_explained_and_never_on_a_form_that_keeps_no_answer():
     sheet = weighed((ways.FLOAT, 16, 40, 1.0), (ways.CUT, 4, 10, 0.0))
-    assert "★: no other form" in str(yours.table(sheet, clock=False))
+    assert "★: of the forms that keep any answers" in str(yours.table(sheet, clock=False))
     assert [row.name for row in front(sheet.rows)] == [ways.FLOAT]
 
 
