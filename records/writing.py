@@ -2,9 +2,12 @@
 
 import argparse
 import json
+import sys
 from pathlib import Path
 
-from course_utils import runtime, training
+from tqdm import tqdm
+
+from course_utils import real_models, runtime, training
 from course_utils.files import ROOT, write_whole
 
 
@@ -42,6 +45,40 @@ def write_runs(path, command, runs):
     rows = ",\n".join(json.dumps(run) for run in runs)
     write_whole(path, f'{head[:-2]},\n "runs": [\n{rows}\n]\n}}\n')
     print(f"{len(runs)} runs written to {path}.")
+
+
+def of_each(arguments, text, path, each, runs_of, word):
+    """Make the runs of each network, seed or repeat on one thread, and write their record; a smoke run takes the first.
+
+    Args:
+        arguments: of the command line.
+        text: what the script does.
+        path: of the record, in the folder that has the name of the script.
+        each: what `runs_of` is called with, one after the other; it gives dicts of plain values.
+        word: what is counted, in the plural.
+    """
+    name = path.parent.name
+    args = options(name, text, path).parse_args(arguments)
+    each = each[:1] if runtime.quick() else each
+    with runtime.threads(1):
+        runs = [run for one in tqdm(each, desc=word, file=sys.stdout) for run in runs_of(one)]
+        write_runs(args.to, f"python3 course.py bench {name}", runs)
+
+
+def need_smollm2():
+    """Stop where the real model was not fetched, since its record would mean nothing; in a smoke run the stand-in does.
+
+    Raises:
+        SystemExit: with what to do.
+    """
+    if not runtime.quick() and not real_models.available("smollm2"):
+        raise SystemExit("The record needs the real model. Fetch it first: python3 course.py fetch")
+
+
+def smollm2():
+    """The real model and its tokenizer; see `need_smollm2`."""
+    need_smollm2()
+    return real_models.smollm2()
 
 
 def right(net, held_out, test):

@@ -56,7 +56,7 @@ yours.layers_of(sheet)
 # it is. If products take half of the time, the call gets at most twice as fast, whatever happens to a single layer ([[audit]]).
 # A layer with few MACs and much time probably waits for memory ([[roofline]]).
 #
-# **How to read what follows.** *In int8* is what really ran: a way may give a smaller file and compute in float all the same.
+# **How to read what follows.** *In int8* is what really ran: a way may give a smaller file and still compute in float.
 # *Answers kept* is the share of the judging third on which this form answers as your model does. Outputs that are the same bit for
 # bit have a remark: then the way probably found nothing to do.
 

@@ -204,7 +204,7 @@ report("round-to-nearest", nearest(layer.weight, low, step))
 report("GPTQ", gptq(layer.weight, H, low, step))
 
 # %% [markdown] tags=["answer"]
-# **B, about half as far.** The weights that repair are rounded in turn, so something is left. But look at the weights: GPTQ's are much farther from the originals. Its outputs are closer all the same, because the errors of its weights cancel in the sum.
+# **B, about half as far.** The weights that repair are rounded in turn, so something is left. But look at the weights: GPTQ's are much farther from the originals. Its outputs are still closer, because the errors of its weights cancel in the sum.
 
 # %% [markdown]
 # ## 5. Does it have to be the right $H$?

@@ -154,7 +154,7 @@ show.stripes()
 # %% [markdown]
 # The keys have stripes. One feature is far larger than all others, with the same sign for nearly every token, and there are a few fainter ones. The values have no such stripes. The other heads look much the same (see the caption).
 #
-# What does such a feature do to the other 63? Take a token with only four features, 12, 0.5, −0.5 and 1, in 2 bits. The levels go from −0.5 to 12 in three steps of 4.2: −0.5, 3.7, 7.8 and 12. So the key becomes **12, −0.5, −0.5, −0.5**. The small numbers are all the same now. But it's they that tell one token from another, since every key has about the same 12.
+# What does such a feature do to the other 63? Take a token with only four features, 12, 0.5, −0.5 and 1, in 2 bits. The levels go from −0.5 to 12 in three steps of 4.2: −0.5, 3.7, 7.8 and 12. So the key becomes **12, −0.5, −0.5, −0.5**. The small numbers are all equal now. But it's they that tell one token from another, since every key has about the same 12.
 #
 # So let the numbers of one *feature* share a step, over several tokens. If the 12 stands beside the 13 and 11 of other tokens, their levels go from 11 to 13, and the small features have short steps of their own.
 

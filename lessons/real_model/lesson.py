@@ -317,11 +317,11 @@ claims.show("real_model")
 #
 # ### A tied head is untied by rounding
 #
-# How large is our int8 model as a file? A token reads 135 MB, but the file has 249 MB. torchao rounds linear layers. The head is one, but the table isn't, so it stays in float32, and what was one matrix is two: 107 MB for the blocks, 29 for the head and 113 for the table. So look at the file when you round a model with a tied head.
+# How large is our int8 model as a file? A token reads 135 MB, but the file has 249 MB. torchao rounds linear layers. The head is one, but the table isn't, so it stays in float32, and one matrix becomes two: 107 MB for the blocks, 29 for the head and 113 for the table. So look at the file when you round a model with a tied head.
 #
 # ### Does it fit, and which file may I open?
 #
-# A model needs room for its weights, for the cache of the longest text, and for whatever else is running. In 16 bits, 7 billion weights take 14 GB, and in 5 bits 4.4 GB. If they don't all fit, some of them come from the disk for every token, and then the bandwidth that counts is that of the disk.
+# A model needs room for its weights, for the cache of the longest text, and for all else that runs. In 16 bits, 7 billion weights take 14 GB, and in 5 bits 4.4 GB. If they don't all fit, some of them come from the disk for every token, and then the bandwidth that counts is that of the disk.
 #
 # Weights from strangers come in several kinds of files. A **safetensors** file holds a table of names, types and shapes, and then numbers. GGUF is of a similar kind. Opening such a file runs no code from it. A file that ends in `.bin`, `.pt` or `.ckpt` is mostly a *pickle*: instructions for building Python objects, which may call any function while the file is opened. Take another form, or open it with `torch.load(file, weights_only=True)`. And leave `trust_remote_code` off, because it runs Python code that comes with a model.
 

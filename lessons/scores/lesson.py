@@ -162,11 +162,11 @@ print(f"of the unused weights {cut.fc1.weight_mask[:, unlit].mean():.0%} are kep
 # | 0.8 | −0.4 | 0.32 | 1 − 0.04 = 0.96 |
 # | 1 | 0 | 0 | 1 − 0 = 1 |
 #
-# In the second row, the weight is at the minimum. The ground is flat there, so the guess is 0, although the true change is even larger. **At a minimum, the slope is blind: it doesn't see how steeply the loss bends upwards.** That's the first weakness of the guess. It counts most on long walks.
+# In the second row, the weight is at the minimum. The ground is flat there, so the guess is 0, although the true change is even larger. **At a minimum, the slope is blind: it doesn't see the curvature of the loss,** that is, how fast the slope changes along the walk. That's the first weakness of the guess. It counts most on long walks.
 #
 # ### A slope has a sign for each image
 #
-# The second weakness has nothing to do with the bend: the slope over many images is the *mean* of their slopes, and these may differ in sign. Here are two weights, $u$ = 1 and $v$ = 1, and only two images:
+# The second weakness has nothing to do with the curvature: the slope over many images is the *mean* of their slopes, and these may differ in sign. Here are two weights, $u$ = 1 and $v$ = 1, and only two images:
 #
 # | | slope, image 1 | slope, image 2 | mean of the slopes | mean of $(w \cdot g)^2$ |
 # |---|---|---|---|---|
@@ -209,7 +209,7 @@ tried.draw()
 # **Near 0 (C), because in a trained network the slopes of the images nearly cancel, and what's left over belongs to these images.**
 
 # %% [markdown]
-# So it isn't the bend. On the left the guess is nearly perfect, because one small weight is a short walk. It fails on the right because other images leave over another slope.
+# So it isn't the curvature. On the left the guess is nearly perfect, because one small weight is a short walk. It fails on the right because other images leave over another slope.
 #
 # The sign is lost, but perhaps not the *size* of the change. And the size is what we need: a fall of the loss on some images may be a rise on others, so it's safe to remove the weights that change it little either way.
 #
@@ -283,7 +283,7 @@ def by_wanda_solution(net, images, left):
 # ## Remember
 #
 # - Magnitude doesn't see what a weight is multiplied by. Wanda does, and needs a forward pass. The Taylor score sees the loss as well, and needs labels and a backward pass.
-# - The slope doesn't see the bend. And in a trained network the slopes of the images nearly cancel, so the Taylor score drops their sign before it takes the mean.
+# - The slope doesn't see the curvature of the loss. And in a trained network the slopes of the images nearly cancel, so the Taylor score drops their sign before it takes the mean.
 # - A score and its comparison group are two decisions. Change one at a time.
 
 # %% [markdown]
@@ -318,7 +318,7 @@ claims.show("scores")
 #
 # **Recommended video.** Michela Paganini, *Neural Network Pruning for Compression and Understanding*, [youtube.com/watch?v=f86hkOGoX54](https://www.youtube.com/watch?v=f86hkOGoX54).
 #
-# **Going further.** Y. LeCun et al., *Optimal brain damage*, 1990, looks at the bend of the loss itself; L. Theis et al., 2018, [arXiv:1801.05787](https://arxiv.org/abs/1801.05787), estimate it from squared slopes (*Fisher pruning*). Projects: race the scores in ten rounds; give Wanda's scores to a 2:4 pattern.
+# **Going further.** Y. LeCun et al., *Optimal brain damage*, 1990, looks at the curvature of the loss itself; L. Theis et al., 2018, [arXiv:1801.05787](https://arxiv.org/abs/1801.05787), estimate it from squared slopes (*Fisher pruning*). Projects: race the scores in ten rounds; give Wanda's scores to a 2:4 pattern.
 #
 # **Credits.** Part of the course's idea is Tal Daniel's (Technion, EE 046211, tutorial 10). Text CC BY 4.0, code MIT.
 #

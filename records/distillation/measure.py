@@ -1,11 +1,8 @@
 """Train students of a teacher's answers, of controls and of labels at several rates: lesson `distillation`."""
 
-import sys
-
 import torch
 import torch.nn.functional as F
 from torch import nn
-from tqdm import tqdm
 
 from course_utils import data, runtime
 from course_utils.files import ROOT
@@ -22,11 +19,7 @@ T = 8.0
 def main(arguments):
     """Train all students of each repeat, and write the record: some minutes on one thread."""
     path = ROOT / "records" / "distillation" / "students.json"
-    args = writing.options("distillation", __doc__, path).parse_args(arguments)
-    repeats = REPEATS[:1] if runtime.quick() else REPEATS
-    with runtime.threads(1):
-        runs = [run for repeat in tqdm(repeats, desc="repeats", file=sys.stdout) for run in runs_of(repeat)]
-        writing.write_runs(args.to, "python3 course.py bench distillation", runs)
+    writing.of_each(arguments, __doc__, path, REPEATS, runs_of, "repeats")
 
 
 def runs_of(repeat):

@@ -8,7 +8,7 @@ from unittest import mock
 
 import torch
 
-from course_utils import real_models, runtime
+from course_utils import runtime
 from course_utils.files import ROOT
 from lessons.keys_values.rounding import by_feature, by_token
 from records import writing
@@ -22,11 +22,8 @@ def main(arguments):
     """Measure each way on three texts, and write the record: two minutes on one thread."""
     path = ROOT / "records" / "keys_values" / "ways.json"
     args = writing.options("keys_values", __doc__, path).parse_args(arguments)
-    if not runtime.quick() and not real_models.available("smollm2"):
-        print("The record needs the real model. Fetch it first: python3 course.py fetch")
-        return 1
     with runtime.threads(1):
-        record = measured(*real_models.smollm2(), 64 if runtime.quick() else TOKENS)
+        record = measured(*writing.smollm2(), 64 if runtime.quick() else TOKENS)
     writing.write(args.to, {"command": "python3 course.py bench keys_values", **runtime.provenance(), **record})
     return 0
 

@@ -57,9 +57,7 @@ def main(arguments):
     parser = writing.options("language", __doc__, ROOT / "records" / "language" / f"{slug(own['cpu'])}.json")
     parser.add_argument("--with-peers", action="store_true", help="install the other engines first; llama.cpp is built")
     args = parser.parse_args(arguments)
-    if not runtime.quick() and not real_models.available("smollm2"):
-        print("The record needs the real model. Fetch it first: python3 course.py fetch")
-        return 1
+    writing.need_smollm2()
     chosen, cores = ROWS, {1, runtime.physical_cores()}
     prompt, exam = tokens()
     if runtime.quick():

@@ -1,9 +1,6 @@
 """Prune by the schedule of Lightning's documentation, with its own rewind, a true one and none: `lightning_pruning`."""
 
-import sys
-
 from lightning.pytorch.callbacks import LambdaCallback, ModelPruning
-from tqdm import tqdm
 
 from course_utils import runtime
 from course_utils.files import ROOT
@@ -40,13 +37,9 @@ ARMS = {
 
 def main(arguments):
     """Train all of them and write the record: some minutes on one thread."""
-    path = ROOT / "records" / "lightning_pruning" / "rewinds.json"
-    args = writing.options("lightning_pruning", __doc__, path).parse_args(arguments)
     ignore_advice()
-    networks = range(1 if runtime.quick() else NETWORKS)
-    with runtime.threads(1):
-        runs = [run for seed in tqdm(networks, desc="networks", file=sys.stdout) for run in runs_of(seed)]
-        writing.write_runs(args.to, "python3 course.py bench lightning_pruning", runs)
+    path = ROOT / "records" / "lightning_pruning" / "rewinds.json"
+    writing.of_each(arguments, __doc__, path, range(NETWORKS), runs_of, "networks")
 
 
 def runs_of(seed):

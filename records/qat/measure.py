@@ -2,12 +2,10 @@
 
 import copy
 import itertools
-import sys
 
 import torch
 from torch import nn
 from torch.nn.utils import parametrize
-from tqdm import tqdm
 
 from course_utils import data, models, runtime, training
 from course_utils.files import ROOT
@@ -42,13 +40,9 @@ def in_two_bits(net, deviations):
 
 def main(arguments):
     """Train all of them and write the record: a quarter of an hour on one thread."""
-    path = ROOT / "records" / "qat" / "two_bits.json"
-    args = writing.options("qat", __doc__, path).parse_args(arguments)
     torch.set_flush_denormal(True)
-    networks = range(1 if runtime.quick() else NETWORKS)
-    with runtime.threads(1):
-        runs = [run for seed in tqdm(networks, desc="networks", file=sys.stdout) for run in runs_of(seed)]
-        writing.write_runs(args.to, "python3 course.py bench qat", runs)
+    path = ROOT / "records" / "qat" / "two_bits.json"
+    writing.of_each(arguments, __doc__, path, range(NETWORKS), runs_of, "networks")
 
 
 def runs_of(seed):

@@ -21,11 +21,8 @@ def main(arguments):
     """Compare five pairs on four pieces of text, and write the record: some minutes on one thread."""
     path = ROOT / "records" / "real_model" / "copies.json"
     args = writing.options("real_model", __doc__, path).parse_args(arguments)
-    if not runtime.quick() and not real_models.available("smollm2"):
-        print("The record needs the real model. Fetch it first: python3 course.py fetch")
-        return 1
     with runtime.threads(1):
-        runs = measured(*real_models.smollm2())
+        runs = measured(*writing.smollm2())
     writing.write_runs(args.to, "python3 course.py bench real_model", runs)
     return 0
 

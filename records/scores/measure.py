@@ -1,10 +1,7 @@
 """Prune networks by four scores, in a layer and in each row, and compare scores with the truth: lesson `scores`."""
 
-import sys
-
 import torch
 from torch.nn import functional as F
-from tqdm import tqdm
 
 from course_utils import runtime, training
 from course_utils.files import ROOT
@@ -18,11 +15,8 @@ LEFT = 0.05  # of the weights of each layer
 
 def main(arguments):
     """Train, prune and compare, and write the record: some minutes on one thread."""
-    args = writing.options("scores", __doc__, ROOT / "records" / "scores" / "race.json").parse_args(arguments)
-    networks = NETWORKS[:1] if runtime.quick() else NETWORKS
-    with runtime.threads(1):
-        runs = [run for seed in tqdm(networks, desc="networks", file=sys.stdout) for run in runs_of(seed)]
-        writing.write_runs(args.to, "python3 course.py bench scores", runs)
+    path = ROOT / "records" / "scores" / "race.json"
+    writing.of_each(arguments, __doc__, path, NETWORKS, runs_of, "networks")
 
 
 def runs_of(seed):

@@ -6,7 +6,6 @@ import sys
 
 import torch
 import torch_pruning as tp
-from tqdm import tqdm
 
 from course_utils import data, models, runtime, training
 from course_utils.data import checkpoints
@@ -20,13 +19,9 @@ RATES = (1e-3, 3e-3, 1e-2)  # of Adam; they fall to 0 in a straight line
 
 def main(arguments):
     """Train all of them and write the record: half an hour on one thread, beside other programs."""
-    path = ROOT / "records" / "structured" / "new_weights.json"
-    args = writing.options("structured", __doc__, path).parse_args(arguments)
     torch.set_flush_denormal(True)
-    seeds = range(1 if runtime.quick() else SEEDS)
-    with runtime.threads(1):
-        runs = [run for seed in tqdm(seeds, desc="seeds", file=sys.stdout) for run in runs_of(seed)]
-        writing.write_runs(args.to, "python3 course.py bench structured", runs)
+    path = ROOT / "records" / "structured" / "new_weights.json"
+    writing.of_each(arguments, __doc__, path, range(SEEDS), runs_of, "seeds")
 
 
 def cut():

@@ -1,12 +1,9 @@
 """Train students that see no three, of answers, of a control and of labels, at several rates: lesson `students`."""
 
-import sys
-
 import torch
 import torch.nn.functional as F
-from tqdm import tqdm
 
-from course_utils import data, runtime
+from course_utils import data
 from course_utils.files import ROOT
 from lessons.distillation.teaching import Arm, mlp, teach_all
 from records import writing
@@ -20,11 +17,7 @@ MISSING, T = 3, 8.0
 def main(arguments):
     """Train all students of each repeat, and write the record: some minutes on one thread."""
     path = ROOT / "records" / "students" / "missing.json"
-    args = writing.options("students", __doc__, path).parse_args(arguments)
-    repeats = REPEATS[:1] if runtime.quick() else REPEATS
-    with runtime.threads(1):
-        runs = [run for repeat in tqdm(repeats, desc="repeats", file=sys.stdout) for run in runs_of(repeat)]
-        writing.write_runs(args.to, "python3 course.py bench students", runs)
+    writing.of_each(arguments, __doc__, path, REPEATS, runs_of, "repeats")
 
 
 def runs_of(repeat):

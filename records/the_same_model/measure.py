@@ -29,7 +29,7 @@ def main(arguments):
         print(f"The record needs {LICENCE}, and the real model. Fetch it first: python3 course.py fetch")
         return 1
     with runtime.threads(1):
-        runs = measured(*real_models.smollm2())
+        runs = measured(*writing.smollm2())
     writing.write_runs(args.to, "python3 course.py bench the_same_model", runs)
     return 0
 

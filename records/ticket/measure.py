@@ -1,12 +1,10 @@
 """Train tickets with a sixth of the weights, their controls and whole networks at several rates: lesson `ticket`."""
 
 import copy
-import sys
 from itertools import product
 
 import torch
 from torch.nn.utils import prune
-from tqdm import tqdm
 
 from course_utils import runtime
 from course_utils.files import ROOT
@@ -22,11 +20,7 @@ SEEN = len(images) * 11 // 12  # no network sees the other 5,000, and they choos
 def main(arguments):
     """Search, train all four of each network at each rate, and write the record: some minutes on one thread."""
     path = ROOT / "records" / "ticket" / "rates.json"
-    args = writing.options("ticket", __doc__, path).parse_args(arguments)
-    networks = NETWORKS[:1] if runtime.quick() else NETWORKS
-    with runtime.threads(1):
-        runs = [run for seed in tqdm(networks, desc="networks", file=sys.stdout) for run in runs_of(seed)]
-        writing.write_runs(args.to, "python3 course.py bench ticket", runs)
+    writing.of_each(arguments, __doc__, path, NETWORKS, runs_of, "networks")
 
 
 def runs_of(seed):

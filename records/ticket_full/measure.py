@@ -1,13 +1,11 @@
 """Train what can be put under a ticket's mask, and a narrow network, at several rates: lesson `ticket_full`."""
 
 import copy
-import sys
 from itertools import product
 
 import torch
 from torch import nn
 from torch.nn.utils import prune
-from tqdm import tqdm
 
 from course_utils import runtime
 from course_utils.files import ROOT
@@ -24,11 +22,7 @@ SEEN = len(images) * 11 // 12  # no network sees the other 5,000, and they choos
 def main(arguments):
     """Search, train all arms of each network at each rate, and write the record: ten minutes on one thread."""
     path = ROOT / "records" / "ticket_full" / "worth.json"
-    args = writing.options("ticket_full", __doc__, path).parse_args(arguments)
-    networks = NETWORKS[:1] if runtime.quick() else NETWORKS
-    with runtime.threads(1):
-        runs = [run for seed in tqdm(networks, desc="networks", file=sys.stdout) for run in runs_of(seed)]
-        writing.write_runs(args.to, "python3 course.py bench ticket_full", runs)
+    writing.of_each(arguments, __doc__, path, NETWORKS, runs_of, "networks")
 
 
 def runs_of(seed):
