@@ -17,7 +17,8 @@ FOLDER = ROOT / "build" / "assignments"
 HINT = re.compile(r"\n*<details>.*?</details>", re.S)
 CARD = re.compile(r"^##+ Exercise( \d+)? ·", re.M)
 LINK = re.compile(r"\[([^\]]+)\]\((?!https?:|#)[^)]*\.(?:ipynb|md)[^)]*\)")
-TRIED = re.compile(r"\s*(?:Then (?:try|race|let)|After the check, run|(?:Try|Call) `).*", re.S)
+TRIED = re.compile(r"\s*(?:Then |After the check, run|Try it on |(?:Try|Call) `).*", re.S)
+OF_THE_LESSON = re.compile(r"As in section \d+, (\w)")
 CHECK_BELOW = re.compile(r", then (?:run )?the check below it\.(?: It tries inputs that you do not see here\.)?")
 LATER = ". A check will try it on inputs that you do not see here."
 OTTER = '''\
@@ -121,6 +122,7 @@ def _card(nb, at):
 def _task_alone(card):
     card = copy.deepcopy(card)
     card.source = TRIED.sub("", HINT.sub("", card.source))
+    card.source = OF_THE_LESSON.sub(lambda match: match[1].upper(), card.source)
     return card
 
 

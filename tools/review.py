@@ -28,7 +28,8 @@ def main(argv):
             input("Answer from memory, then press Enter. ")
             say(f"{question.answer}  (lesson {question.lesson.number}, {question.lesson.title})")
             had = input("Did you have it? y or n: ").strip().lower().startswith("y")
-            review.note(question, had, path)
+            now = datetime.datetime.now().astimezone()  # typing takes time
+            review.note(question, had, path, now)
             say(review.when_next(question, progress.read(path), now))
         start.write(WORKSPACE)
     except (EOFError, KeyboardInterrupt):

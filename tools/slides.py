@@ -83,10 +83,10 @@ def of(lesson):
 
 
 def joined(decks):
-    """One deck of several, one after the other, each slide with its own foot."""
+    """One deck of several, one after the other, each slide with its own foot; what asks of other days is left out."""
     decks = list(decks)
     title = ", ".join(deck.lesson.title for deck in decks)
-    return deck_text.Deck(title, slides=[slide for deck in decks for slide in deck.slides])
+    return deck_text.Deck(title, slides=[slide for deck in decks for slide in deck.slides if not slide.before])
 
 
 def write(deck, path):

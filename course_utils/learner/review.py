@@ -7,6 +7,7 @@ lesson was passed, counted by what the learner had at once; one that was missed 
 from __future__ import annotations
 
 import datetime
+import math
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -127,7 +128,7 @@ def had_it(lesson: str, number: int) -> None:
     elif question not in due(progress.read(path), now):
         print("It is counted already.")
     else:
-        note(question, True, path)
+        note(question, True, path, now)
         print(when_next(question, progress.read(path), now))
 
 
@@ -139,5 +140,5 @@ def when_next(question: Question, records: Sequence[dict], now: datetime.datetim
         return "Counted. You have had it four times, so it won't come back."
     if not times:
         return "It comes back at the next start."
-    days = (_next_time(question, of_lesson, last or now) - now).days + 1
+    days = math.ceil((_next_time(question, of_lesson, last or now) - now) / datetime.timedelta(days=1))
     return f"Counted. It comes back in {days} days."

@@ -129,8 +129,13 @@ def test_without_walls_nothing_runs_unless_the_lecturer_says_so(monkeypatch, tmp
 
 
 def test_a_file_that_is_no_python_says_so_first(tmp_path):
+    every = [lesson.name for lesson in select([])]
     (tmp_path / "a.py").write_text("k = 1\ndef read_group(group)\n    return group\n", encoding="utf-8")
-    [row] = grade.graded("a.py", tmp_path / "a.py", [lesson.name for lesson in select([])])
+    [row] = grade.graded("a.py", tmp_path / "a.py", every)
+    assert (row.lesson, row.exercise, row.status) == ("weight_only", "read_group", "not yet"), "a point that is lost"
+    assert row.message == "The file defines read_group and is no Python: expected ':', line 2."
+    (tmp_path / "a.py").write_text("k = 1\ndef nobodys(group)\n    return group\n", encoding="utf-8")
+    [row] = grade.graded("a.py", tmp_path / "a.py", every)
     assert row.message.startswith("The file is no Python: expected ':', line 2.") and "--lesson" in row.message
 
 

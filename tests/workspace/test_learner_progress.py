@@ -182,10 +182,12 @@ def learner(kept, monkeypatch):
 def test_the_task_prints_the_way_and_a_lesson_in_full(learner, kept, capsys):
     passed("save_int8")
     passed("report", lesson="measuring")
-    assert learner.main(["--way", "day"]) == 0 and (kept.parent / "start.md").exists()
+    assert learner.main(["--way", "essentials"]) == 0 and (kept.parent / "start.md").exists()
     said = capsys.readouterr().out
-    day = [lesson.number for lesson in _course.ways()[0].lessons]
-    assert re.findall(r"^  [ ✓…] (\d\.\d+) ", said, re.M) == sorted([*day, "1.1"]), "and what was begun beside it"
+    essentials = [lesson.number for lesson in _course.ways()[0].lessons]
+    assert re.findall(r"^  [ ✓…] (\d\.\d+) ", said, re.M) == sorted([*essentials, "1.1"]), (
+        "and what was begun beside it"
+    )
     assert "Next: 1.3 " in said and "progress --all" in said
     passed("save_int8", status="not yet")
     progress.keep("prediction", "integers", number=2, question="How\nmany?", prediction="two")

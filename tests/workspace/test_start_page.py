@@ -1,6 +1,7 @@
 """The learner's start page and `course.py reset`: made anew at each start, and nothing of the learner's is lost."""
 
 import datetime
+import re
 
 import nbformat
 import pytest
@@ -8,7 +9,7 @@ from test_workspace import Course
 
 from course_utils.learner import progress
 from tools import reset as task
-from tools.publishing import lessons
+from tools.publishing import lessons, worksheets
 from tools.workspace import progress as _progress
 from tools.workspace import start
 from tools.workspace import workspace as _workspace
@@ -36,10 +37,8 @@ def test_it_lists_every_lesson_with_a_link_to_the_learners_copy(workspace):
     text = page(workspace)
     for lesson in lessons.select([]):
         assert f"[{lesson.number} {lesson.title}]({lesson.place})" in text
-    assert "[2.1](2_training/1_formats.ipynb), [2.3](" in text  # what a way has beside the day
-    assert (
-        "Begin here: [1.3 " in text and "As of 2026-03-01 14:05" in text and "## Your way: The course in a day" in text
-    )
+    assert "[2.1](2_training/1_formats.ipynb), [2.3](" in text  # what a way has beside the essentials
+    assert "Begin here: [1.3 " in text and "As of 2026-03-01 14:05" in text and "## Your way: The essentials" in text
 
 
 def test_it_says_what_is_passed_what_is_begun_and_what_is_next(workspace):
@@ -57,6 +56,14 @@ def test_what_a_learner_wrote_into_it_is_kept_beside_it(workspace):
         assert start.write(workspace) == [f"What you wrote into start.md is kept, in {name}."]
         assert (workspace / name).read_text(encoding="utf-8") == f"mine {number}"
     assert "Begin here" in (workspace / "start.md").read_text(encoding="utf-8")
+
+
+def test_whoever_has_an_error_finds_the_page_of_symptoms_beside_it(workspace):
+    start.write(workspace)
+    assert "](symptoms.md)" in (workspace / "start.md").read_text(encoding="utf-8")
+    told = (workspace / "symptoms.md").read_text(encoding="utf-8")
+    places = set(re.findall(r"\]\((?!https?:|#)([^)#]+)", told))
+    assert len(places) > 20 and places <= {lesson.place for lesson in lessons.select([])} | {worksheets.YOURS.place}
 
 
 def test_a_learners_copy_leads_to_it(workspace):

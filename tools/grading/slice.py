@@ -20,6 +20,7 @@ DEEPEST = 50  # links of a chain like x.a[0].b() that are followed to its name
 MAGIC = re.compile(r"^[ \t]*[%!?].*$", re.M)
 OF_PYTHON = re.compile(r"\s*%%(time|capture|prun)\b")  # magics of a cell that is run as any other
 CELL = re.compile(r"^# ?%%.*$", re.M)
+DEFINED = re.compile(r"^(?:async +)?(?:def|class) +(\w+)", re.M)
 FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef
 SETS = ast.Store | ast.Del
 PARTS = ast.Attribute | ast.Subscript
@@ -115,8 +116,12 @@ def _parsed(source):
 
 
 def functions(submission):
-    """The names of all functions, classes and variables that a submission defines at the top of a cell."""
-    return {name for one in submission.index.statements for name in one.binds}
+    """The names of all functions, classes and variables that a submission defines at the top of a cell.
+
+    Of a cell that is no Python the names that stand behind a `def` or a `class`.
+    """
+    told = {name for _, source in submission.cells if _parsed(source) is None for name in DEFINED.findall(source)}
+    return told | {name for one in submission.index.statements for name in one.binds}
 
 
 def no_python(submission):

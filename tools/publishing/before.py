@@ -17,7 +17,7 @@ ANSWER = "<details>\n<summary>Answer</summary>\n\n{answer} ({where})\n\n</detail
 def three(lesson):
     """The questions of a lesson's fold: one of the lesson in front, one of those that it needs, one of any before.
 
-    Only of lessons that whoever reads this one has read: what it needs and, in the day, what the day had before. Of
+    Only of lessons that whoever reads this one has read: what it needs and, of the essentials, what came before it. Of
     these the questions that have been asked least so far, so that with time all of them come back.
 
     Args:
@@ -35,9 +35,9 @@ def three(lesson):
 def _all(root, _changed):
     known = {name: lesson for name, lesson in syllabus.lessons(root).items() if lesson.source.exists()}
     of, asked, found = {name: review.questions(lesson) for name, lesson in known.items()}, Counter(), {}
-    day = course.day(root)
+    essentials = course.essentials(root)
     for name, lesson in known.items():
-        read = {*course.needed(lesson), *(day[: day.index(name)] if name in day else [])}
+        read = {*course.needed(lesson), *(essentials[: essentials.index(name)] if name in essentials else [])}
         candidates = [other for other in known if other in read and of[other]]
         *older, last = candidates or [None]
         needed = [other for other in older if other in course.needed(lesson)]

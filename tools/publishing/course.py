@@ -192,7 +192,7 @@ def ways(root=ROOT):
     A way is the lessons that it lists, or its wishes with all that they need.
 
     Returns:
-        list of Way, the day first and the whole course last.
+        list of Way, the essentials first and the whole course last.
     Raises:
         ValueError: a way names what is no lesson.
     """
@@ -210,7 +210,7 @@ def ways(root=ROOT):
 
 
 def following(lesson):
-    """(title of the way, lesson) of what comes next: in the day, where the lesson is of it, and in the whole course."""
+    """(title of the way, lesson) of what comes next: in the essentials, if it is one of them, and in the course."""
     known = syllabus.lessons(lesson.root)
     paths = [(way["title"], way["lessons"]) for way in _listed(lesson.root, "way")[:1] if "lessons" in way]
     told = []
@@ -220,14 +220,14 @@ def following(lesson):
     return told
 
 
-def day(root):
+def essentials(root):
     """Names of the lessons of the first way, in their order; [] where it lists none."""
     return next(iter(_listed(root, "way")), {}).get("lessons", [])
 
 
-def ends_the_day(lesson):
+def ends_the_essentials(lesson):
     """Whether it is the last lesson of the first way, where that lists its lessons."""
-    return day(lesson.root)[-1:] == [lesson.name]
+    return essentials(lesson.root)[-1:] == [lesson.name]
 
 
 def _listed(root, kind):

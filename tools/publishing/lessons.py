@@ -110,15 +110,15 @@ def _before(lesson):
 
 
 def _last_cell(lesson):
-    """Where to go from here: what follows in the day and in the course, or that the day ends here, and the overview.
+    """Where to go from here: what follows in the essentials and in the course, or that they end here, and the overview.
 
     Its heading ends what is folded under *Deeper*.
     """
     link = syllabus.linked(lesson)
-    ends = [f"This was the last lesson of the day. [Electives](../{OVERVIEW}) follow your interest."]
+    ends = [f"This was the last of the essentials. [Electives](../{OVERVIEW}) follow your interest."]
     ways = [(title, link(other, False)) for title, other in _course.following(lesson)]
     ways = [f"Next in {title[0].lower()}{title[1:]}: {way}{'' if '?]' in way else '.'}" for title, way in ways]
-    source = " ".join([*ends * _course.ends_the_day(lesson), *ways, f"[All lessons](../{OVERVIEW})."])
+    source = " ".join([*ends * _course.ends_the_essentials(lesson), *ways, f"[All lessons](../{OVERVIEW})."])
     source = f"## What comes next\n\n{source}"
     cell = nbformat.v4.new_markdown_cell(source=source)
     cell.id = _cell_id(lesson.name, "markdown", "where to go", 0)

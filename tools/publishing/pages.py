@@ -13,7 +13,7 @@ from tools.publishing import hosted, lessons
 BLOCK = re.compile(r"(<!-- (\w+): made by course\.py build -->\n).*?(\n<!-- end -->)", re.S)
 TERM = re.compile(r"^\*\*(?P<term>[^*\n]+)\*\*(?P<text>(?:.|\n(?!\n|\Z))*)", re.M)
 INTRODUCED = re.compile(r" \((?:\[[^\]]*\]\([^)]*\)|\w*)\)\Z")
-BLOCKS = {"README.md": ("hosted", "day", "electives"), "docs/instructors.md": ("sessions", "weeks")}
+BLOCKS = {"README.md": ("hosted", "essentials", "electives"), "docs/instructors.md": ("sessions", "weeks")}
 GLOSSARY = "docs/glossary.md"
 SYMPTOMS = "docs/symptoms.md"
 LESSON = re.compile(r"\[\[(\w+)\]\]|\[\d[^\]]*\]\([^)]*/\d+_(\w+)\.ipynb\)")  # by an author, and by the build
@@ -23,14 +23,14 @@ INTRODUCTION = """\
 The course makes neural networks smaller, faster and cheaper to run: with fewer bits, with fewer weights, or with a
 smaller network that learns from a large one. Every lesson measures on your machine what its technique gains and what
 it costs."""
-DAY = """\
+ESSENTIALS = """\
 Begin with *{title}*: {count} lessons, {time}, each standing on the ones before it. Then follow what
 you are interested in."""
 ELECTIVES = """\
-Each of these leads to one purpose and holds all that its lessons need beside the day."""
+Each of these leads to one purpose and holds all that its lessons need beside the essentials."""
 FOLLOW = """\
-In your own copy of the course the start page names your next lesson. It follows the day until you choose another way,
-with `python3 course.py progress --way CNN` (`py` on Windows; a part of its title will do)."""
+In your own copy of the course the start page names your next lesson. It follows the essentials until you choose another
+way, with `python3 course.py progress --way CNN` (`py` on Windows; a part of its title will do)."""
 HELP = """\
 ## To begin a lesson anew
 
@@ -47,38 +47,38 @@ def introduction(ways):
     """What the course is, and where to begin: the first lines of the start page, the overview and the site.
 
     Args:
-        ways: of `course.ways`, the day first.
+        ways: of `course.ways`, the essentials first.
     """
-    day = ways[0]
+    way = ways[0]
     if len(ways) == 1:
         return INTRODUCTION
-    told = DAY.format(title=day.title, count=len(day.lessons), time=_course.hours(day.minutes))
+    told = ESSENTIALS.format(title=way.title, count=len(way.lessons), time=_course.hours(way.minutes))
     return f"{INTRODUCTION}\n\n{told}"
 
 
-def day_table(root, link):
-    """The lessons of the day in their order: what a learner can do after each, and its minutes."""
-    day = _course.ways(root)[0]
+def essentials_table(root, link):
+    """The essential lessons in their order: what a learner can do after each, and its minutes."""
+    essentials = _course.ways(root)[0]
     told = _told(root)
     rows = [
         row(lesson.number, link(lesson), promised(told[lesson]["promise"]), f"{told[lesson]['minutes']} min")
-        for lesson in day.lessons
+        for lesson in essentials.lessons
     ]
-    total = row("", "all", "", _course.hours(day.minutes))
+    total = row("", "all", "", _course.hours(essentials.minutes))
     return "\n".join([row("", "lesson", "you will", "time"), "|---" * 4 + "|", *rows, total])
 
 
 def electives_table(root, link):
-    """The other ways: what each brings, and which lessons it has beside the day."""
+    """The other ways: what each brings, and which lessons it has beside the essentials."""
     every, told = _course.ways(root), _told(root)
-    day, electives, whole = every[0], every[1:-1], every[-1]
+    essentials, electives, whole = every[0], every[1:-1], every[-1]
     rows = []
     for way in electives:
-        beside = [lesson for lesson in way.lessons if lesson not in day.lessons]
+        beside = [lesson for lesson in way.lessons if lesson not in essentials.lessons]
         time = _course.hours(sum(told[lesson]["minutes"] for lesson in beside))
         rows.append(row(way.title, way.brings, time, ", ".join(map(link, beside))))
     rows.append(row(whole.title, whole.brings, f"{_course.hours(whole.minutes)} in all", "all"))
-    head = row("way", "at its end you can", "time beside the day", "lessons beside the day")
+    head = row("way", "at its end you can", "time beside the essentials", "lessons beside the essentials")
     return "\n".join([head, "|---" * 4 + "|", *rows])
 
 
@@ -109,7 +109,7 @@ def _filled(name, root):
     """The text of a page with its blocks made anew; what stands outside of them stays."""
     folder = (root / name).parent
     makers = {
-        "day": lambda root, folder: day_table(root, lambda lesson: _link(lesson, folder)),
+        "essentials": lambda root, folder: essentials_table(root, lambda lesson: _link(lesson, folder)),
         "electives": lambda root, folder: electives_table(root, lambda lesson: _numbered(lesson, folder)),
         "sessions": _sessions,
         "weeks": _weeks,
@@ -189,7 +189,7 @@ def _overview(root):
     texts = [
         introduction(_course.ways(root)),
         f"## {_course.ways(root)[0].title}",
-        day_table(root, lambda lesson: f"[{lesson.title}]({lesson.place})"),
+        essentials_table(root, lambda lesson: f"[{lesson.title}]({lesson.place})"),
         FOLLOW,
         "## Electives",
         ELECTIVES,

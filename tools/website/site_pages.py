@@ -53,16 +53,16 @@ def _write(path, text):
 
 
 def front(lessons):
-    """The first page: what the course is, a result, the day, the electives, the parts, and the contents."""
-    day, *_ = ways = course.ways(_lessons.ROOT)
+    """The first page: what the course is, a result, the essentials, the electives, the parts, and the contents."""
+    essentials, *_ = ways = course.ways(_lessons.ROOT)
     text = "\n\n".join(
         [
             pages.introduction(ways),
-            DOORS.format(title=day.lessons[0].title, name=day.lessons[0].name, book=BOOK),
+            DOORS.format(title=essentials.lessons[0].title, name=essentials.lessons[0].name, book=BOOK),
             _picture("smaller"),
             CAPTION,
-            f"## {day.title}",
-            pages.day_table(_lessons.ROOT, lambda lesson: f"[{lesson.title}](lessons/{lesson.name}.ipynb)"),
+            f"## {essentials.title}",
+            pages.essentials_table(_lessons.ROOT, lambda lesson: f"[{lesson.title}](lessons/{lesson.name}.ipynb)"),
             "## Electives",
             pages.ELECTIVES,
             pages.electives_table(_lessons.ROOT, lambda lesson: f"[{lesson.number}](lessons/{lesson.name}.ipynb)"),

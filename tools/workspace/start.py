@@ -3,6 +3,7 @@
 import datetime
 import hashlib
 import os
+import re
 
 from course_utils.door import command
 from course_utils.files import ROOT, write_whole
@@ -16,6 +17,8 @@ from tools.workspace.workspace import START_PAGE
 YOURS = """\
 **Do you have a model of your own that is too slow or too large?** [{sheet.title}]({sheet.place}) weighs it, tries what
 fits, and says what to ship."""
+SYMPTOMS = "symptoms.md"  # of docs, too
+TO_COPIES, TO_DOCS = "](../notebooks/", re.compile(r"\[([^]]+)\]\((\w+\.md)\)")  # links of that page
 KEY = "start page"  # in the workspace's record of what was handed out
 WAYS = """\
 `{progress} --way NAME` makes one of these yours, by its title or a part of it. This page and `{progress}` then
@@ -30,6 +33,7 @@ HELP = """\
 | end the course | Ctrl-C, in the terminal where you started it; or close that terminal |
 | start it again | `{start}`; it opens where you left |
 | begin a lesson anew | `{reset} NUMBER`: your copy is kept beside the fresh one |
+| know what an error means, or why a number looks wrong | no command: look it up in [You see this]({symptoms}) |
 | know what is wrong when something fails | `{doctor}`; `{doctor} --json` is what to paste into a question |
 """
 
@@ -57,11 +61,19 @@ def write(workspace, root=ROOT, found=None):
     three.write(workspace, due)
     found = found or progress.of(workspace, root)
     can_do.write(workspace, found)
+    _write_symptoms(workspace, root)
     made = text(found, due=due)
     # Of the two writes the second may fail: the page that is there then is still known as ours.
     write_state(workspace, {**state, KEY: {"handed_out": _digest(made.encode()), "before": there}})
     write_whole(path, made)
     return said
+
+
+def _write_symptoms(workspace, root):
+    """A copy of *You see this* whose links lead to the learner's copies, since JupyterLab shows this folder alone."""
+    if (page := root / "docs" / SYMPTOMS).exists():
+        told = page.read_text(encoding="utf-8").replace(TO_COPIES, "](")
+        write_whole(workspace / SYMPTOMS, TO_DOCS.sub(r"\1 (`docs/\2`)", told))
 
 
 def _digest(content):
@@ -88,6 +100,7 @@ def text(found, now=None, due=()):
     passed = sum(standing.passed for standing in found.standings.values())
     total = sum(len(standing.exercises) for standing in found.standings.values())
     commands = {task: command(task) for task in ("progress", "review", "reset", "doctor")} | {"start": command()}
+    commands["symptoms"] = SYMPTOMS
     return "\n\n".join(
         [
             pages.introduction(found.ways),
@@ -95,7 +108,8 @@ def text(found, now=None, due=()):
             *([three.on_start_page(due)] if due else []),
             f"Finished: {found.finished} of {len(found.standings)} lessons. Passed: {passed} of {total} exercises"
             f"{f', and {found.also}' if found.also else ''}. "
-            f"*As of {now:%Y-%m-%d %H:%M}; this page is made anew at each start, and by* `{commands['progress']}`.",
+            f"*As of {now:%Y-%m-%d %H:%M}; this page is made anew at each start, and by* "
+            f"`{commands['progress']}`*; close its tab and open it again to see what has changed.*",
             YOURS.format(sheet=worksheets.YOURS),
             f"## Your way: {found.way.title}",
             _way(found),
