@@ -78,7 +78,7 @@ def prepare_workspace():
         course.say(
             f"There are no notebooks in {NOTEBOOKS}. Download the whole repository, or make them: {doctor.START} build"
         )
-    for message in [*workspace.fill(NOTEBOOKS, WORKSPACE), *(start.write(WORKSPACE) if there else [])]:
+    for message in [*workspace.fill(NOTEBOOKS, WORKSPACE), *(start.write(WORKSPACE, at_start=True) if there else [])]:
         course.say(message)
 
 

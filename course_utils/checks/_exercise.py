@@ -205,7 +205,7 @@ class Exercise:
                 facts |= {"yours" if part else "returned": show(got), "expected": show(expected)}
             if len({*facts.values()} - {facts["your call"]}) == 1:
                 facts["expected"] += "  (the difference is too small, or too far inside, to be shown)"
-        on_the_way, said, own = way_to(self, one.args, finding)
+        on_the_way, said, own = way_to(self, one.args, finding, (fault and where_raised(self, fault)) or "")
         facts |= (on_the_way if self.refused else {}) | ({"your variables": own} if own else {})
         return Mistake(COLOUR.sub("", message), text or said, tuple(facts.items()))
 

@@ -113,7 +113,7 @@ def parts(exercise, args: tuple) -> dict[str, object]:
     return {name: held[name] for name in exercise.labels() if name in held}
 
 
-def way_to(exercise, args: tuple, finding: Case) -> tuple[dict[str, str], str, str]:
+def way_to(exercise, args: tuple, finding: Case, line: str = "") -> tuple[dict[str, str], str, str]:
     """On the way to the expected value: facts, each part beside the learner's; how far they are right; variables."""
     known, held = parts(exercise, args), overheard(exercise, exercise.judged, args)
     right = {part: own for part, own in finding.right.items() if part in known and holds(known[part], held.get(own))}
@@ -125,7 +125,7 @@ def way_to(exercise, args: tuple, finding: Case) -> tuple[dict[str, str], str, s
         beside = f"  your `{own}`: {show(held[own], MAX_LETTERS)}" if other else ""
         if len(told := show(value)) <= MAX_LETTERS:
             facts[labels[name]] = told + (f"  ✓ your `{right[name]}`" if name in right else beside)
-    return facts, _so_far(labels, known, held, right, off), variables(held, [*right.values()])
+    return facts, _so_far(labels, known, held, right, off), variables(held, [*right.values()], line)
 
 
 def _variables(exercise, wrong: Sequence[Tried], right: Sequence[Tried]) -> tuple[dict[str, str], dict[str, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -54,9 +55,14 @@ class rule:
         return self.text
 
 
-def variables(held: dict[str, object], last: Sequence[str] = ()) -> str:
-    """A few variables, "names = {'0'}, n = 3": what is plain to read, or else models and the like; `last` come last."""
-    own = sorted((name for name in held if not name.startswith("_")), key=lambda name: name in last)
+def variables(held: dict[str, object], last: Sequence[str] = (), line: str = "") -> str:
+    """A few variables, "names = {'0'}, n = 3": what is plain to read, or else models and the like.
+
+    Those in the `line` that failed come first, and `last` come last.
+    """
+    failed = set(re.findall(r"\w+", line))
+    own = [name for name in held if not name.startswith("_")]
+    own.sort(key=lambda name: (name not in failed, name in last))
     others = [name for name in own if issubclass(type(held[name]), (nn.Module, *ARRAYS))]
     told = [name for name in own if _plain(held[name])] or others
     return ", ".join(f"{name} = {show(held[name], MAX_VALUE_CHARS)}" for name in told[:MAX_TOLD])

@@ -21,6 +21,7 @@ from course_utils import syllabus
 from course_utils.learner import progress
 
 QUESTION = re.compile(r"^\*\*Predict\.\*\*\s*(.*?)\s*(?:^</div>|\Z)", re.M | re.S)  # to the end of its box
+CHOICE = re.compile(r"\*\*([A-E])\*\*")
 SENTENCE = re.compile(r"(?<=[.!?])\s+")
 
 
@@ -119,7 +120,8 @@ class Sheet:
             late = not first and number in self._seen
             progress.keep("prediction", self.lesson, **what, **({"late": True} if late else {}))
             remark = "written after the result" if late else "" if first in ("", text) else f"at first: {first}"
-            self._shown.show(number, Shown(text, remark), cells)
+            strange = _strange(text, what["question"])
+            self._shown.show(number, Shown(text, "; ".join(filter(None, [strange, remark]))), cells)
         return text or None
 
     def again(self, answer: object = "") -> None:
@@ -255,6 +257,14 @@ class Summary:
 
     def _repr_markdown_(self) -> str:
         return "\n".join(self._lines(_literal))
+
+
+def _strange(text: str, question: str) -> str:
+    """What to say of a single word that is none of a question's choices; "" for a sentence or a choice."""
+    choices = CHOICE.findall(question)
+    if not choices or len(text.split()) > 1 or text.strip(".,()'").upper() in choices:
+        return ""
+    return f"none of {choices[0]} to {choices[-1]}, and kept as it is"
 
 
 def _literal(text: str) -> str:

@@ -113,7 +113,7 @@ class Claim:
             return f"{_exact(self.holds['near'])} ± {_exact(self.holds['tol'])}{self._unit()}"
         low, high = self._bounds()
         if math.isinf(low) or math.isinf(high):
-            return (f"≤ {_exact(high)}" if math.isinf(low) else f"≥ {_exact(low)}") + self._unit()
+            return (f"≤\u00a0{_exact(high)}" if math.isinf(low) else f"≥\u00a0{_exact(low)}") + self._unit()
         return f"{_exact(low)} to {_exact(high)}{self._unit()}"
 
     def published_text(self) -> str:

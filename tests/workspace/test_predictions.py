@@ -111,6 +111,19 @@ def test_a_prediction_is_kept_with_its_question_and_comes_back_under_the_result(
     assert record["question"] == "It is so. How many? **A** 1, **B** 2." and record["prediction"] == "B"
 
 
+@pytest.mark.parametrize("text", ["16", "C", "x"])
+def test_a_word_that_is_none_of_the_choices_is_kept_and_told(sheet, text):
+    sheet(1, text)
+    assert sheet.shown == [(f"You predicted: {text} (none of A to B, and kept as it is)", 2)]
+    assert sheet.kept()[0]["prediction"] == text
+
+
+def test_a_choice_in_brackets_or_a_sentence_is_told_as_it_is(sheet):
+    for text in ("(b)", "a.", "twice as many, I think"):
+        sheet(1, text)
+        assert "none of" not in sheet.shown[-1][0]
+
+
 @pytest.mark.parametrize("empty", ["", "  \n", None])
 def test_an_empty_one_is_not_kept_and_a_grey_line_says_so_until_there_was_one(sheet, empty):
     assert sheet(1, empty) is None and sheet.kept() == []

@@ -110,9 +110,19 @@ def test_the_start_page_asks_three_and_the_notebook_counts_them(file, monkeypatc
     assert not set(asked) & set(review.due(progress.read(file), datetime.datetime.now().astimezone()))
 
 
+def test_the_notebook_that_may_be_open_is_made_anew_at_a_start_only(file):
+    place = file.parent / three.PLACE
+    start.write(file.parent)
+    place.write_text("as the learner has it open", encoding="utf-8")
+    start.write(file.parent)
+    assert place.read_text(encoding="utf-8") == "as the learner has it open"
+    start.write(file.parent, at_start=True)
+    assert nbformat.read(place, as_version=4).cells
+
+
 def test_where_nothing_is_due_there_is_no_notebook(tmp_path):
     (tmp_path / three.PLACE).write_text("{}")
-    start.write(tmp_path)
+    start.write(tmp_path, at_start=True)
     assert not (tmp_path / three.PLACE).exists()
     assert "Three from before" not in start.text(_progress.of(tmp_path))
 

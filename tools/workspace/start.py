@@ -38,13 +38,14 @@ HELP = """\
 """
 
 
-def write(workspace, root=ROOT, found=None):
+def write(workspace, root=ROOT, found=None, *, at_start=False):
     """Make the start page anew; what a learner wrote into it is kept beside it.
 
     Args:
         workspace: folder of the learner (Path).
         root: the repository, or a folder with the same layout.
         found: `progress.Progress` where it is known already.
+        at_start: whether the course begins now: the notebook of questions is made anew, which may be open otherwise.
     Returns:
         list of sentences for the learner, often empty.
     Raises:
@@ -58,7 +59,8 @@ def write(workspace, root=ROOT, found=None):
         said = [f"What you wrote into {START_PAGE} is kept, in {kept.name}."]
     records = records_of.read(workspace / records_of.NAME)
     due = review.due(records, datetime.datetime.now().astimezone(), root)[: review.AT_ONCE]
-    three.write(workspace, due)
+    if at_start or not (workspace / three.PLACE).exists():
+        three.write(workspace, due)
     found = found or progress.of(workspace, root)
     can_do.write(workspace, found)
     _write_symptoms(workspace, root)
