@@ -6,14 +6,14 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from course_utils import runtime
+from course_utils import language, runtime
 from course_utils.files import ROOT
 from lessons.gptq import rounding
 from records import writing
 
 BITS, GROUP, DAMP = 3, 32, 0.01
 PIECES, LENGTH = 32, 256  # of the calibration text, in tokens; as long as the exam
-EXAM = 256  # tokens on which the perplexity is measured
+EXAM = 256  # tokens on which the copies are held against the model as downloaded
 CHAPTER = "execmodel"  # of Python's manual, as help("EXECUTION") prints it; the other chapters calibrate
 QUESTIONS = ("What is the capital of France?", "Why is the sky blue?")
 SHARED = {"k_proj": "q_proj", "v_proj": "q_proj", "up_proj": "gate_proj"}  # layers with the same inputs as another
@@ -35,12 +35,13 @@ def measured(model, tokenizer, n_blocks, n_pieces, length):
     exam, pieces = texts(tokenizer, n_pieces, length)
     blocks, n_new = model.model.layers[:n_blocks], 40 if n_blocks > 1 else 2
     stored = [weights(block) for block in blocks]
-    arms = []
+    original, arms = model(exam).logits[:, :-1], []
 
     def examine(way):
         found = {question: answer(model, tokenizer, question, n_new) for question in QUESTIONS}
-        loss = model(exam, labels=exam).loss
-        arms.append({"way": way, "perplexity": round(loss.exp().item(), 2), "answers": found})
+        moved = language.change(original, model(exam).logits[:, :-1], exam[:, 1:])._asdict()
+        told = {what: [round(mean.value, 4), round(mean.error, 4)] for what, mean in moved.items()}
+        arms.append({"way": way, **told, "answers": found})
         print(arms[-1], flush=True)
 
     examine("as downloaded")

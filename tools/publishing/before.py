@@ -34,18 +34,20 @@ def three(lesson):
 @cache  # as long as the files are as they were
 def _all(root, _changed):
     known = {name: lesson for name, lesson in syllabus.lessons(root).items() if lesson.source.exists()}
-    of, asked, found = {name: review.questions(lesson) for name, lesson in known.items()}, Counter(), {}
+    of, found = {name: review.questions(lesson) for name, lesson in known.items()}, {}
+    asked = {True: Counter(), False: Counter()}  # of the essentials, which many read alone; of all lessons
     essentials = course.essentials(root)
     for name, lesson in known.items():
         read = {*course.needed(lesson), *(essentials[: essentials.index(name)] if name in essentials else [])}
         candidates = [other for other in known if other in read and of[other]]
         *older, last = candidates or [None]
-        needed = [other for other in older if other in course.needed(lesson)]
-        chosen = []
-        for group in ([last], needed or [last], older or [last]):
+        needed, chosen, often = course.needed(lesson), [], asked[name in essentials]
+        for group in ([last], candidates, candidates):
             left = [q for other in group if other for q in of[other] if q not in chosen]
-            chosen += sorted(left, key=lambda q: asked[q])[:1]
-        asked.update(chosen)
+            first = [other for other in older if len(chosen) == 2 or other in needed]
+            chosen += sorted(left, key=lambda q: (often[q], q.lesson.name not in first))[:1]
+        often.update(chosen)
+        asked[False].update(chosen if name in essentials else [])
         found[name] = chosen
     return found
 
