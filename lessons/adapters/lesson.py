@@ -35,7 +35,7 @@ runtime.seed_all(0)
 #
 # Our small Transformer writes Python ([[attention]]). Rounding its 20 large matrices to 2 bits, four levels for each row, did it harm. Can training repair that?
 #
-# A 2-bit weight has only four levels, so a small step of training can't move it. [[qat]] keeps a float copy of each weight for that, and with its gradient and averages the copy takes 16 bytes. So we put an **adapter** beside each matrix, a few float numbers, and train these. Then we add them to the matrices, which is called **merging**, and round to the same four levels again.
+# A 2-bit weight has only four levels, so a small step of training can't move it. So we put an **adapter** beside each matrix, a few float numbers, and train these. Then we add them to the matrices, which is called **merging**, and round to the same four levels again.
 #
 # We test every model on Python code that none of them was trained on. As in [[weight_only]], *KL* says how far a model's predictions are from the float model's, and *same* how often both find the same character most probable.
 
@@ -69,7 +69,7 @@ print("the merge moved {:,} of {:,} codes".format(*moved(merged, base)))
 # %% [markdown]
 # ## 2. How do you train beside rounded weights?
 #
-# Training moves every number by a little. A code can't move by a little: it's 0, 1, 2 or 3. So the codes stay **frozen**: they're used, but never changed. Instead, we add something to the output of their layer.
+# The codes stay **frozen**: they're used, but never changed. Instead, we add something to the output of their layer.
 #
 # Let's do it by hand, with two weights, one after the other. Both stand on the levels −1, 0, 1 and 2, and only their codes, 2 and 3, are stored. To read a code, we multiply it by the step, 1, and add the lowest level, −1. This is *dequantizing*: $w_1 = 2 \cdot 1 - 1 = 1$ and $w_2 = 3 \cdot 1 - 1 = 2$.
 #
@@ -119,12 +119,7 @@ print(f"y {y.item():g}, gradient of a {a.grad + 0:g}, of b {b.grad + 0:g}, of w2
 #
 # </details>
 #
-# Why should $b$ begin as 0? Because then the adapter adds nothing at first, and training starts from the model that we have.
-#
-# **Predict.** What if $a$ begins as 0 as well? Which of the two numbers will ever move: **A** both, **B** only $b$, **C** neither?
-
-# %% [markdown] tags=["answer"]
-# **Neither (C), because each gradient is multiplied by the other number.** Both gradients are 0, so nothing moves, and the same happens in every later step.
+# Why should $b$ begin as 0? Because then the adapter adds nothing at first, and training starts from the model that we have. But $a$ mustn't begin as 0 as well. Each gradient is multiplied by the other number, so both would be 0, and nothing would ever move.
 
 # %% [markdown]
 # ### From one weight to a matrix
@@ -142,7 +137,7 @@ print(f"y {y.item():g}, gradient of a {a.grad + 0:g}, of b {b.grad + 0:g}, of w2
 show.layer(repaired.blocks[0].qkv)
 
 # %% [markdown]
-# In code, $A$ begins with random numbers. We divide them by the root of the number of inputs, so that $A x$ is about as large as the inputs. The last line multiplies by $A$ first, so the large matrix $B A$ is never built.
+# In code, $A$ begins with random numbers. We divide them by the root of the number of inputs, so that $A x$ is about as large as the inputs.
 
 # %%
 import copy
@@ -165,7 +160,7 @@ class LoRA(nn.Module):
 # %% [markdown]
 # ## 3. What does training keep in memory?
 #
-# Section 1 did this for the whole model. `attach` freezes a copy with `model.requires_grad_(False)`, and puts a `LoRA` beside each matrix. So only the adapters ask for a gradient, and `train` gives AdamW only these. What does that save?
+# Section 1 did this for the whole model. `attach` freezes a copy with `model.requires_grad_(False)`, and puts a `LoRA` beside each matrix. So only the adapters ask for a gradient, and `train` gives AdamW only these.
 #
 # For each number that's trained in 32 bits, memory keeps 16 bytes: 4 for the number itself, 4 for its gradient, and 8 for the two averages of the optimizer AdamW ([[training_memory]]). For a frozen weight it keeps only the weight.
 #
@@ -181,11 +176,9 @@ show.memory()
 # **To a quarter (B), because of the 16 bytes per weight, the 4 for the weight itself remain.** That's 134.5 · 4 = 538 MB. The adapters add 1.22 · 16 = 20 MB.
 
 # %% [markdown]
-# In the second row, nearly all the remaining memory is frozen weights. They never change, so we may round them. In the last row, the blocks' matrices have 4 bits, or 5 with their levels, as in [[weight_only]], and the table of tokens has 16.
+# In the second row, nearly all the remaining memory is frozen weights. They never change, so we may round them.
 #
 # Float adapters beside a rounded model are called **QLoRA** ([Dettmers et al., 2023](https://arxiv.org/abs/2305.14314)). Its authors fine-tuned 65 billion weights on a single GPU with 48 GB.
-#
-# The *activations* come on top, and adapters hardly shrink them. The gradient of $a$ is $e \cdot w_2 \cdot b \cdot x$, so the forward pass must still keep $x$, the whole input of the layer.
 
 # %% [markdown]
 # ## 4. Was it a repair, or only more training?
@@ -204,9 +197,9 @@ show.arms()
 # **C, hardly at all, probably because it had already learned what it could from this text.** So the 2-bit model didn't just gain from more training.
 
 # %% [markdown]
-# The table counts how far each loss lies above the float model's. For 2 bits, adapters take away more than a third of that, in all six trainings. The float model is best at the smallest rate, where it hardly moves; every larger rate made it worse. So we may call it a repair.
+# The table counts how far each loss lies above the float model's. For 2 bits, adapters take away more than a third of that, in all six trainings. So we may call it a repair.
 #
-# But was it the best repair? Look at the row with 3 bits, where nothing was trained. A third bit for each of the 983,040 weights takes 123 kB, and the adapters' 40,960 numbers take 82 kB in 16 bits. **For a task that the model already knew, the third bit was the better buy:** it takes half as many bytes more, and leaves far less damage.
+# But was it the best repair? Look at the row with 3 bits, where nothing was trained. A third bit for each of the 983,040 weights takes 123 kB, and the adapters' 40,960 numbers take 82 kB in 16 bits. **For a task that the model already knew, the third bit was the better buy:** it takes half as many bytes more, and leaves far less damage. Our training had only 32 steps, but with 512 the KL divergence was still about 0.14, three times that of 3 bits.
 #
 # So what are adapters good for? For something *new*.
 
@@ -215,10 +208,10 @@ show.arms()
 #
 # A customer writes Python IN CAPITALS, which our model has hardly seen. So we keep its codes, train other adapters on capitals, and count how often the most probable character is the one that really comes.
 #
-# With any new task, first ask what you'd get for nothing. The laziest model of all ignores what it reads, and always answers with the most frequent character, the space. An adapter that doesn't beat it is worth nothing.
+# A model that ignores what it reads, and always answers with the most frequent character, the space, is right in about a quarter of the places.
 
 # %%
-from lessons.adapters.levels import LoRA  # as it stood in section 2
+from lessons.adapters.levels import LoRA, in_float  # LoRA as it stood in section 2
 
 capitals = language.encode(language.source()[0].upper())
 writer = train(attach(base), capitals, rate=0.01)  # the same codes, other adapters
@@ -226,30 +219,26 @@ writer = train(attach(base), capitals, rate=0.01)  # the same codes, other adapt
 # %% new_task tags=["hide-input"]
 # Counts the right answers of each model on unseen modules in capitals, and lists the six trainings of the record.
 models = {"2 bits": base, "3 bits": on_levels(whole, bits=3), "float": whole, "2 bits and adapters": writer}
-right = show.right({**models, "merged": into_codes(writer)})
+right = show.right({**models, "merged": into_codes(writer), "merged, 4 bits": on_levels(in_float(writer), bits=4)})
 show.new_task(right)
 
 # %% [markdown]
-# Always writing a space is right in about a quarter of the places, and the 2-bit model is only some ten points better. A third bit can't be enough here, since not even the float model is good at this task. With adapters, the 2-bit model beats the float model without them.
+# A third bit can't be enough here, since not even the float model is good at this task. With adapters, the 2-bit model beats the float model without them.
 #
-# But merging has lost more than half of the gain again. Why?
+# But merging into the 2-bit codes has lost more than half of the gain again. Why?
 #
 # ### A change of less than half a step is lost
 #
-# Merging leaves a single matrix, $W + \frac{\alpha}{r} B A$. In float that's fine, because layer and adapter read the same input and only multiply and add.
-#
 # Our first weight would become $w_1 + b \cdot a = 1 + 0.5 \cdot 0.5 = 1.25$. But on the levels −1, 0, 1 and 2, the nearest to 1.25 is 1. The code stays 2, and what was learned is gone. **A code changes only if its weight moves by more than half a step.**
-#
-# How far do the adapters of section 1 move their weights?
 
 # %% nine_weights tags=["hide-input"]
-# Draws nine weights on their levels, and where the adapter moves them.
+# Draws nine weights on their levels, and where the adapter of section 1 moves them.
 show.nine_weights(repaired)
 
 # %% [markdown]
-# A typical weight moves by hundredths of a step, so rounding takes nearly all of it back. How can such tiny changes repair anything? An output adds up many of them, and training has made them fit together: when we put the same changes at random places of their matrices, in float, nothing was repaired in any of the six trainings. But rounding looks at each weight alone.
+# A typical weight moves by hundredths of a step, so rounding takes nearly all of it back.
 #
-# So ship two files: the codes, and the adapters' numbers in 16 bits. At run time, they add about one multiplication to every 24. And ten customers with ten tasks share one file of codes. A single file would have to be merged in float, and then it's as large as an unrounded one.
+# So ship two files: the codes, and the adapters' numbers in 16 bits. At run time, they add about one multiplication to every 24. And ten customers with ten tasks share one file of codes. If it must be a single file, add the adapters in float and round to finer levels: with 4 bits, in the last line above, nearly all of the gain stays. But then each customer has a whole file, with twice as many bits.
 
 # %% [markdown]
 # ## Exercise · The largest rank that fits
@@ -267,7 +256,7 @@ show.nine_weights(repaired)
 #
 # <details><summary>What you should find</summary>
 #
-# Rank 5. The frozen float weights keep 4.04 MB, and each rank 10,240 · 16 bytes, 0.16 MB. In 2 bits, the frozen model would keep about 0.4 MB, and rank 28 would fit.
+# Rank 5. The frozen float weights keep 4.04 MB, and each rank 10,240 · 16 bytes, 0.16 MB.
 #
 # </details>
 
@@ -297,8 +286,8 @@ def within_solution(model, names, budget):
 # ## Remember
 #
 # - An adapter is trained beside frozen, rounded weights: the gradient passes through them as through any factor. One of its matrices begins as zeros, so the model begins unchanged.
-# - Gradients and averages are kept for the adapters alone. The frozen weights and the activations are left, and the frozen weights may be rounded (QLoRA).
-# - A change of less than half a step is lost when you round again, so ship codes and adapters as two files. If the model knew the task, try one more bit first.
+# - Gradients and averages are kept for the adapters alone. What is left is mostly frozen weights, which may be rounded (QLoRA).
+# - A change of less than half a step is lost when you round to the same levels again, so ship codes and adapters as two files. If the model knew the task, try one more bit first.
 
 # %% [markdown]
 # ## Scorecard
@@ -328,6 +317,12 @@ claims.show("adapters")
 #
 # The 4 bits are those of bitsandbytes, which is mostly for GPUs. Their 16 levels, called *nf4*, lie closer together near zero, where most weights are. `merge_and_unload()` merges, and on such a base it warns of rounding errors ([PEFT, issue 2321](https://github.com/huggingface/peft/issues/2321)).
 #
+# The *activations* come on top of the table in section 3, and adapters hardly shrink them: in our small Transformer by about a tenth. The gradient of $a$ is $e \cdot w_2 \cdot b \cdot x$, so the forward pass must still keep $x$, the whole input of the layer.
+#
+# ### How can such tiny changes repair anything?
+#
+# An output adds up many of them, and training has made them fit together. When we put the same changes at random places of their matrices, in float, nothing was repaired in any of the six trainings of the record. But rounding looks at each weight alone.
+#
 # ### How large a rank?
 #
 # Numbers, bytes and the two small products grow in proportion to the rank. What a rank costs depends on the width of the layers. Beside a square layer of width 128, rank 4 has 4 · 256 numbers of 16 bits for 16,384 weights, which is a whole bit for each weight. In a layer of width 4,096, it's three hundredths of a bit. So in a wide model, the comparison with one more bit may end otherwise.
@@ -337,7 +332,7 @@ claims.show("adapters")
 # %% [markdown]
 # **Sources.** E. Hu et al., *LoRA*, 2021, [arXiv:2106.09685](https://arxiv.org/abs/2106.09685); T. Dettmers et al., *QLoRA*, 2023, [arXiv:2305.14314](https://arxiv.org/abs/2305.14314).
 #
-# **Going further.** Y. Li et al., *LoftQ*, 2023, [arXiv:2310.08659](https://arxiv.org/abs/2310.08659), begins with an adapter fitted to the rounding error; J. Kim et al., *PEQA*, 2023, [arXiv:2305.14152](https://arxiv.org/abs/2305.14152), trains the scales alone. Projects: train an adapter on your own code; give the 3-bit model adapters for capitals as well.
+# **Going further.** Y. Li et al., *LoftQ*, 2023, [arXiv:2310.08659](https://arxiv.org/abs/2310.08659), begins with an adapter fitted to the rounding error; J. Kim et al., *PEQA*, 2023, [arXiv:2305.14152](https://arxiv.org/abs/2305.14152), trains the scales alone. Projects: train an adapter on your own code; train it longer, with `steps=512`; give the 3-bit model adapters for capitals as well.
 #
 # **Credits.** LoRA and its start from zeros after Hu et al. Text CC BY 4.0, code MIT.
 #

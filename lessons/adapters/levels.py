@@ -72,11 +72,11 @@ def attach(model, adapter=LoRA, seed=0):
     return _changed(model, adapter)
 
 
-def train(model, text, rate=0.003, seed=0):
-    """Train what asks for a gradient, in 32 steps on two pieces of 128 characters each."""
+def train(model, text, rate=0.003, seed=0, steps=32):
+    """Train what asks for a gradient, in steps on two pieces of 128 characters each."""
     trained = [p for p in model.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=rate)
-    for piece in language.batches(text, steps=2 if quick() else 32, length=128, seed=seed):
+    for piece in language.batches(text, steps=2 if quick() else steps, length=128, seed=seed):
         logits = model(piece[:, :-1])
         loss = F.cross_entropy(logits.flatten(0, 1), piece[:, 1:].flatten())
         optimizer.zero_grad()
@@ -96,6 +96,17 @@ def into_codes(model):
     def merge(lora):
         layer = copy.deepcopy(lora.layer)
         layer.write(lora.layer.weight + delta(lora))
+        return layer
+
+    return _changed(model, merge)
+
+
+def in_float(model):
+    """A copy in which each adapter is added to its weights, and the sums stay floats."""
+
+    def merge(lora):
+        layer = nn.Linear(*lora.layer.weight.shape[::-1], bias=False)
+        layer.weight = nn.Parameter(lora.layer.weight + delta(lora), requires_grad=False)
         return layer
 
     return _changed(model, merge)

@@ -34,7 +34,7 @@ torch.set_num_threads(1)
 # %% [markdown]
 # ## 1. A training run that goes nowhere
 #
-# PyTorch computes in **fp32**, with 32 bits for each number. 16 bits take half the room, and many chips multiply them faster. So let's train a small network, LeNet-300-100, on 3,000 images of Fashion-MNIST, once in fp32, and once with its matrix products in the 16-bit type **fp16**.
+# PyTorch computes in **fp32**, with 32 bits for each number. 16 bits take half the room, and many chips multiply them faster. Let's train a small network, LeNet-300-100, on 3,000 images of Fashion-MNIST, small pictures of clothes, once in fp32, and once with its matrix products in the 16-bit type **fp16**.
 #
 # One thing is unusual. In a real training some gradients are tiny. To see what becomes of such gradients, we make all of ours tiny: we divide the loss by $2^{20}$, about a million. To make up for it, we multiply the learning rate by as much. In exact arithmetic each step of SGD stays the same.
 
@@ -78,7 +78,7 @@ for dtype in (torch.float32, torch.float16):
     print(f"products in {dtype}: {right(net):.1%} right, {moved[dtype]:,} weights have moved")
 
 # %% [markdown]
-# There's no error and no warning. Yet in fp16 not one weight has moved, and the network hasn't learned anything. A *gradient scaler* and three calls to it will repair this. In about [[minutes]] minutes you will be able to
+# There's no error and no warning, yet in fp16 not one weight has moved. A *gradient scaler* and three calls to it will repair this. In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
@@ -134,7 +134,7 @@ print(output.dtype, loss.dtype, net.fc1.weight.grad.dtype)
 # %% [markdown]
 # ### The scaler saves small gradients
 #
-# How do we keep a gradient of $1.5 \cdot 10^{-8}$? We multiply the loss by a **loss scale**, say 65,536. By the chain rule every gradient grows by the same factor, so ours becomes $1.5 \cdot 10^{-8} \cdot 65{,}536 = 0.001$, which is safe in fp16. (The loss itself is in fp32, so it may become as large as it likes.) When a gradient has reached its weight it's stored in fp32, so there we can divide it by 65,536 again. A **gradient scaler**, `torch.amp.GradScaler`, does both:
+# How do we keep a gradient of $1.5 \cdot 10^{-8}$? We multiply the loss by a **loss scale**, say 65,536. By the chain rule every gradient grows by the same factor, so ours becomes $1.5 \cdot 10^{-8} \cdot 65{,}536 = 0.001$, which is safe in fp16. When a gradient has reached its weight it's stored in fp32, so there we can divide it by 65,536 again. A **gradient scaler**, `torch.amp.GradScaler`, does both:
 
 
 # %% training_loop
@@ -175,7 +175,7 @@ show.by_seed(four_ways)
 # %% [markdown]
 # It does. After this one epoch all six runs with the scaler are close to those in fp32, and all six without it stand still.
 #
-# bf16 needs no scaler, because small gradients don't vanish there. So choose bf16 where your chip multiplies it fast (section 4): give autocast `dtype=torch.bfloat16`, and use no scaler. In fp16 always take a scaler, because you can't know which gradients will vanish.
+# bf16 needs no scaler, because small gradients don't vanish there. So choose bf16 where your chip multiplies it fast (section 4): give autocast `dtype=torch.bfloat16`, and use no scaler. In fp16 always take a scaler. With the loss divided by 4,096 or less, our small network learned as well without one, and at 16,384 no longer. You can't know beforehand on which side yours lies.
 
 # %% [markdown]
 # ## 3. How the scaler finds its scale
@@ -200,14 +200,14 @@ show.by_seed(four_ways)
 show.staircase(train, device)
 
 # %% [markdown]
-# The scale doubles until a gradient overflows. Then the scaler halves it, and tries again after three good steps. So skipped steps are nothing to worry about: they're how the scaler finds the limit, and with 2,000 good steps in place of three they're rare. But if the scale falls and falls, the gradients are infinite at any scale. Then set `enabled=False`: if fp32 fails as well, look for a bug or a learning rate that is too high, and if it doesn't, try bf16.
+# The scale doubles until a gradient overflows. Each skipped step loses a batch: six of 47 cost such a training about three points, as they do when fp32 leaves the same ones out. But skipping is how the scaler finds the limit, and with 2,000 good steps in place of three it's rare. If the scale falls and falls, though, the gradients are infinite at any scale. Then set `enabled=False`: if fp32 fails as well, look for a bug or a learning rate that is too high, and if it doesn't, try bf16.
 
 # %% [markdown]
 # ## 4. When does it save time, and when memory?
 #
 # A large training step spends nearly all its time on multiplications. Some chips have **16-bit units**, such as the tensor cores of NVIDIA's GPUs, which multiply several 16-bit pairs in the time of one fp32 pair. There such a step becomes faster.
 #
-# Without these units most chips turn each 16-bit number into fp32 first, so the multiplications gain nothing. On the processors that we tried, PyTorch's 16-bit routines are then even far slower than fp32, as the records below show. So if your laptop has no such units, this lesson is about the GPU that you'll train on one day.
+# Without these units most chips turn each 16-bit number into fp32 first, so the multiplications gain nothing. On the processors that we tried, PyTorch's 16-bit routines are then even far slower than fp32, as the records below show.
 #
 # Let's time a training step of three layers, 1,024 wide, with a batch of 256 (on a GPU, width and batch are both 4,096). How many times as fast as in fp32 is it under autocast? Below 1 means slower.
 
@@ -217,7 +217,7 @@ times = show.race(device)
 show.side_by_side(times, device)
 
 # %% [markdown]
-# In the records (timed without a scaler, which takes a part of the gain) the step gains only where there are units. A small network may gain nothing even there, because it has few multiplications, and autocast's conversions between 16 and 32 bits take time as well. So time *your* network on *your* chip ([[measuring]] shows how).
+# In the records (without a scaler, and beside PyTorch's default fp32: see Deeper) the step gains only where there are units. A small network may gain nothing even there, because it has few multiplications, and autocast's conversions between 16 and 32 bits take time as well. So time *your* network on *your* chip ([[measuring]] shows how).
 
 # %% [markdown]
 # ### Half the memory?
@@ -237,12 +237,10 @@ for batch in (32, 1024):
     print(f"batch {batch}: {peaks[batch]:.2f} times the peak in fp32")
 
 # %% [markdown] tags=["answer"]
-# **About the same (C), because nearly all of the memory goes to the gradients, which stay in fp32.** There are eight gradients for every activation.
+# **About the same (C), because nearly all of the memory goes to the gradients, which stay in fp32.** So autocast saves memory where the activations clearly outweigh the gradients.
 
 # %% [markdown]
-# With a batch of 1,024, a layer's activation has 1,024 · 256 numbers, four times as many as there are gradients. So now autocast saves memory, though not half of it, partly because the 16-bit copies of the weights come on top.
-#
-# So autocast saves memory where the activations clearly outweigh the gradients.
+# With a batch of 1,024, a layer's activation has 1,024 · 256 numbers, four times as many as there are gradients. There autocast saves memory, though not half of it, partly because the 16-bit copies of the weights come on top.
 
 # %% [markdown]
 # ## Exercise · A batch in parts
@@ -313,9 +311,9 @@ claims.show("amp")
 #
 # ### How much can a GPU gain?
 #
-# On eight V100, the first with tensor cores, whole trainings became 1.5 to 5.5 times as fast ([PyTorch's report](https://pytorch.org/blog/what-every-user-should-know-about-mixed-precision-training-in-pytorch)). The H100 gains more in our step, 8.3 times even with the scaler, because the step is nearly all large products, and its units are further ahead of fp32. A step of layers 128 wide, with a batch of 16, took 1.3 times as long as in fp32.
+# On eight V100, the first with tensor cores, whole trainings became 1.5 to 5.5 times as fast ([PyTorch's report](https://pytorch.org/blog/what-every-user-should-know-about-mixed-precision-training-in-pytorch)). The H100 gains more in our step, 8.3 times even with the scaler, because the step is nearly all large products, and PyTorch's fp32 leaves the units idle. After `torch.set_float32_matmul_precision("high")` they take fp32 products, too, rounded to 19 bits (tf32). Over tf32, 16 bits at most double the speed, by [NVIDIA's data](https://www.nvidia.com/en-us/data-center/h100/).
 #
-# With layers 4,073 wide the H100 gained only 2.4 times. So on NVIDIA's GPUs round widths and numbers of classes up, to [multiples of 8](https://docs.pytorch.org/tutorials/recipes/recipes/tuning_guide.html).
+# With layers 4,073 wide, an odd size, the H100 gained only 2.4 times. PyTorch's guide says to use [multiples of 8](https://docs.pytorch.org/tutorials/recipes/recipes/tuning_guide.html).
 #
 # ### Clip after `unscale_`
 #

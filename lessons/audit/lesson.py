@@ -71,7 +71,7 @@ for name, model in four.items():
 # %% [markdown]
 # ## 2. Which layers `quantize_dynamic` finds
 #
-# How does the function look for layers? A model is a tree: a module keeps other modules as attributes, its *children*, and they can have children of their own. `quantize_dynamic` walks through this tree, and asks of each child: is its type on my list? If so, it puts an int8 layer into the parent's attribute, in place of the child. If not, it looks at the child's own children. So what can be replaced is a child, and never the model itself, which is the root of the tree. On the list are linear layers, LSTMs, GRUs and the cells of recurrent networks, but no convolutions.
+# How does the function look for layers? A model is a tree, with the model itself as its root: a module keeps other modules as attributes, its *children*, and they can have children of their own. `quantize_dynamic` walks through this tree, and asks of each child: is its type on my list? If so, it puts an int8 layer into the parent's attribute, in place of the child. If not, it looks at the child's own children. On the list are linear layers, LSTMs, GRUs and the cells of recurrent networks, but no convolutions.
 #
 # Let's walk by hand through `Sequential(Linear, Sequential(ReLU, MultiheadAttention))`:
 #
@@ -88,10 +88,10 @@ for name, model in four.items():
 # **Predict.** What does the function replace: **A** the layer, **B** its weight alone, **C** nothing?
 
 # %% [markdown] tags=["answer"]
-# **Nothing (C), because only children are replaced, and the layer is the root of the tree.** There's no parent into whose attribute an int8 layer could be put.
+# **Nothing (C), because only children are replaced, and the layer is the root of the tree.** There's no parent into whose attribute an int8 layer could be put. The LSTM stayed float for the same reason.
 
 # %% [markdown]
-# The LSTM stayed float for the same reason. In the CNN, only the last layer is linear, and it holds about one in a hundred of the weights.
+# In the CNN, only the last layer is linear, and it holds about one in a hundred of the weights.
 #
 # **Try it.** Where the four models are made, wrap the linear layer and the LSTM in an `nn.Sequential(…)` each, and run that cell and the next one again.
 #
@@ -103,7 +103,7 @@ for name, model in four.items():
 #
 # The attention stayed float for two other reasons. It turns its inputs into *queries*, *keys* and *values* ([[attention]]), and keeps the three matrices for that in one *parameter*. A parameter isn't a module, so the function never meets it.
 #
-# The attention's last layer, `out_proj`, is a child. But its type is derived from `Linear`, and the function asks whether a type *is* on the list, not whether it's derived from one that is. PyTorch does this [on purpose](https://github.com/pytorch/pytorch/issues/58969), since its attention couldn't run with an int8 layer here. But any class that you derive from `nn.Linear` stays float, too.
+# The attention's last layer, `out_proj`, is a child. But its type is derived from `Linear`, and the function asks whether a type *is* on the list, not whether it's derived from one that is. So any class that you derive from `nn.Linear` stays float, too.
 
 # %% [markdown]
 # ## 3. Which operators ran
@@ -135,7 +135,7 @@ operators(quantize_dynamic(layer), rows)
 # %% [markdown]
 # In float, `aten::addmm` is at the top, a matrix multiplication (*mm*) that adds the bias. In int8 it's `quantized::linear_dynamic`, which takes all four steps of [[dynamic]], from the search for a range to the way back to float.
 #
-# ### Stored in int8, computed in float
+# ### Only the weights in int8
 #
 # torchao, the successor of `quantize_dynamic`, can also store *only* the weights in int8. The inputs stay float.
 #
@@ -149,15 +149,15 @@ quantize_(stored, Int8WeightOnlyConfig())
 operators(stored, rows)
 
 # %% [markdown] tags=["answer"]
-# **Floats by floats (C), because `aten::mm` multiplies two matrices of one type, and the inputs are floats.** In the same run, before `aten::mm`, `aten::copy_` has turned the integers into floats.
+# **Floats by floats (C), because `aten::mm` multiplies two matrices of one type, and the inputs are floats.** In the same run, before `aten::mm`, `aten::copy_` has turned the integers into floats. So this layer *stores* int8 and *computes* float.
 
 # %% [markdown]
-# This layer *stores* int8 and *computes* float. Without a run, you could hardly have known: its file is as small as that of an int8 layer, and printing the layer shows an `Int8Tensor`. So run the model, and ask the operators.
+# Without a run, you could hardly have known: the file is as small as that of an int8 layer, and printing a layer of torchao's shows an `Int8Tensor`, whatever it computes in.
 
 # %% [markdown]
 # ## 4. Repair an attention
 #
-# Now let's check a real model. A Vision Transformer ([Dosovitskiy et al., 2020](https://arxiv.org/abs/2010.11929)) cuts a picture into patches, and describes each by 768 numbers. We take one block of torchvision's, with random weights, and a picture of 256 patches. The attention compares each patch with all patches, and then two linear layers work on each patch by itself.
+# Now let's check a real model. A Vision Transformer ([Dosovitskiy et al., 2020](https://arxiv.org/abs/2010.11929)) cuts a picture into patches, and describes each by a row of numbers, in the base size by 768. We take one block of torchvision's, with random weights, and a picture of 256 patches. The attention compares each patch with all patches, and then two linear layers work on each patch by itself.
 
 # %% audit_of_a_block tags=["legacy"]
 from torchvision.models.vision_transformer import EncoderBlock
@@ -166,7 +166,7 @@ block, x = EncoderBlock(12, 768, 3072, dropout=0.0, attention_dropout=0.0).eval(
 operators(quantize_dynamic(block), x)
 
 # %% [markdown]
-# Only the two layers behind the attention are int8. What multiplies floats? `aten::mm` makes the queries, keys and values, and `aten::addmm` is `out_proj`. Between them, `aten::bmm`, a batch of matrix multiplications, runs twice: here the patches are compared. Such a list of what ran in int8 and what in float is an **audit**. (Ours shows the five largest rows, and leaves out the small ones.)
+# Only the two layers behind the attention are int8. What multiplies floats? `aten::mm` makes the queries, keys and values, and `aten::addmm` is `out_proj`. Between them, `aten::bmm`, a batch of matrix multiplications, runs twice: the first compares the patches, and the second mixes their values. Such a list of what ran in int8 and what in float is an **audit**.
 #
 # The function finds modules, so let's write the attention with modules. `qkv` takes over the parameter, and `out` is a plain linear layer with the weights of `out_proj`. What happens between them needs no weights, and our function `attend` does it.
 
@@ -200,7 +200,7 @@ print(f"3. in int8, the largest difference is {(ours_int8(x) - block(x)).abs().m
 print(f"   and the largest output is {block(x).abs().max():.2f}")
 
 # %% [markdown]
-# All four linear layers are int8, and the outputs are close. One float product is left: `attend` calls PyTorch's `scaled_dot_product_attention`, an operator that does the work of both `bmm`. `quantize_dynamic` can't convert that, because neither factor is a weight: queries, keys and values are new for each picture, so no module holds them.
+# All four linear layers are int8, and the outputs are close. One operator still multiplies floats: `attend` calls PyTorch's `scaled_dot_product_attention`, which does the work of both `bmm`. `quantize_dynamic` can't convert it, because no factor of these products is a weight: queries, keys and values are new for each picture, so no module holds them.
 
 # %% [markdown]
 # ## 5. What the float part costs
@@ -212,10 +212,10 @@ print(f"   and the largest output is {block(x).abs().max():.2f}")
 # **Predict.** How many times as fast does int8 make the block now: **A** 3.4, **B** 2.5, **C** 1.6?
 
 # %% [markdown] tags=["answer"]
-# **1.6 times (C), because 4 + 16 = 20 ms are left of 16 + 16 = 32.** The float part isn't any faster in int8, and now it's most of the time.
+# **1.6 times (C), because 4 + 16 = 20 ms are left of 16 + 16 = 32.** The float part isn't any faster in int8, and now it's most of the time. Even linear layers that take no time at all would leave 16 of the 32 ms, so the limit is 2.
 
 # %% [markdown]
-# Even linear layers that take no time at all would leave 16 of the 32 ms. So as long as the rest stays float, the block can't become more than 32 / 16 = 2 times as fast. The limit is **the whole time, divided by the time of the float part**. This is *Amdahl's law*, and you can work it out from the profile of the float model that you are going to quantize. How far below the limit you stay depends on how much faster int8 makes the linear layers.
+# How many times as fast can a block become at most, as long as the rest stays float? Even linear layers that take no time at all would leave the time of the float part. So the limit is **the whole time, divided by the time of the float part**, for the small pictures 17 / 1 = 17. This is *Amdahl's law*, and you can work it out from the profile of the float model that you are going to quantize.
 #
 # Does our block obey? We time its parts, for 16 pictures of 64 patches and for one of 1,024.
 
@@ -225,9 +225,9 @@ large = torch.randn(1, 1024, 768)
 spent = show.parts(ours, ours_int8, {"16 small pictures": torch.randn(16, 64, 768), "1 large picture": large})
 
 # %% [markdown]
-# For each input, the two float parts, the attention and the grey rest, take about as long beside int8 as beside float, because int8 changes nothing in them. In the large picture the attention is much larger, so the limit falls, and the gain with it. Both gains stay well below their limits, because here int8 makes the linear layers less than twice as fast, and not infinitely fast.
+# For each input, the two float parts, the attention and the grey rest, take about as long beside int8 as beside float, because int8 changes nothing in them. In the large picture the attention takes much longer, so the limit falls. If int8 makes the linear layers faster at all, which depends on the processor, the gain falls with it. And both gains stay well below their limits, because int8 makes the linear layers a few times as fast at best, and not infinitely fast.
 #
-# So work out the limit first, with the inputs that you'll have. Here's the profile of a float copy of our block, for the large picture. The exercise uses it.
+# So work out the limit first, with the inputs that you'll have. Here's the profile of a float copy of our block, for the large picture.
 
 # %% hers tags=["hide-input"]
 # Makes the colleague's block, and prints its operators in float.
@@ -299,7 +299,7 @@ claims.show("audit")
 #
 # ### Why is a narrow LSTM slower in int8?
 #
-# In [[dynamic]] an LSTM of 128 units became slower, although all of it runs in int8. Is it the search for a range in each of its 28 steps? Look at its opponent first. On many processors PyTorch computes an fp32 LSTM in *one* operator, which takes all the steps, and the int8 LSTM is a loop of small operators. So there's a second difference. As a **control**, we force fp32 into such a loop.
+# In [[dynamic]] an LSTM of 128 units became slower, although its matrices are multiplied in int8. Is it the search for a range in each of its 28 steps? Look at its opponent first. On many processors PyTorch computes an fp32 LSTM in *one* operator, which takes all the steps, and the int8 LSTM is a loop of small operators. So there's a second difference. As a **control**, we force fp32 into such a loop.
 
 # %% tags=["legacy"]
 from course_utils.measure import timing
@@ -324,7 +324,7 @@ for way in ways:
 #
 # ### PyTorch's own Transformer layer stops with an error
 #
-# Quantize an `nn.TransformerEncoderLayer` and run it, and you get `'function' object has no attribute 'device'`. In evaluation mode this layer takes a *fast path*: it hands all its weights to one operator, without calling its linear layers. Before it does, it looks at the device of each weight. But in an int8 layer `weight` is a method, which has no device. Switch the fast path off with `torch.backends.mha.set_fastpath_enabled(False)`, and the layer calls its linear layers again. Its attention stays float, as in our block.
+# Quantize an `nn.TransformerEncoderLayer` that was made with `batch_first=True`, run it, and you get `'function' object has no attribute 'device'`. In evaluation mode such a layer takes a *fast path*: it hands all its weights to one operator, without calling its linear layers. Before it does, it looks at the device of each weight. But in an int8 layer `weight` is a method, which has no device. Switch the fast path off with `torch.backends.mha.set_fastpath_enabled(False)`, and the layer calls its linear layers again. Its attention stays float, as in our block. It reads the weight of `out_proj` itself, too, which is [why that layer has a type of its own](https://github.com/pytorch/pytorch/issues/58969).
 #
 # ### Other types, other devices, and 16 bits in the file
 #

@@ -37,7 +37,7 @@ torch.set_num_threads(1)
 # %% [markdown]
 # ## 1. Four networks, and hardly a difference
 #
-# LeNet recognises handwritten digits. Suppose that its file is too large for a device. So we make copies whose numbers take one byte each instead of four. PyTorch has two suitable floats: `float8_e4m3fn` rounds more finely, and `float8_e5m2` more coarsely. A colleague offers a third network, a *sibling*, which was trained in the same way from other first weights.
+# LeNet recognises handwritten digits. Suppose that its file is too large for a device. So we make copies whose numbers take one byte each instead of four. PyTorch has two suitable floats: `float8_e4m3fn` rounds more finely, and `float8_e5m2` more coarsely. A colleague offers a third network, a *sibling*, which was trained in the same way, but from other first weights, and saw the images in another order.
 #
 # How much worse may a network be before we reject it? We decide **before we see any result**, because afterwards we'd be tempted to choose a limit that our favourite just meets. We'll accept ten of the 10,000 test images, one in a thousand. We call this limit our **tolerance**.
 
@@ -79,10 +79,10 @@ for name, good in answers.items():
 show.squares(answers, ["sibling", "fine copy"])
 
 # %% [markdown] tags=["answer"]
-# **B, because the hardest images are too hard for both, but each network also fails on some images of its own.** More than about 600 is impossible, since each disagreement is a failure of one of the two.
+# **B, because the hardest images are too hard for both, but each network also fails on some images of its own.** More than about 600 is impossible, since each disagreement is a failure of one of the two. As the squares show, the fine copy is nearly the same network, and the sibling is another one.
 
 # %% [markdown]
-# So the fine copy is nearly the same network, and the sibling is another one. Which of the three is as good as our network? In about [[minutes]] minutes you will be able to
+# Which of the three is as good as our network? In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
@@ -181,7 +181,7 @@ print(f"{tests.min():.1%} to {tests.max():.1%}, standard error {error:.2%}, {wit
 #
 # Could a lead be luck? If both networks are equally good, each disagreement is like the toss of a fair coin: heads it's won, tails it's lost. So we toss 16 coins, note the lead, heads minus tails, and do this 10,000 times. Then we do the same with 100 coins.
 #
-# **Predict.** One network has won 13 images and lost 3. Another has won 55 and lost 45. Both lead by ten. Whose lead is probably *not* luck: **A** both, **B** the first one's, or **C** the second one's?
+# **Predict.** One network has won 13 images and lost 3. Another has won 55 and lost 45. Both lead by ten. Which of these leads would luck alone rarely make: **A** both, **B** the first one's, or **C** the second one's?
 
 # %% toss
 tosses = torch.randint(2, (10_000, 100)) * 2 - 1  # 1: won, -1: lost
@@ -192,14 +192,14 @@ leads = {d: tosses[:, :d].sum(1) for d in (16, 100)}
 show.coins(leads)
 
 # %% [markdown] tags=["answer"]
-# **The first one's (B), because a lead of ten is rare with 16 tosses, and common with 100.**
+# **The first one's (B), because a lead of ten is rare with 16 tosses, and common with 100.** A typical lead is 4 with 16, and 10 with 100. By the rule below, it takes more than 8 to count with 16 disagreements, and more than 20 with 100.
 
 # %% [markdown]
-# With $d$ coins, a lead is typically about $\sqrt d$: 4 with 16 coins, and 10 with 100. It's a root again, because heads and tails partly cancel. As in section 3, we allow luck two of these:
+# With $d$ coins, a lead is typically about $\sqrt d$. It's a root again, because heads and tails partly cancel. As in section 3, we allow luck two of these:
 #
 # $$\text{a lead counts if it is larger than } 2\sqrt d$$
 #
-# In the picture, these leads are orange. Luck alone makes them in only a few of a hundred tests. With 16 disagreements it takes more than 8, and with 100 more than 20. So **the fewer images two networks disagree on, the smaller a lead you can trust.**
+# In the picture, these leads are orange. Luck alone makes them in only a few of a hundred tests.
 
 # %% [markdown]
 # ## 5. How much worse could it be?
@@ -229,7 +229,7 @@ results = {name: won_and_lost(answers["network"], answers[name]) for name in lis
 show.ranges(results, tolerance=10)
 
 # %% [markdown]
-# The dot is the lead, and the bar is the range. The **fine copy** is as good, because its bar lies to the right of the dashed line. The **coarse copy** is worse, although it has lost only about a quarter of a point: it disagrees on so few images that luck can hardly explain this. The **sibling** disagrees on many more, so its bar is far longer, and unless its lead is very large, we can't tell.
+# The dot is the lead, and the bar is the range. The **fine copy** is as good, because its bar lies to the right of the dashed line. The **coarse copy** is worse, although it has lost only about a quarter of a point: it disagrees on so few images that luck can hardly explain this. **The fewer images two networks disagree on, the smaller a lead you can trust.** The **sibling** disagrees on many more, so its bar is far longer, and unless its lead is very large, we can't tell.
 #
 # If the bar of your fine copy even lies to the right of 0, as ours did, this copy may be a little better than the network. That doesn't mean that rounding improves networks: a test like this speaks of *two networks*, on images of one kind. To judge a *method*, you need several networks (see *Deeper*).
 

@@ -72,10 +72,10 @@ in_float, two, spared = (accuracy(with_bits(bits)) for bits in ({}, all_2, more)
 print(f"float {in_float:.1f} %, all in 2 bits {two:.1f} %, block 1 in 4 bits {spared:.1f} %")
 
 # %% [markdown] tags=["answer"]
-# **More than half (C), because most of the loss came from this one small layer.**
+# **More than half (C), because most of the loss came from this one small layer.** So the same bits for all layers are a poor way to spend them.
 
 # %% [markdown]
-# So the same bits for all layers are a poor way to spend them. But who tells you that block 1 is the one? In about [[minutes]] minutes you will be able to
+# Who tells you which layer needs its bits? In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
@@ -85,7 +85,7 @@ print(f"float {in_float:.1f} %, all in 2 bits {two:.1f} %, block 1 in 4 bits {sp
 #
 # <details><summary>What others found</summary>
 #
-# Each of them brings back only a point or two, although block 6 costs 57 times as many bits as block 1.
+# Each of them brings back only about two points, although block 6 costs 57 times as many bits as block 1.
 #
 # </details>
 
@@ -106,7 +106,7 @@ print(f"float {in_float:.1f} %, all in 2 bits {two:.1f} %, block 1 in 4 bits {sp
 #
 # $$0.7 \cdot 0.34 - 0.2 \cdot 0.69 + 0.1 \cdot 0 = 0.10$$
 #
-# This is the **KL divergence** from the float network's answer (with its batch norms estimated anew as well). It's 0 if both answers are the same, and otherwise above 0. It needs no label, because the float network's answer stands in for it.
+# This is the **KL divergence** from the float network's answer, whose batch norms are estimated anew as well. It's 0 if both answers are the same, and otherwise above 0. It needs no label, because the float network's answer stands in for it.
 #
 # The **sensitivity** of a layer at $b$ bits is the mean of this number over our 1,000 images, when this layer alone is rounded.
 
@@ -153,7 +153,9 @@ show.sensitivities(sensitivity, sizes)
 # **A 4, B 4, C 2, because a bit for A costs little, and when it's C's turn, the budget is used up.**
 
 # %% [markdown]
-# Here are the steps. Each entry is what the next bit saves, divided by what it costs.
+# <details><summary>The steps</summary>
+#
+# Each entry is what the next bit saves, divided by what it costs.
 #
 # | step | A | B | C | who gets it | file |
 # |---|---|---|---|---|---|
@@ -163,6 +165,8 @@ show.sensitivities(sensitivity, sizes)
 # | 4 | has 4 | 0.04 / 40 = **0.0010** | 0.0008 | B | 300 |
 #
 # The three sensitivities now add up to 0.15 + 0.14 + 0.10 = 0.39. With 3 bits for all, which also takes 300 bits, they add up to 0.44.
+#
+# </details>
 #
 # The function `greedy` does the same for our network. All layers begin with 2 bits and get at most 6, and the budget is 2.5 bits a weight.
 
@@ -189,8 +193,11 @@ show.bits_of_layers(chosen, sizes, even=2.5)
 # **Predict.** At 2 bits, the sensitivities of our eight layers add up to about 0.37. We round all eight together. Is the divergence **A** about half of that, **B** about the same, **C** about twice as much?
 
 # %%
+from lessons.bit_budget.network import in_turn
+
 choices = {
     "2 bits for all": all_2,
+    "in turn, 2.25 bits": in_turn(sizes, budget=2.25 * total),
     "greedy, 2.25 bits": greedy(sizes, sensitivity, budget=2.25 * total),
     "greedy, 2.5 bits": chosen,
     "3 bits for all": dict.fromkeys(sizes, 3),
@@ -204,14 +211,14 @@ right = {name: accuracy(with_bits(bits)) for name, bits in choices.items()}
 show.whole(choices, sizes, sums, together, right)
 
 # %% [markdown] tags=["answer"]
-# **About twice as much (C), probably because more of the errors push in the same direction than in opposite ones.**
+# **About twice as much (C), probably because more of the errors push in the same direction than in opposite ones.** The sum is too small for each choice, but it tells the good ones from the bad one.
 
 # %% [markdown]
-# The sum is too small for each of the four choices, but it tells the good ones from the bad one. And greedy pays: an eighth more bits than 2 for all bring back most of what was lost. With 2.5 bits, greedy is about as good as 3 bits for all, with a sixth fewer bits.
+# Greedy pays: an eighth more bits than 2 for all bring back most of what was lost. With 2.5 bits, greedy is about as good as 3 bits for all, with a sixth fewer bits.
 #
-# The rule also believes that the best next step leads to the best choice. Does it? Suppose that 50 bits of the budget are left. A bit for layer D costs 10 and saves 0.10. A bit for layer E costs 50 and saves 0.40. For each bit of the file, that's 0.010 for D and 0.008 for E. So greedy takes D, and the 40 bits that remain are too few for E. It has saved 0.10, where E would have saved 0.40.
+# But do the sensitivities pay? The row *in turn* is a control without any. It gives one bit more to each layer in turn, the smallest first. Here that's about as good as greedy, because block 1, which needs bits most, is also one of the smallest. So this table shows that small layers should get bits. Where a large layer is the sensitive one, only a measurement tells you.
 #
-# Eight layers with five possible widths are 390,625 choices, few enough to try them all:
+# The rule also believes that the best next step leads to the best choice. Does it? Eight layers with five possible widths are 390,625 choices, few enough to try them all:
 
 # %% all_choices
 from lessons.bit_budget.network import best_of_all
@@ -227,11 +234,9 @@ print(f"sum of the sensitivities: greedy {sums['greedy, 2.5 bits']:.3f}, best {b
 print(f"divergence together:      greedy {together['greedy, 2.5 bits']:.3f}, best {best_together:.3f}")
 
 # %% [markdown]
-# It's our example again. Greedy has spent so many bits on the small layers that the third bit for block 4, the fifth in the list, no longer fits. The best choice gives block 4 that bit. Its sum is about a tenth smaller, and so is its divergence, so greedy hasn't lost much here. It loses most where one step takes a large part of the budget.
+# Greedy has spent so many bits on the small layers that the third bit for block 4, the fifth in the list, no longer fits. The best choice gives block 4 that bit. Its sum is about a tenth smaller, and so is its divergence, so greedy hasn't lost much here. It loses most where one step takes a large part of the budget.
 #
 # So neither belief is quite true, and both may be near enough. One test shows whether your choice is good enough: **measure it as a whole, beside one width for all, on images that took no part in choosing.**
-#
-# And what does a processor do with 5 bits? Most have instructions for 8, and some for 4. Other widths make the file smaller, but the weights have to be unpacked before they're used. If you want speed, choose among the widths for which there is a kernel.
 
 # %% [markdown]
 # ## Exercise · Share out a budget
@@ -251,12 +256,6 @@ print(f"divergence together:      greedy {together['greedy, 2.5 bits']:.3f}, bes
 # bits = share_out(sizes, sensitivity, 2.25 * total)
 # print(bits, accuracy(with_bits(bits)))
 # ```
-#
-# </details>
-#
-# <details><summary>What others found</summary>
-#
-# Five layers get 4 bits, and the network is far ahead of 2 bits for all. But it has met the trap of D and E: after three layers, the bits that are left just miss the step of block 2, so two smaller layers get them. (Whoever had raised the smallest layers first, without any sensitivity, would have chosen the same five.)
 #
 # </details>
 
@@ -289,7 +288,7 @@ def share_out_solution(sizes, sensitivity, budget):
 #
 # - To find a layer's sensitivity, round it alone, and measure by the KL divergence how far the answers move from the float network's. That needs no label.
 # - Give the next bit where it saves most for each bit of the file: small layers can have many, and large ones pay for them.
-# - Losses of layers needn't add up, and the best next step needn't lead to the best choice. So test the whole choice, beside one width for all.
+# - Losses of layers needn't add up, and the best next step needn't lead to the best choice. So test the whole choice, beside simple ones such as one width for all.
 
 # %% [markdown]
 # ## Scorecard
@@ -322,6 +321,8 @@ show.files(net, in_float, written)
 
 # %% [markdown]
 # The networks were read from their bytes again before they were judged. All choices need the same scales and biases, 2.3 kB of each file. That the layers have different widths costs seven bytes, because one common width would need a byte, too.
+#
+# And what does a processor do with 5 bits? Most have instructions for 8, and some for 4. Other widths make the file smaller, but the weights have to be unpacked before they're used. If you want speed, choose among the widths for which there is a kernel.
 #
 # **Sources.** Z. Dong et al., *HAWQ*, 2019, [arXiv:1905.03696](https://arxiv.org/abs/1905.03696); K. Wang et al., *HAQ*, 2018, [arXiv:1811.08886](https://arxiv.org/abs/1811.08886); Z. Deng et al., *Mixed-precision quantization for deep vision models with integer quadratic programming*, 2023, revised 2025, [arXiv:2307.05657](https://arxiv.org/abs/2307.05657).
 #

@@ -1,4 +1,4 @@
-"""Rounded weights, what a network gets right, two ways to choose bits, and new statistics, for the lesson bit_budget."""
+"""Rounded weights, what a network gets right, three ways to choose bits, and new statistics, for the lesson bit_budget."""
 
 import copy
 from functools import cache
@@ -47,6 +47,17 @@ def greedy(sizes, sensitivity, budget):
             return bits
         bits[best] += 1
         left -= sizes[best]
+
+
+def in_turn(sizes, budget):
+    """{layer: bits}, from 2 to 6, without any sensitivity: one bit more for each layer in turn, the smallest first."""
+    bits, left = dict.fromkeys(sizes, 2), budget - 2 * sum(sizes.values())
+    for _ in range(2, 6):
+        for name in sorted(sizes, key=sizes.get):
+            if sizes[name] <= left:
+                bits[name] += 1
+                left -= sizes[name]
+    return bits
 
 
 def best_of_all(sizes, sensitivity, budget):

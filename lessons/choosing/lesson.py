@@ -45,7 +45,7 @@ torch.backends.quantized.engine = legacy_int8.best()
 #
 # You'd like to run a trained network in int8. *Dynamic* quantization takes one line, and no data to calibrate with ([[dynamic]]). But then each layer converts its inputs at every call: it searches for their range, and rounds them. *Static* quantization finds the ranges beforehand, so numbers can stay int8 from layer to layer ([[static]]).
 #
-# What do conversions cost? Let's try two networks with random weights: a Transformer with the shape of BERT, which reads 128 tokens, and MobileNet-v2, a CNN for phones, which looks at one image. For each linear layer and convolution we time the conversion of its inputs, and the int8 layer itself, whose inputs are int8 already.
+# What do conversions cost? Let's try two networks with random weights: a Transformer with the shape of BERT, which reads 128 tokens, and MobileNet-v2, a CNN for phones, which looks at one image. For each linear layer and convolution we time the conversion of its inputs, and the int8 layer itself, whose inputs are int8 already. PyTorch's one line leaves convolutions in float, so for MobileNet-v2 this is what dynamic quantization *would* cost.
 
 # %% conversions tags=["legacy"]
 timed = show.time_layers()
@@ -149,9 +149,9 @@ for name, often, ps in show.kinds(timed):
     print(f"{name:24} {often:7,.1f} uses, {ps:4.0f} ps for a MAC")
 
 # %% [markdown]
-# In the depthwise layers a MAC takes many times as long as in BERT's linear layers. So these layers take far longer than their MACs say. We divided by too short a time, and so the guess for the conversions came out too high. (Why their MACs are so slow, we haven't measured: the routine may be a poor one for such layers.)
+# In the depthwise layers a MAC takes many times as long as in BERT's linear layers. But they do only one MAC in fourteen. The ordinary convolutions do all the others, and there a MAC takes two or three times as long, which adds about as much time. So both kinds take longer than their MACs say. We divided by too short a time, and so the guess for the conversions came out too high. (Why these MACs are slow, we haven't measured: the routine may be a poor one for such layers.)
 #
-# **The count shows where conversions are cheap, and only the clock shows how much they add.** For a rule of thumb, let's be careful and take 100 MACs as the price; above it was less, and on some processors it's more. Then from 400 uses on, conversions should add no more than about 100 / 400, a quarter. With fewer uses they may still be cheap, as MobileNet-v2 shows, so below 400 let the clock decide.
+# **The count shows where conversions are cheap, and only the clock shows how much they add.** For a rule of thumb, let's be careful and take 100 MACs as the price, since on the two processors that we tried it was between 20 and 50. Then from 400 uses on, conversions should add no more than about 100 / 400, a quarter. With fewer uses they may still be cheap, as MobileNet-v2 shows, so below 400 let the clock decide.
 
 # %% [markdown]
 # ## 4. Three questions
@@ -165,7 +165,7 @@ show.chain()
 # %% [markdown]
 # **1. Is int8 faster than the best fp32 (section 5) on your device?** Time whichever int8 version is quickest to build: dynamic int8 for a Transformer, and for a CNN static int8, calibrated with a single batch, since the time doesn't depend on the ranges. For a small network, or without fast int8 instructions, the answer may be no. Then stay in float, unless all you want is a smaller file.
 #
-# **2. Is dynamic int8 cheap, and does it lose at most a point of accuracy?** `quantize_dynamic` converts linear layers, LSTMs and GRUs, and leaves convolutions in float ([[audit]]). We call it cheap if these layers make more than half of all MACs, and use an input at least 400 times on average. A network of *BERT's shape* uses an input more than 1,000 times, and for BERT PyTorch [published](https://pytorch.org/blog/introduction-to-quantization-on-pytorch/) a loss of 0.7 points (of F1), so we stop here. *MobileNet-v2* makes nearly all its MACs in convolutions, so we go on.
+# **2. Is dynamic int8 cheap, and does it lose at most a point of accuracy?** `quantize_dynamic` converts linear layers, LSTMs and GRUs, and leaves convolutions in float ([[audit]]). Without a clock, we call it cheap if these layers make more than half of all MACs, and use an input at least 400 times on average. A network of *BERT's shape* uses an input more than 1,000 times, and for BERT PyTorch [published](https://pytorch.org/blog/introduction-to-quantization-on-pytorch/) a loss of 0.7 points (of F1), so we stop here. *MobileNet-v2* makes nearly all its MACs in convolutions, so we go on.
 #
 # **3. Does static int8 lose more than a point, with all remedies that need no training?** Such remedies are a scale for each channel, other ranges, or one layer left in float. If they help, take static. If not, it's a case for QAT. Measure the loss on examples that you didn't calibrate with.
 

@@ -11,7 +11,7 @@
 #     goals:
 #       - write with a key-value cache, and say why it may keep old keys and values;
 #       - count the bytes that a step reads and that a cache holds;
-#       - say what a batch of texts shares, and when a larger one stops helping.
+#       - say why a token of a large model costs bytes, and what a batch of texts shares.
 #     terms: [context, decoding, draft, grouped-query attention, KV cache, prefill, speculative decoding]
 #   jupytext: {text_representation: {extension: .py, format_name: percent}}
 #   kernelspec: {display_name: Python 3, language: python, name: python3}
@@ -87,9 +87,9 @@ show.reading_and_writing(page, prompt, writing / processing)
 #
 # [[builds_on]]
 #
-# Let's count the characters that go through the network: 32 in the first pass, 33 in the next, 255 in the last. Together that's **32,144**, or 126 times 256. The times don't follow this ratio exactly, because even the shortest pass has to call every layer.
-#
 # Why does processing need only one pass? Because all characters are there from the beginning, so the network works on them side by side. But when the model writes, the 101st character is the *result* of the pass over the first 100, so the next pass can't begin earlier.
+#
+# Let's count the characters that go through the network when the model writes: 32 in the first pass, 33 in the next, 255 in the last. Together that's **32,144**, or 126 times 256.
 #
 # **Try it.** Change `224` to `112` and run the cell again. Does it take half as long?
 #
@@ -100,7 +100,7 @@ show.reading_and_writing(page, prompt, writing / processing)
 # </details>
 
 # %% [markdown]
-# ## 2. What stays the same from pass to pass
+# ## 2. What changes from pass to pass?
 #
 # We can't avoid the chain of passes. But must each one do everything again, for all the old characters?
 #
@@ -114,14 +114,12 @@ changed = show.changed_keys(model, "sel", "self")
 show.changed_table(changed)
 
 # %% [markdown] tags=["answer"]
-# **In none (A), because nothing that the old characters look at has changed.**
+# **In none (A), because nothing that the old characters look at has changed.** In the first block, each key depends on its own character and position alone. `s`, `e` and `l` don't look at `f`, so the block's results for them stay the same. The second block starts from these, so its keys and values do, too, and so on.
 
 # %% [markdown]
-# Why? In the first block, each key is computed from its own character and its position alone. In attention, `s`, `e` and `l` don't look at `f`, so the block's results for them are the same as before. The second block starts from these results, so its keys and values are the same again, and so on.
+# Look at the second row as well: without the mask, `s` does look at `f` in the first block, so from the second block on its key changes.
 #
-# Without the mask (second row), `s` does look at `f` in the first block, so from the second block on its key changes. **It's the mask that lets us keep what we have computed.**
-#
-# What does the new character need from the old ones? Its query is compared with all keys, and then it takes a weighted mean of all values. The old queries aren't needed again. So it's enough to keep the keys and values of every block. This store is the **KV cache**.
+# What does the new character need from the old ones? Its query is compared with all keys, and then it takes a weighted mean of all values. The old queries aren't needed again. So it's enough to keep the keys and values of every block. This store is the **KV cache**. **It's the mask that lets us keep what we have computed.**
 #
 # How much does it save? Let's count the keys that one block has computed once `s`, `e`, `l` and `f` have gone in, one more in each pass. In the figure, each row of cells is the key of one letter.
 
@@ -218,7 +216,7 @@ print(f"With a cache the step is {without / with_cache:.0f} times as fast.")
 # - *Reading:* 4 bytes take 4 / 10 = **0.4** nanoseconds.
 # - *Arithmetic:* one multiplication and one addition take 2 / 50 = **0.04** nanoseconds.
 #
-# Both go on at the same time ([[roofline]]), so the longer one counts. With one token that's the reading, by far. With several tokens in a step, the weight is still read once, but used for each of them. At 10 tokens, both take equally long. A prefill of 16 needs 16 · 0.04 = 0.64 for arithmetic, so all 16 take less time than two single ones.
+# Both go on at the same time ([[roofline]]), so the longer one counts. With one token that's the reading, by far. With several tokens in a step, the weight is still read once, but used for each of them. At 10 tokens, both take equally long.
 #
 # Does this hold for a whole model? The 4 MB of ours may fit in the processor. So we make it 12 times as wide. A matrix then has 12 times as many rows and columns, so 144 times as many weights: 142 million in all, or **567 MB**, untrained.
 #
@@ -237,36 +235,17 @@ for job, seconds in times.items():
     print(f"{job:23} {1e3 * seconds:6.1f} ms")
 
 # %% [markdown]
-# A character that comes alone takes many times as long as each of the 256. So arithmetic is only a small part of its time. Reading the weights (last line) is a large part, but not all of it. The rest we haven't measured. Probably a product with one vector reads less smoothly than a sum.
+# A character that comes alone takes many times as long as each of the 256. So arithmetic is only a small part of its time. Reading the weights (last line) is a large part, but not all of it.
 #
-# So the KV cache saves the arithmetic for old tokens, but not the reading of the weights. And it has a price: a step reads the cache, too. In each block a token leaves a key and a value, of 1,536 numbers each in the wide model. That's
+# So the KV cache saves the arithmetic for old tokens, but not the reading of the weights. And it has a price: a step reads the cache, too, and ours even copies it with `torch.cat`. In each block a token leaves a key and a value, of 1,536 numbers each in the wide model. That's
 #
 # $$2 \cdot \text{5 blocks} \cdot \text{1,536 numbers} \cdot \text{4 bytes} = 61{,}440 \text{ bytes}$$
 #
 # for a token, and **31.5 MB** for 512, the longest text that our model takes into account, prompt and answer together. This is its **context**.
 #
-# ### Sixteen texts at once
+# A server writes many texts side by side, as a *batch*. They share one reading of the weights, but each text attends to its own keys and values. With 16 texts of 512 characters, a step of the wide model has to read 567 MB of weights and 16 · 31.5 = 504 MB of caches. For each new character that's 67 MB, while a text on its own needs 599. **A batch shares the weights, and not the cache.** So on a server, it's often the memory for the caches that limits the batch ([Kwon et al., 2023](https://arxiv.org/abs/2309.06180)).
 #
-# A server writes many texts side by side, as a *batch*. Say ours writes 16 with the wide model, each with 512 characters so far. Its weights take up 567 MB, and each text's cache 31.5 MB.
-#
-# **Predict.** Divide what a step reads by its 16 new characters. How much is it for each: **A** 37 MB, **B** 67 MB, **C** 599 MB?
-
-# %% bytes_of_a_token tags=["hide-input"]
-# Draws what is read for each character: its part of the weights, and the cache of its text.
-show.bytes_of_a_token(weights=567.5, cache=31.5)
-
-# %% [markdown] tags=["answer"]
-# **67 MB (B), because all texts share one reading of the weights, but each has a cache of its own:** 567 / 16 + 31.5 = 67.
-
-# %% [markdown]
-# The weights are the same for every text, but each text attends to its own keys and values. **A batch shares the weights, and not the cache.** So a step reads the bytes of the weights once, and the bytes of one text's cache times the number of texts.
-#
-# Why not an even larger batch? There are two limits.
-#
-# 1. *Arithmetic.* A new character uses each of the 142 million weights once, which takes 5.7 ms at 0.04 nanoseconds each. With 64 texts, reading 40 MB takes only 4.0 ms. Now arithmetic takes longer, as in the prefill, so adding texts barely raises the number of tokens per second. On this machine that begins at about 22 texts, where reading takes 5.7 ms for each of them.
-# 2. *Memory.* All caches have to fit in beside the weights. Sixteen take up 504 MB, and 18 take up about as much as the weights. On a server, this often limits the batch ([Kwon et al., 2023](https://arxiv.org/abs/2309.06180)).
-#
-# So that's why writing takes so long: it's a chain of steps, and each one reads all weights, for one token of each text.
+# So that's why writing takes so long: it's a chain of steps, and in a large model each one reads all weights, for one token of each text.
 
 # %% [markdown]
 # ## Exercise · Several texts, one cache
@@ -279,12 +258,6 @@ show.bytes_of_a_token(weights=567.5, cache=31.5)
 # <details><summary>Hint</summary>
 #
 # What goes in at the first call, and what at each later one?
-#
-# </details>
-#
-# <details><summary>What others found</summary>
-#
-# With `cache = {}`, `write(lambda new: step(model, cache, new), prompt, 224, 2 * 5 * 128 * 4)` gives the text of section 1 much sooner. (The model is 128 wide.)
 #
 # </details>
 
@@ -314,8 +287,8 @@ def write_solution(cached_step, prompts, n, token_bytes):
 # ## Remember
 #
 # - Under the causal mask, old keys and values never change, so a KV cache keeps them.
-# - Each step still reads all weights, and for a single text uses each only once, so a token mostly costs bytes, and not arithmetic.
-# - A batch shares the reading of the weights. That helps until arithmetic takes longer than reading, or the caches, one for each text, fill the memory.
+# - In a large model each step still reads all weights, and for a single text uses each only once, so a token mostly costs bytes, and not arithmetic.
+# - A batch of texts shares one reading of the weights, but each text has a cache of its own, and all caches have to fit in the memory.
 
 # %% [markdown]
 # ## Scorecard
@@ -345,13 +318,13 @@ show.shared_heads()
 #
 # ### Where the cache is in a real program
 #
-# In Hugging Face's Transformers, `generate` uses a cache unless you say `use_cache=False`. If you call the model yourself, `out = model(new, past_key_values=cache, use_cache=True)` gives `out.logits` and the longer cache, `out.past_key_values`. Start with `cache=None` and the whole prompt. A common mistake is to put the whole text in again at the second step: nothing complains, but the model then sees its prompt twice.
+# In Hugging Face's Transformers, `generate` uses a cache unless you say `use_cache=False`. If you call the model yourself, `out = model(new, cache=cache, use_cache=True)` gives `out.logits` and the longer cache, `out.cache`. Older versions call both `past_key_values`. Start with `cache=None` and the whole prompt. A common mistake is to put the whole text in again at the second step: nothing complains, but the model then sees its prompt twice.
 
 # %% [markdown]
 # **Sources.** R. Pope et al., *Efficiently scaling transformer inference*, 2022, [arXiv:2211.05102](https://arxiv.org/abs/2211.05102), counts the bytes of weights and cache.
 #
-# **Going further.** W. Kwon et al., *PagedAttention*, 2023, [arXiv:2309.06180](https://arxiv.org/abs/2309.06180); T. Dao et al., *FlashAttention*, 2022, [arXiv:2205.14135](https://arxiv.org/abs/2205.14135); Hugging Face on [caches](https://huggingface.co/docs/transformers/kv_cache). Projects: let a smaller model draft; keep the cache of a prompt that many texts share.
+# **Going further.** W. Kwon et al., *PagedAttention*, 2023, [arXiv:2309.06180](https://arxiv.org/abs/2309.06180); Hugging Face on [caches](https://huggingface.co/docs/transformers/kv_cache). Projects: let a smaller model draft; keep the cache of a prompt that many texts share.
 #
-# **Credits.** All code was written for this course. Text CC BY 4.0, code MIT.
+# **Credits.** Text CC BY 4.0, code MIT.
 #
 # If a single token costs the bytes of all weights, then weights of a quarter of the bytes could write four times as fast. Do they? [[weight_only]] runs the race.

@@ -147,42 +147,6 @@ def _rows_after(keys, word, count):
     return canvas.figure()
 
 
-def bytes_of_a_token(weights, cache):
-    """Draw what is read for a token with 1, 4, 16 and 64 texts: its part of the weights, and the cache of its text.
-
-    Args:
-        weights, cache: MB, of the model and of one text.
-    """
-    fig, ax = plots.figure(size=(9, 4))
-    many, told = [1, 4, 16, 64], []
-    for row, texts in enumerate(many):
-        ax.barh(
-            row, weights / texts, color=plots.COLOURS["orange"], label="its part of the weights" if not row else None
-        )
-        ax.barh(
-            row, cache, left=weights / texts, color=plots.COLOURS["blue"], label="its own cache" if not row else None
-        )
-        ax.text(
-            weights / texts + cache + 0.015 * weights,
-            row,
-            f"{weights / texts + cache:.0f} MB",
-            va="center",
-            fontsize=18,
-        )
-        told.append(f"{texts}: {weights / texts:.0f} and {cache}")
-    ax.set_yticks(range(len(many)), [f"{texts} text{'s' * (texts > 1)}" for texts in many])
-    ax.set(xlabel="MB read for each new character", xlim=(0, 1.15 * (weights + cache)))
-    ax.invert_yaxis()
-    ax.grid(axis="y", visible=False)
-    ax.legend(loc="lower right")
-    plots.show(
-        fig,
-        alt=f"Bars of the MB read for a character, by texts at once; its part of the weights and its own cache: {'; '.join(told)}. "
-        "The part of the weights shrinks, the cache stays.",
-        caption="The wide model in float32, each text with 512 characters so far.",
-    )
-
-
 def shared_heads():
     """Nine heads of queries above, and the three heads of keys and values that they share below."""
     canvas = diagrams.Canvas(height=290)

@@ -29,7 +29,7 @@ from lessons.deep_compression import show
 torch.set_num_threads(1)
 
 # %% [markdown]
-# ## 1. Why gzip hardly helps
+# ## 1. What does gzip find?
 #
 # LeNet-300-100 reads handwritten digits. Its file takes a megabyte, and you have to send it over a slow line. So you zip it.
 #
@@ -53,17 +53,17 @@ plain = saved(dense)  # the bytes that torch.save writes
 print(f"{percent_right(dense):.1f} % right, {len(plain):,} bytes, under gzip {len(gzip.compress(plain)):,}")
 
 # %% [markdown] tags=["answer"]
-# **By about a tenth (A), because gzip needs patterns that repeat, and the digits of a trained weight such as 0.0317459 hardly ever do.**
+# **By about a tenth (A), because gzip only saves on what comes often, and the digits of a trained weight such as 0.0317459 hardly ever come twice.** So only the rough size of a weight should shrink, and not the end of its digits.
 
 # %% [markdown]
-# Is that really the cause? A float has four bytes. The last one holds its sign and its rough size (most of the exponent), the first two only the end of its digits. If the digits are to blame, the last byte should shrink under gzip and the first two shouldn't:
+# Is that really the cause? A float has four bytes. The last one holds its sign and its rough size (most of the exponent), the first two only the end of its digits. So we zip each of the four alone:
 
 # %% four_bytes tags=["hide-input"]
 # Zips each of the four bytes of the first layer's weights alone, and prints how much is left.
 show.four_bytes(dense)
 
 # %% [markdown]
-# They are to blame for most of it. So we have to *make* values repeat, without losing accuracy. In 2015, Han, Mao and Dally did this in three stages, *prune, share, code*, and took a network of this shape from 1,070 kB to 27 kB ([*Deep compression*](https://arxiv.org/abs/1510.00149)). In about [[minutes]] minutes you will be able to
+# The digits explain most of it. So let's *make* values repeat, without losing accuracy. In 2015, Han, Mao and Dally did this in three stages, *prune, share, code*, and took a network of this shape from 1,070 kB to 27 kB ([*Deep compression*](https://arxiv.org/abs/1510.00149)). In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
@@ -91,7 +91,7 @@ print(f"pruned {percent_right(pruned):.1f} %, twin {percent_right(twin):.1f} % r
 # %% [markdown]
 # A twelfth of the weights is left. But the file is as large as ever, because a zero takes four bytes like any other float. So let's leave the zeros out. Then the file must say *where* the other weights are.
 #
-# Take a row of 13 weights, of which six are left. We'll keep it until the end:
+# Take a row of 13 weights, of which six are left:
 #
 # `0  0  0.7  0  −1.0  0.6  0  0  0  1.4  0  0.7  −0.3`
 #
@@ -149,7 +149,7 @@ print(f"{bits * len(symbols) / int(line(pruned).count_nonzero()):.2f} bits for e
 show.few_values(pruned)
 
 # %% [markdown]
-# With 8 values or more, hardly anything is lost, and the small differences are a handful of images. Eight would do as well here. We take 16, so each weight stores a number of 4 bits, half a byte, in place of a float of 32.
+# With 8 values or more, hardly anything is lost, and the small differences are a handful of images. Eight would do nearly as well. We take 16, so each weight stores a number of 4 bits, half a byte, in place of a float of 32.
 
 # %%
 small = share(pruned, 16)
@@ -167,8 +167,6 @@ small = share(pruned, 16)
 # So B has a word of one bit, and A and C have two bits: 3 · 1 + 2 · 2 + 1 · 2 = **9 bits**. Words of equal length would need two bits for each of the six, so 12.
 #
 # With the words 0 for B, 10 for A and 11 for C, they become `0 10 0 11 0 10`, and that can be read without the spaces. The file stores only the *lengths* of the words, because writer and reader make the words from them by the same rule (*Deeper*).
-#
-# What this brings in our network depends on how uneven the counts are.
 
 # %% uneven tags=["hide-input"]
 # Draws how often each gap and each value occurs in the network, and says how long their words are.
@@ -210,13 +208,13 @@ print(f"here:  {report(small)}\nthere: {there}", end="")
 print(f"{len(plain) / path.stat().st_size:.1f} times smaller than at first")
 
 # %% [markdown]
-# The *digest* is a fingerprint of all weights and biases. The reader has exactly our network, so coding loses nothing. Any accuracy that we lost was lost earlier, in pruning and sharing. Compared with the twin, that's less than a point in this one network. (The paper reports no loss. It also trains the shared values, as *Deeper* says.)
+# The *digest* is a fingerprint of all weights and biases. The reader has exactly our network, so coding loses nothing. Any accuracy that we lost was lost earlier, in pruning and sharing. Compared with the twin, that's less than a point in this one network. The paper reports no loss, but it also trains the shared values, as *Deeper* says.
 #
-# ### Each stage alone, and on top of the others
+# ### Which stage did the work?
 #
-# Which stage did the work? We make all eight files, with each stage or without it. Without sharing, the symbols to code are the bytes of the floats. Without pruning, we take the twin.
+# We make all eight files, with each stage or without it. Without sharing, the symbols to code are the bytes of the floats. Without pruning, we take the twin.
 #
-# **Predict.** Pruning alone makes the file about ten times smaller, and sharing alone about eight times. Together, is it **A** about 80 times, **B** about 40, **C** about 10?
+# **Predict.** Pruning alone makes the file about ten times smaller. Now take the twin's file, already shared and coded, and prune as well. Does that make it **A** ten times smaller again, **B** about five times, **C** hardly smaller at all?
 
 # %% eight_files tags=["hide-input"]
 # Writes the eight files, and draws their bytes.
@@ -224,12 +222,10 @@ files = show.stages(twin, pruned)
 show.eight_files(files)
 
 # %% [markdown] tags=["answer"]
-# **About 40 (B), because sharing shrinks only the values, and pruning has added places.** A weight that's left takes 32 + 6 = 38 bits before sharing and 4 + 6 = 10 after it. That's a quarter, not an eighth.
+# **About five times (B), because the place of a weight costs little beside 32 bits, but a lot beside 4.** After sharing, pruning leaves ten bits of 48, not even five times fewer. Sharing, too, brings eight times alone and only four on top of the others, because it doesn't shrink the places.
 
 # %% [markdown]
-# So what does a stage bring? *Alone*, pruning makes the file ten times smaller. *On top of the other two*, from "share + code" to all three, it's not even five times. That's because a place costs little beside a weight of 32 bits, but a lot beside one of 4. Sharing, too, brings about half as much on top of the others, because it doesn't shrink the places.
-#
-# Coding alone brings little, because three of the four bytes of a float are nearly random. On top of the others it takes away about a sixth, because gaps and values are uneven.
+# Of twelve weights, pruning leaves one, and adds its place. Before sharing, that's 32 + 6 = 38 bits in place of 12 · 32 = 384, ten times fewer. After it, from "share + code" to all three, it's 4 + 6 bits in place of 12 · 4. So what a stage brings depends on what the others have left.
 
 # %% [markdown]
 # ## Exercise · How should a layer say where its weights are?
@@ -269,15 +265,6 @@ def gap_bits_solution(weight):
 
 
 # %% [markdown]
-# Now ask it about your own network: `[gap_bits(layer.weight) for layer in pruned.children()]`. Would you give each layer its own number of bits?
-#
-# <details><summary>What others found</summary>
-#
-# In one network it was 5, 4 and 2, because the last layer keeps a quarter of its weights, and so its gaps are short. But the file would shrink by only about 70 bytes of 23,000, since this layer is small. That isn't worth a new format.
-#
-# </details>
-
-# %% [markdown]
 # ## Remember
 #
 # - gzip finds little in trained float32 weights, because their digits hardly repeat. So first make values repeat: prune, share, and then code.
@@ -299,13 +286,13 @@ claims.show("deep_compression")
 #
 # ### From lengths to words
 #
-# Go through the symbols from short words to long ones. The first word is all zeros. Each next one is the one before plus 1, with zeros appended if it must be longer:
+# Go through the symbols from short words to long ones. The first word is all zeros. Each next one is the one before plus 1, with zeros appended if it must be longer. For B, A and C of section 4:
 #
 # | symbol | length | word |
 # |---|---|---|
-# | 1 | 1 | 0 |
-# | 0 | 2 | 0 + 1 = 1, with a zero: 10 |
-# | 2 | 2 | 10 + 1 = 11 |
+# | B | 1 | 0 |
+# | A | 2 | 0 + 1 = 1, with a zero: 10 |
+# | C | 2 | 10 + 1 = 11 |
 #
 # ### Train the shared values
 #
@@ -314,7 +301,7 @@ claims.show("deep_compression")
 # %% [markdown]
 # **Sources.** S. Han, H. Mao and W. J. Dally, *Deep compression*, 2015, [arXiv:1510.00149](https://arxiv.org/abs/1510.00149), tables 1 and 2; D. Huffman, *A method for the construction of minimum-redundancy codes*, 1952, [doi:10.1109/JRPROC.1952.273898](https://doi.org/10.1109/JRPROC.1952.273898); C. Shannon, 1948, [doi:10.1002/j.1538-7305.1948.tb01338.x](https://doi.org/10.1002/j.1538-7305.1948.tb01338.x), on the entropy.
 #
-# **Going further.** S. Han et al., *EIE*, 2016, [arXiv:1602.01528](https://arxiv.org/abs/1602.01528), a processor that computes with pruned and shared weights. Projects: biases in 8 bits; a small dense network with shared values whose file is as large as ours.
+# **Going further.** S. Han et al., *EIE*, 2016, [arXiv:1602.01528](https://arxiv.org/abs/1602.01528), a processor that computes with pruned and shared weights. Projects: biases in 8 bits; a small dense network with shared values whose file is as large as ours; `saved(small)` under gzip, to see how much of all this gzip finds alone, now that values repeat.
 #
 # **Credits.** The recipe is that of Han, Mao and Dally; format and code are written for this course. Text CC BY 4.0, code MIT.
 #

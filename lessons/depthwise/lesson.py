@@ -158,10 +158,10 @@ given = net.features[0](images).amax((0, 2, 3))  # the largest number that each 
 print(f"largest input of channel 4: {given[4]:.1f}, of channel 28: {given[28]:.1f}")
 
 # %% [markdown] tags=["answer"]
-# **Not at all (C), because a variance of 0 means that its result was the same for every image.** The cell shows why: the filter reads only zeros.
+# **Not at all (C), because a variance of 0 means that its result was the same for every image.** The cell shows why: on all of our 512 images, the ReLU of layer 0 makes channel 28 0, so the filter reads only zeros.
 
 # %% [markdown]
-# Channel 28 is **dead**: on all of our 512 images, the ReLU of layer 0 makes it 0. An ordinary convolution would hardly notice, because it sums over many channels, and the sum still varies. A depthwise filter reads only this one, so its variance is 0, and its factor is huge. In float this does no harm, since 80 · 0 is 0. But folded into the weights, the 80 sets the scale for all.
+# An ordinary convolution sums over many channels, so its result still varies if one of them doesn't. A depthwise filter reads only one. If this one is 0 on all images, it's called **dead**: then the variance is 0, and the factor is huge. In float this does no harm, since 80 · 0 is 0. But folded into the weights, the 80 sets the scale for all.
 #
 # To test this, we change the nine weights of channel 28 *before* folding, and nothing else.
 
@@ -218,12 +218,14 @@ print(f"float {accuracy(wider):.1f} %, int8 {accuracy(wider_int8):.1f} % right")
 # **Most come back (C), because 0.503 / 1.01 = 0.498 is rounded to 0.** Now the sum is 1 − 1 = 0, and the result on black is −0.27, which the ReLU makes 0. That's off by 0.38 and no longer by 1.11.
 
 # %% [markdown]
-# So which weights cost the 25 points? Nine dead ones set the scale, and on this scale one living weight fell on the wrong side of one half. **A coarse scale is a danger, and how much it costs is luck.** A sure repair makes the steps finer.
+# What surely helps is a much finer step, because half a step is the most that a weight can be off.
+#
+# So which weights cost the 25 points? Nine dead ones set the scale, and on this scale one living weight fell on the wrong side of one half. **A coarse scale is a danger, and how much it costs is luck.**
 
 # %% [markdown]
 # ## 5. Which repair?
 #
-# 1. **Empty the dead channels.** We emptied one, as a test; the exercise empties all of them. That works on any chip, but only where a dead channel is the widest. And a channel is only known to be dead on the images that you've shown it.
+# 1. **Empty the dead channels.** We emptied one, as a test; the exercise empties all of them. That works on any chip, but only where a dead channel is the widest, and only as far as the widest living one is narrower. And a channel is only known to be dead on the images that you've shown it.
 # 2. **Take a scale per channel.** No channel spoils another then, dead or alive. The int8 kernels must support it.
 # 3. **Leave the layer in float.** That needs a chip that computes in float as well, and time to convert. In PyTorch, a layer without a qconfig stays float, and stubs convert what enters and leaves it:
 
@@ -251,10 +253,10 @@ file_kb = {name: kilobytes(model) for name, model in shipped.items()}
 show.remedies(right, file_kb)
 
 # %% [markdown] tags=["answer"]
-# **A scale per channel (B), because 586 · 16 bytes are 9.4 kB, a fifth of the file.** (Names and other bookkeeping for these tensors add another 4 kB.) Layer 1 in float adds 288 · 3 bytes, 0.9 kB. A zero takes as many bytes as any other integer.
+# **A scale per channel (B), because 586 · 16 bytes are 9.4 kB, a fifth of the file.** (Names and other bookkeeping add another 4 kB, and if a channel has hundreds of weights, all this hardly counts.) Layer 1 in float adds 288 · 3 bytes, 0.9 kB. A zero takes as many bytes as any other integer.
 
 # %% [markdown]
-# Here, all three bring the points back. Where the kernels allow it, take a scale per channel, since it needs no diagnosis. (If a channel has hundreds of weights, 16 bytes hardly count.) Where they don't, empty the dead channels if one of them is the widest, and leave the layer in float otherwise.
+# Here, all three bring the points back. Where the kernels allow it, take a scale per channel, since it needs no diagnosis. Where they don't, empty the dead channels if one of them is the widest, and leave the layer in float otherwise.
 
 # %% [markdown]
 # ## Exercise · Empty what is dead
@@ -344,7 +346,7 @@ show.in_the_world()
 #
 # ### Which engine does what?
 #
-# PyTorch's default for `x86` has a scale per channel, and that for `qnnpack`, the engine for ARM, has one per layer. So a network can lose its points on a phone and not on a laptop, though `qnnpack` takes a scale per channel as well, if you give it that observer. The defaults also differ in the steps of the activations: 127 for `x86`, 255 for `qnnpack`. So before you compare two machines, print both qconfigs.
+# PyTorch's default for `x86` has a scale per channel, and that for `qnnpack`, the engine for ARM, has one per layer. So a network can lose its points on a phone or an Apple laptop and keep them on a PC, though `qnnpack` takes a scale per channel as well, if you give it that observer. The defaults also differ in the steps of the activations: 127 for `x86`, 255 for `qnnpack`. So before you compare two machines, print both qconfigs.
 
 # %% [markdown]
 # **Sources.** R. Krishnamoorthi, *Quantizing deep convolutional networks for efficient inference*, 2018, [arXiv:1806.08342](https://arxiv.org/abs/1806.08342): one scale per layer or one per channel, on MobileNets. T. Sheng et al., *A quantization-friendly separable convolution for MobileNets*, 2018, [arXiv:1803.08607](https://arxiv.org/abs/1803.08607): channels without variance in a MobileNet that fell from 70.5 to 1.8 %.

@@ -80,7 +80,7 @@ def errors(net, images, labels):
 
 
 # %% [markdown]
-# The student has about a tenth of the teacher's weights. The learning rate, 0.02, is the best of seven for both student and twin, on held-out images. Section 2 explains `T`.
+# The learning rate, 0.02, is the best of seven for both student and twin, on held-out images. Section 2 explains `T`.
 
 # %%
 teacher = train(network(300, 100), images[:split], labels[:split], rate=0.003)
@@ -94,7 +94,7 @@ student = train(network(30, 30), x, answers, T)
 twin = train(network(30, 30), x, y)
 
 # %% [markdown] tags=["answer"]
-# **At least a fifth fewer (C), because the teacher's answers help in a way that the labels don't.** How they help, we have to find out.
+# **At least a fifth fewer (C), because the teacher's answers help in a way that the labels don't.** Could this pair just be lucky? We've trained five more, each with its own teacher, 1,000 images and first weights, and the student was ahead in all of them. In *Deeper*, the twin gets a better chance.
 
 # %% teacher_and_students tags=["hide-input"]
 # Draws one image on its way to both, with the errors on test images.
@@ -104,7 +104,7 @@ wrong = [errors(net, test_images.flatten(1), test_labels) for net in (teacher, s
 show.teacher_and_students(x[twos[0]], answers[twos[0]], "2", wrong)
 
 # %% [markdown]
-# Could this pair just be lucky? We've trained six more, each with its own teacher, 1,000 images and first weights, and the student was ahead in all of them. In about [[minutes]] minutes you will be able to
+# In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
@@ -117,7 +117,7 @@ show.teacher_and_students(x[twos[0]], answers[twos[0]], "2", wrong)
 #
 # The last layer of a network gives a number for each class, its **logit**. For our image, the teacher's logits are 6, 2 and −2. The softmax turns them into probabilities: it raises $e$ to the power of each, which gives 403.4, 7.39 and 0.14, and divides by the sum, 411.0. So the 2 gets 403.4 / 411.0 = 0.982, the 3 gets 0.018, and the 7 gets 0.0003.
 #
-# The teacher says: "It's a 2. If it isn't, it's more likely a 3 than a 7." Its probability for the 3 is more than fifty times that for the 7. But a student hardly notices the difference, because as targets both are close to 0, just as in the label.
+# The teacher says: "It's a 2. If it isn't, it's more likely a 3 than a 7." But a student hardly notices the difference, because as targets both are close to 0, just as in the label.
 #
 # So we divide all logits by a number $T$ before the softmax, the **temperature**:
 #
@@ -149,7 +149,7 @@ show.two_answers(x[twos], logits[twos], 2, 3, 7)
 #
 # <details><summary>What others found</summary>
 #
-# At 1 the student is already ahead of its twin, probably because the teacher is in doubt about some images even there. Higher temperatures help further. In the mean over six students, it hardly matters from about 4 on, even at 200. *Deeper* says why.
+# At 1 the student is already ahead of its twin, because even there the teacher is less than 99 % sure of about three images in ten, and these bring nearly all of the gain. Higher temperatures help further. In the mean over six students, it hardly matters from about 4 on, even at 200. *Deeper* says why.
 #
 # </details>
 
@@ -175,10 +175,10 @@ for target in [1.0, 0.0, 0.0], [0.67, 0.24, 0.09]:  # the label, the teacher
     print(target, "pushes the logits by", [f"{-g:+.2f}" for g in gradient])
 
 # %% [markdown] tags=["answer"]
-# **B, because the label asks for 0 and the teacher for 0.24, and the student says 0.10.** 0 − 0.10 is negative, and 0.24 − 0.10 is positive.
+# **B, because the label asks for 0 and the teacher for 0.24, and the student says 0.10.** 0 − 0.10 is negative, and 0.24 − 0.10 is positive. The label only ever pushes the 3 down. The teacher pushes it up until the student says 0.24 as well.
 
 # %% [markdown]
-# The label only ever pushes the 3 down. The teacher pushes it up until the student says 0.24 as well. So from an image of a 2, the student learns something about 3s.
+# So from an image of a 2, the student learns something about 3s.
 #
 # ### Beside labels, the teacher needs a factor
 #
@@ -244,14 +244,12 @@ alike = torch.where(top, highest.mean(), (1 - highest.mean()) / 9)
 show.ladder()
 
 # %% [markdown] tags=["answer"]
-# **In the middle (C), because *even* has kept one useful part of the answer and lost another.** Both help: how sure the teacher is, and which other digits it names.
+# **In the middle (C), because *even* has kept one useful part of the answer and lost another.** It makes about a fifth fewer errors than *alike*, and *soft* makes nearly a quarter fewer than *even*. So both help: how sure the teacher is, and which other digits it names.
 
 # %% [markdown]
-# From *alike* to *even* one thing is added, and from *even* to *soft* another. *Even* makes about a fifth fewer errors than *alike*. What it adds is how sure the teacher is of *this* image. *Soft* adds the names of the other digits, and nearly a quarter of the errors disappear.
+# Compare the arms two by two. From *alike* to *even* one thing is added: how sure the teacher is of *this* image. From *even* to *soft* it's another one: the names of the other digits.
 #
-# And softness? *Alike*, *first choice* and the labels lie close together, far from the other two. So softness of this strength, alone, hardly helps.
-#
-# *Even* shows what the confidence is worth on its own. But what are the names of the other digits worth on their own? That's your exercise.
+# And softness? *Alike*, *first choice* and the labels lie close together. So softness of this strength, alone, hardly helps.
 
 # %% [markdown]
 # ## Exercise · Which others, and no longer how sure
@@ -319,13 +317,13 @@ claims.show("distillation")
 #
 # ### Why a high temperature no longer matters
 #
-# For a large $T$, $e^{v/T}$ is nearly $1 + v/T$. If the logits of each image have the mean 0, the probability of a class is then nearly $(1 + v/T) / N$, with $N$ classes. So target minus answer is nearly the teacher's logit minus the student's, divided by $NT$, and the student simply learns to copy the logits. A still higher $T$ changes only a factor. At a lower $T$, the student cares less about very negative logits. The paper derives this in its section 2.1.
+# For a large $T$, $e^{v/T}$ is nearly $1 + v/T$. If the logits of each image have the mean 0, the probability of a class is then nearly $(1 + v/T) / N$, with $N$ classes. So target minus answer is nearly the teacher's logit minus the student's, divided by $NT$, and the student simply learns to copy the logits. A still higher $T$ changes only a factor. The paper derives this in its section 2.1.
 #
-# ### What has your teacher seen?
+# ### What else might explain it?
 #
 # Is it enough that the teacher is large? We also trained large teachers on nothing but the student's own 1,000 images. Their students were no better than those of the labels, whether the teacher made 5 passes or 25, and also when its temperature was chosen so that its answers were as soft as the first teacher's. So the gain of our student probably came from the images that only its teacher had seen.
 #
-# A better teacher isn't always a better one for the student, either. [Müller, Kornblith and Hinton, 2019](https://arxiv.org/abs/1906.02629), trained teachers with label smoothing. They were at least as accurate, but their students were worse. Their explanation is that smoothing draws the images of a class together, so which others a single image resembles is lost. So choose a teacher by its *students'* errors on held-out images.
+# And could the twin do better without a teacher? Nothing kept it from learning its 1,000 images by heart. With *dropout*, which sets a random half of the pixels to 0 at each step, six twins made about 980 errors in place of 1,229. Students gained much less: 764 became about 730, with a fifth of the pixels set to 0. So about half of what our teacher gave, the twin can also get without one.
 
 # %% [markdown]
 # **Sources.** G. Hinton, O. Vinyals, J. Dean, *Distilling the knowledge in a neural network*, 2015, [arXiv:1503.02531](https://arxiv.org/abs/1503.02531). There a student with two layers of 800 units made 146 errors on MNIST with labels, and 74 with its teacher's soft targets. The teacher had learned from shifted images as well.

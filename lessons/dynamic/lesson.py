@@ -157,7 +157,7 @@ races = {width: race_layer(nn.Linear(width, width), rows=1) for width in (8, 32,
 show.price_curves(races)
 
 # %% [markdown]
-# From width 8 to 128 the number of weights grows 256-fold, and yet the int8 call takes hardly any longer: nearly all of its time is the price. The fp32 call begins far lower, and then climbs. Where the curves cross, the gain has paid for the price. LeNet's largest linear layer has as many weights as a square one of width 219, left of the crossing. So it loses. The Transformer's layers are at least 768 wide, and each call brings them 128 rows, one for each token. So they gain.
+# From width 8 to 128 the number of weights grows 256-fold, and yet the int8 call takes about as long as before: nearly all of its time is the price. The fp32 call begins far lower, and then climbs. Where the curves cross, the gain has paid for the price. LeNet's largest linear layer has as many weights as a square one of width 219, left of the crossing. So it loses. The Transformer's layers are at least 768 wide, and each call brings them 128 rows, one for each token. So they gain.
 
 # %% [markdown]
 # ### Measure your layers, with your rows
@@ -178,10 +178,10 @@ for (rows, name), gain in gains.items():
     print(f"batch of {rows:3}, {name}: {gain:.1f} times as fast")
 
 # %% [markdown] tags=["answer"]
-# **Better (C), because most of the price is paid once for all 256 rows, while each row brings its gain.**
+# **Better (C), because most of the price is paid once for all 256 rows, while each row brings its gain.** But the last layer, `fc3`, has only 840 weights, and in it not even 256 rows earn the price.
 
 # %% [markdown]
-# The last layer, `fc3`, has only 840 weights, and in it not even 256 rows earn the price. So convert the layers that gain, and leave the others in fp32: in place of a type, the set may hold *names* of layers. A name that matches nothing is skipped without a warning, so print the copy.
+# So convert the layers that gain, and leave the others in fp32: in place of a type, the set may hold *names* of layers. A name that matches nothing is skipped without a warning, so print the copy.
 
 # %% by_name tags=["legacy", "nbval-check-output"]
 print(quantize_dynamic(lenet, {"fc1"}, dtype=torch.qint8))
@@ -233,7 +233,7 @@ print(f"fp32, × 255: {(answers(lenet, 255) == before).float().mean():6.1%} the 
 # **Fewer (C), because the bright picture widens the range that all share, and so the others are rounded coarsely.**
 
 # %% [markdown]
-# How coarsely? Let one number of a call be 100, and all the others between −1 and 1. The range is 101 wide, so the scale is 101 / 127 = 0.8. Then 0.3 becomes 0, and 0.9 becomes 0.8.
+# Let one number of a call be 100, and all the others between −1 and 1. The range is 101 wide, so the scale is 101 / 127 = 0.8. Then 0.3 becomes 0, and 0.9 becomes 0.8.
 #
 # The first row answers our question: a few answers in a thousand have changed. The second is a warning. With one range for the whole call, an int8 answer can depend on the rest of its batch. In fp32, LeNet's don't, as the third row shows. So check the inputs first, and test with batches like those that you'll serve.
 
@@ -350,4 +350,4 @@ print(fresh.load_state_dict(torch.load("lenet_int8.pt")))
 # %% [markdown]
 # ## Did it run in int8?
 #
-# In [[audit]], `quantize_dynamic` gets an attention layer, an LSTM, a CNN and a lone linear layer. Nothing complains, and hardly a byte is saved. Why?
+# In [[audit]], `quantize_dynamic` gets an attention layer, an LSTM, a CNN and a lone linear layer. Nothing complains, and hardly a byte is saved. Why? And what becomes possible if you do have some data, and know each range before the call ([[static]])?

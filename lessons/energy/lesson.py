@@ -30,7 +30,7 @@ from lessons.energy import show
 # %% [markdown]
 # ## 1. Half the price of arithmetic
 #
-# A phone recognises a handwritten digit with a small network, LeNet-300-100. This takes 266,200 multiplications and as many additions. The phone also fetches the network's 266,200 **weights**, the numbers that it has learned, from its main memory (we assume that no memory nearer to the processor still holds them).
+# A phone recognizes a handwritten digit with a small network, LeNet-300-100. This takes 266,200 multiplications and as many additions. The phone also fetches the network's 266,200 **weights**, the numbers that it has learned, from its main memory (we assume that no memory nearer to the processor still holds them).
 #
 # Now suppose that a new chip needs only **half the energy** for each multiplication and each addition. Fetching a weight takes as much energy as before.
 #
@@ -51,7 +51,7 @@ show.two_parts(arithmetic, fetching)
 # %% [markdown]
 # Nobody measured any energy here. It's an *estimate*, a bill: we multiplied counts by published prices. But the bill shows which part is the large one, and you want to know that before you spend a month on the other one. After all, energy drains phone batteries, is a large part of the cost of a data centre, and harms the environment.
 #
-# In about [[minutes]] minutes you will be able to
+# In about [[minutes]] minutes, exercise included, you will be able to
 #
 # [[abilities]]
 #
@@ -103,7 +103,7 @@ print(f"If each weight is used once, half-price arithmetic saves {mac / 2 / (mac
 show.uses_of_a_weight()
 
 # %% [markdown]
-# **A linear layer** has one weight for each pair of an input and an output, and uses it in one MAC for each list of numbers that it reads: one for each image in LeNet-300-100, but often hundreds in a transformer. With $n$ input numbers and $m$ outputs, that's $n \cdot m$ weights and $n \cdot m$ MACs. LeNet-300-100 has three such layers. The first turns the 28 · 28 = 784 pixels into 300 numbers, the second turns these into 100, and the third into 10:
+# **A linear layer** has one weight for each pair of an input and an output, and uses it in one MAC for each list of numbers that it reads: one for each image in LeNet-300-100, but often hundreds in a network that reads a text, one for each word. With $n$ input numbers and $m$ outputs, that's $n \cdot m$ weights and $n \cdot m$ MACs. LeNet-300-100 has three such layers. The first turns the 28 · 28 = 784 pixels into 300 numbers, the second turns these into 100, and the third into 10:
 #
 # $$784 \cdot 300 + 300 \cdot 100 + 100 \cdot 10 = 266{,}200$$
 #
@@ -111,7 +111,7 @@ show.uses_of_a_weight()
 #
 # $$\text{MACs} = \text{weights} \cdot \text{positions}$$
 #
-# This holds for many channels, too, because each weight is still used once at each position. Take the first layer of ResNet-50, a network that recognises photographs. Its 64 kernels of 7 × 7 over 3 channels have 64 · 3 · 7 · 7 = 9,408 weights, and each is used at 112 · 112 = 12,544 positions: the image has 224 · 224 pixels and a border of zeros, and the window moves by two at a time. That makes 118 million MACs, and far more than 139 uses. In the last convolutions, where the maps have only 7 · 7 positions, a weight is used 49 times.
+# This holds for many channels, too, because each weight is still used once at each position. Take the first layer of ResNet-50, a network that recognizes photographs. Its 64 kernels of 7 × 7 over 3 channels have 64 · 3 · 7 · 7 = 9,408 weights, and each is used at 112 · 112 = 12,544 positions: the image has 224 · 224 pixels and a border of zeros, and the window moves by two at a time. That makes 118 million MACs, and far more than 139 uses. In the last convolutions, where the maps have only 7 · 7 positions, a weight is used 49 times.
 #
 # For a whole network we let PyTorch count. `FlopCounterMode` adds up the *floating-point operations*, FLOPs, of the convolutions and matrix products that run inside the `with` block. A MAC is two of them. The counter leaves out the rest, such as biases, and so do we, since that's only a few operations for each output.
 
@@ -248,6 +248,8 @@ def batch_needed_solution(model, x, mac_pj, fetch_pj):
 
 # %% [markdown]
 # ## Scorecard
+#
+# At the end of each lesson, its figures are held against what they should be. The last column says how we know: *counted* or *measured* on your machine, or only *cited* from a source.
 
 # %% tags=["scorecard"]
 claims.show("energy")
@@ -277,7 +279,7 @@ claims.show("energy")
 #
 # ### What do newer chips change?
 #
-# The list is for chips with structures of 45 nanometres, a process of 2007. By [Jouppi et al., 2021, table 2](https://doi.org/10.1109/ISCA52012.2021.00010), a chip of 7 nanometres takes 1.31 + 0.38 = 1.69 pJ for a MAC in fp32, about a third. But 64 bits from the usual DRAM (DDR) still take 1,300 pJ. So a fetch of 32 bits now costs as much as 650 / 1.69 = 385 MACs: the gap has grown. From memory that is stacked beside the chip (HBM2), 64 bits take 250 to 450 pJ, which makes 74 to 133 MACs for 32 bits.
+# The list is for chips with structures of 45 nanometres, a process of 2007. By [Jouppi et al., 2021, table 2](https://doi.org/10.1109/ISCA52012.2021.00010), a chip of 7 nanometres takes 1.31 + 0.38 = 1.69 pJ for a MAC in fp32, about a third. But 64 bits from the usual DRAM (DDR) still take 1,300 pJ. So a fetch of 32 bits now costs as much as 650 / 1.69 = 385 MACs: the gap has grown.
 #
 # ### What does the bill leave out?
 #
@@ -294,4 +296,4 @@ claims.show("energy")
 #
 # **Credits.** The idea of opening a lecture on efficient networks with this list is Tal Daniel's (Technion, EE 046211, tutorial 10). Text CC BY 4.0, code MIT.
 #
-# **What's still open.** If it takes so much energy to fetch a weight, it surely takes time as well: does your processor spend its time on arithmetic, or does it mostly wait for the memory ([[roofline]])?
+# **What's still open.** If it takes so much energy to fetch a weight, it surely takes time as well: does your processor spend its time on arithmetic, or does it mostly wait for the memory ([[roofline]])? And if fewer bits are so much cheaper, can a network *learn* with 16 of them ([[amp]])?

@@ -145,12 +145,12 @@ print(rounded(weights, largest_weight(weights, 3), 3))
 show.falling_numbers()
 
 # %% [markdown] tags=["answer"]
-# **2.86 (C), because 4 would need the integer 9, and the last one is 7.** 4 is 7 steps, and 7 + 2 = 9. The integer 7 stands for 2.86.
+# **2.86 (C), because 4 would need the integer 9, and the last one is 7.** 4 is 7 steps, and 7 + 2 = 9. The integer 7 stands for 2.86. So a number outside the range comes back as the last level.
 
 # %% [markdown]
-# A number outside the range comes back as the last level. This is called **clipping**, and in code it's `clamp`. **Inside the range, a number is off by at most half a step. Outside, there's no limit.**
-#
 # And if the numbers lie between 1 and 3? Seven steps would be 2 long, so the scale would be 0.286 and the zero point −1 / 0.286 = −3.5. But our integers begin at 0, so none of them would stand for 0. That's why a range is first widened until it holds 0, here to 0 to 3.
+#
+# What happened to the number 4 is called **clipping**, and in code it's `clamp`. **Inside the range, a number is off by at most half a step. Outside, there's no limit.**
 
 # %% [markdown]
 # ## 4. Is it the bits that break LeNet?
@@ -167,7 +167,7 @@ left = (rounded(fc1, largest_weight(fc1, 2), 2) != 0).sum().item()
 print(f"{left:,} of the {fc1.numel():,} weights of fc1 don't become 0")
 
 # %% [markdown]
-# So it is with `fc1`: fewer than one weight in a hundred is left. But here it isn't the doing of a single weight, because the second largest would set a scale nearly as long. Are three levels too few, or do they merely lie in the wrong places?
+# So it is with `fc1`: fewer than one weight in a hundred is left. But here a single weight isn't to blame: without the largest, 0.54, the next one would set the scale, and at 0.47 it's nearly as long. Are three levels too few, or do they merely lie in the wrong places?
 #
 # To find out, we keep three levels and change the scale alone. We choose one that suits the many weights and not the largest: in each layer the standard deviation σ of its weights, which says how far a weight typically lies from their mean, here about 0.
 #
@@ -192,12 +192,14 @@ right_sigma = accuracy(rounded_lenet(2, scale_of=lambda weight, bits: weight.std
 show.two_combs(fc1, {"the largest weight": largest_weight(fc1, 2), "σ": fc1.std()}, [right[2], right_sigma], right[32])
 
 # %% [markdown] tags=["answer"]
-# **Most of it (C), because in each layer about half of the weights, or more, are now rounded to −σ or σ and not to 0.** Clipping the large ones does less harm.
+# **Most of it (C), because in each layer about half of the weights, or more, are now rounded to −σ or σ and not to 0.** Clipping the large ones does less harm. In six other trainings of LeNet, σ won back over 70 % of the lost accuracy five times, and 44 % once.
 
 # %% [markdown]
-# In the upper row, two of the three levels (blue) lie where there is hardly a weight. In the lower row, all three lie among the weights (grey). Nothing else differs. So what broke LeNet wasn't the 2 bits alone, but 2 bits *and* a scale that the largest weight had set. In six other trainings of LeNet, σ won back over 70 % of the lost accuracy five times, and 44 % once.
+# In the upper row, two of the three levels (blue) lie where there is hardly a weight. In the lower row, all three lie among the weights (grey). Nothing else differs.
 #
-# Every scale is a compromise: a short step rounds the many small weights finely and clips the large ones, and a long step clips nothing but rounds coarsely. With 8 bits LeNet has enough levels for both, but with 2 bits you have to choose. Some points are still lost. To win them back, [[qat]] trains with the rounding.
+# Every scale is a compromise: a short step rounds the many small weights finely and clips the large ones, and a long step clips nothing but rounds coarsely. With 8 bits LeNet has enough levels for both, but with 2 bits you have to choose. To win back the points that are still lost, [[qat]] trains with the rounding.
+#
+# So what broke LeNet wasn't the 2 bits alone, but 2 bits *and* a scale that the largest weight had set.
 
 # %% [markdown]
 # ## 5. A file of integers
@@ -245,7 +247,7 @@ print("weights in memory:", loaded.fc1.weight.dtype)
 # ## Exercise · A byte a weight
 # ★★ · 10 minutes
 #
-# Write `save_int8(model, file)`. For each tensor of `model.state_dict()`, buffers as well, it saves `integers, scale, zero_point` under its name, for `load_int8`. An integer takes one byte.
+# Write `save_int8(model, file)`. For each tensor of `model.state_dict()`, it saves `integers, scale, zero_point` under its name, for `load_int8`. An integer takes one byte.
 #
 # The map is asymmetric: its range goes from the tensor's lowest to its highest number, widened until it holds 0. No number is off by more than half a step, and a 0 comes back as exactly 0. (If all numbers of a tensor are 0, any scale will do.)
 #

@@ -110,7 +110,7 @@ token_in_16_bits = 30 * 3 * 2 * 64 * 2
 # %% [markdown]
 # With 2 bits for both, a token takes 3,600 bytes. That's 6.4 times smaller than 16 bits, and not 8 times: **2 bits by token are 2.5 bits a number.**
 #
-# Second, a ruler, since one answer shows little. After every token of a text, the model has a probability for each token that may come next. Let $p$ be the probabilities with a float cache, and $q$ those with a rounded one. The **KL divergence** says how far $q$ is from $p$: it's the sum of $p \ln (p / q)$ over these tokens, in the mean over the text. It's 0 if nothing has changed.
+# Second, a ruler, since one answer shows little. Ask the model why the sky is blue, and with keys of 8 and values of 2 bits it still writes English, but no explanation any more. After every token of a text, the model has a probability for each token that may come next. Let $p$ be the probabilities with a float cache, and $q$ those with a rounded one. The **KL divergence** says how far $q$ is from $p$: it's the sum of $p \ln (p / q)$ over these tokens, in the mean over the text. It's 0 if nothing has changed.
 
 # %% ruler
 from pydoc_data.topics import topics  # Python's manual
@@ -152,7 +152,7 @@ print(f"values alone in {bits} bits: KL {kl(values=lambda x: by_token(x, bits)):
 show.stripes()
 
 # %% [markdown]
-# The keys have stripes. One feature is far larger than all others, with the same sign for nearly every token, and there are a few fainter ones. The values have no such stripes. The other heads look much the same (see the caption).
+# The keys have stripes. In this head one feature is far larger than all others, with the same sign for nearly every token, and there are a few fainter ones. The values have no such stripes. The other heads look much the same, but that some have two or three large features in place of one (for their sizes see the caption).
 #
 # What does such a feature do to the other 63? Take a token with only four features, 12, 0.5, −0.5 and 1, in 2 bits. The levels go from −0.5 to 12 in three steps of 4.2: −0.5, 3.7, 7.8 and 12. So the key becomes **12, −0.5, −0.5, −0.5**. The small numbers are all equal now. But it's they that tell one token from another, since every key has about the same 12.
 #
@@ -167,7 +167,7 @@ def by_feature(x, bits, group=32):  # 32 tokens in a row share the step of a fea
 print(f"keys alone in 2 bits, by feature: KL {kl(keys=lambda x: by_feature(x, 2)):.2f}")
 
 # %% [markdown]
-# That's a rescue. But was it the stripes? By feature, 32 numbers share 4 bytes, so a number costs 3 bits in place of 2.5, and perhaps it's the bytes that helped. More runs, on three texts, settle it (`records/keys_values`):
+# That's a rescue. But was it the stripes? By feature, 32 numbers share 4 bytes, so a number costs 3 bits in place of 2.5, and perhaps it's the bytes that helped. More runs, on three texts, settle it (`records/keys_values`). They begin with the 4.39 of above, measured again: it's 4.22 there, because a model that is so badly broken reacts to the last digits of its sums.
 #
 # - By feature in groups of 64 tokens. A number costs 2.5 bits again.
 # - By token, but before rounding we subtract from each feature its mean over the text, and add it afterwards. That takes out the stripes.
@@ -188,10 +188,10 @@ show.table(
 )
 
 # %% [markdown]
-# It wasn't the bytes. In groups of 64 tokens a number costs as much as by token, and nearly all of the rescue stays. It's the stripes: with them taken out, less than half of the loss is left, and with the first token in float as well about a quarter or less. The first token in float alone (last row) helps little. **Keys have features that are large for nearly every token. Give each feature a step of its own.**
+# It wasn't the bytes. In groups of 64 tokens a number costs as much as by token, and nearly all of the rescue stays. It's the stripes: with them taken out, less than half of the KL divergence is left, and with the first token in float as well about a quarter or less. The first token in float alone (last row) helps little. **Keys have features that are large for nearly every token. Give each feature a step of its own.**
 
 # %% [markdown]
-# ## 4. The smaller error, the worse answers
+# ## 4. And the values?
 #
 # Why not a step for each feature in the values, too? First, how far off are they? We divide the norm of the errors by that of the values, and take the mean over the blocks.
 
@@ -211,12 +211,12 @@ for way in (by_token, by_feature):
     print(f"values, {way.__name__:10}: KL {kl(values=lambda x, way=way: way(x, 2)):.2f}")
 
 # %% [markdown] tags=["answer"]
-# **C, larger, because not all errors count alike.** A value goes into a weighted mean, and the first token has by far the largest weight.
+# **C, larger, because not all errors count alike.** A value goes into a weighted mean, and in most blocks the first token has by far the largest weight.
 
 # %% [markdown]
 # A head gives out the mean of all values, weighted by attention. In the median block of this model, more than a third of the attention goes to the first token. Attention weights must add up to 1, and a head that finds nothing to look for puts them there, as [Xiao et al., 2023](https://arxiv.org/abs/2309.17453), explain it: the first token is an **attention sink**. Its values add little to the mean, since in most heads they have less than a third of the others' length.
 #
-# By token, small values have small steps. By feature, the first token shares its steps with 31 others whose values are larger, so its error becomes as large as theirs, and enters the output with the largest weight.
+# By token, small values have small steps. By feature, the first token shares its steps with 31 others whose values are larger, so its error becomes as large as theirs, and enters the output with the largest weight in most blocks.
 #
 # If that's the cause, it should help to leave the first token in float. As a control, we leave another one in float, the eleventh.
 
@@ -235,7 +235,7 @@ show.table(
 )
 
 # %% [markdown]
-# One token of 256 makes the difference. With the first one in float, less than a third of the loss is left on each text. With the eleventh in float, most of the loss stays. **The error counts all tokens alike, and attention doesn't.**
+# One token of 256 makes the difference. With the first one in float, less than a third of the KL divergence is left on each text. With the eleventh in float, most of it stays. **The error counts all tokens alike, and attention doesn't.**
 #
 # So for values, a step for each token isn't about stripes. It lets one quiet token keep its short steps. With the first token in float, by feature comes near to by token at the same bytes (last row).
 
@@ -249,9 +249,9 @@ show.table(
 show.of_bits()
 
 # %% [markdown]
-# Four bits change the likeliest token in about one of ten cases. With 2 bits it's four to five of ten. So 4 bits change this small model a little, and 2 bits a lot.
+# Four bits change the likeliest token in about one of ten cases. With 2 bits it's four to five of ten. So 4 bits change this small model a little, and 2 bits a lot. KIVI's authors lose hardly any accuracy with 2 bits, but on models that are about fifty times as large, and their newest tokens stay in float.
 #
-# One thing is missing. Text comes token by token, and a feature of *one* token has no neighbours: minimum and maximum are the number itself. A careless cache that rounds each new token alone, by feature, has no error at all, and saves nothing: it stores a step and a minimum of 16 bits each for every number, more than the number itself took. **An error of 0 can be a mistake, too.** So new keys wait as floats until their group is full.
+# One thing is missing. All our runs read a text in one go, and rounded even its newest keys. But text comes token by token, and a feature of *one* token has no neighbours: minimum and maximum are the number itself. A careless cache that rounds each new token alone, by feature, has no error at all, and saves nothing: it stores a step and a minimum of 16 bits each for every number, more than the number itself took. **An error of 0 can be a mistake, too.** So new keys wait as floats until their group is full.
 
 # %% [markdown]
 # ## Exercise · Keys that wait
@@ -312,11 +312,11 @@ claims.show("keys_values")
 #
 # ### Before or after the positions
 #
-# Our hook rounds a key before its position is turned in ([[attention]]), and most programs keep it afterwards. Turning mixes two features of a pair, by an angle that grows with the position, so a stripe could fade into a wave. In the record, keys of 2 bits by feature lose about half as much again when they are rounded afterwards. That's still seven times less than by token, or better. Probably it's because the stripes stand in pairs that turn slowly: in all heads but one, by less than 0.14 radian over 256 tokens.
+# Our hook rounds a key before its position is turned in ([[attention]]), and most programs keep it afterwards. Turning mixes two features of a pair, by an angle that grows with the position, so a stripe could fade into a wave. In the record, keys of 2 bits by feature lose about half as much again when they are rounded afterwards. That's still seven times less than by token, or better. Probably it's because the largest stripes stand in pairs that turn slowly: in all heads but one, by less than 0.14 radian over 256 tokens.
 #
 # ### Other models
 #
-# Don't take our numbers for yours. A table of bits for another model is another one: in llama.cpp's discussions, [Qwen2.5-7B breaks](https://github.com/ggml-org/llama.cpp/issues/21591) with a cache with which Mistral-7B works (a user's report). Measure the KL divergence on your own text. A usual first step is keys in 8 bits and values in 4: `-ctk q8_0 -ctv q4_0` in llama.cpp. There, 32 features of a token share a scale. Since 2026 it first multiplies queries and keys by a rotation ([its author's note](https://github.com/ggml-org/llama.cpp/pull/21038)). That leaves their products as they are, and spreads a stripe over many features.
+# Don't take our numbers for yours. A table of bits for another model is another one: in llama.cpp's discussions, [Qwen2.5-7B breaks](https://github.com/ggml-org/llama.cpp/issues/21591) with a cache with which Mistral-7B works (a user's report). Measure the KL divergence on your own text. In llama.cpp you can begin with keys in 8 bits and values in 4, `-ctk q8_0 -ctv q4_0`. There, 32 features of a token share a scale. Since 2026 it first multiplies queries and keys by a rotation ([its author's note](https://github.com/ggml-org/llama.cpp/pull/21038)). That leaves their products as they are, and spreads a stripe over many features.
 
 # %% [markdown]
 # **Sources.** Z. Liu et al., *KIVI*, 2024, [arXiv:2402.02750](https://arxiv.org/abs/2402.02750); G. Xiao et al., *Efficient streaming language models with attention sinks*, 2023, [arXiv:2309.17453](https://arxiv.org/abs/2309.17453).
@@ -325,4 +325,4 @@ claims.show("keys_values")
 #
 # **Credits.** SmolLM2 is by Hugging Face, under Apache-2.0. All code was written for this course. Text CC BY 4.0, code MIT.
 #
-# The weights are rounded, and now the conversation, too. What does all of this buy in a file that you ship? That's the subject of the capstone, and it begins with [[deep_compression]].
+# The weights are rounded, and now the conversation, too. The layers' inputs are still floats, and a few of them are far larger than all others. In [[turn_it]] a rotation spreads these over all features before anything is rounded.

@@ -44,7 +44,7 @@ torch.set_num_threads(1)
 # %% [markdown]
 # ## 1. A schedule from the documentation
 #
-# A network can lose weights *while* it's trained. The task is the one of [[lightning_qat]]: a picture of a garment is averaged down to 4 × 4 grey blocks, and from these 16 numbers the network says which share of the picture isn't black. For one of the T-shirts that's 0.57. The network is that lesson's `LightningModule`, too, with a learning rate of 0.001. `garments`, the file of the task, has both.
+# A network can lose weights *while* it's trained. The task is the one of [[lightning_qat]]: a picture of a garment is averaged down to 4 × 4 grey blocks, and from these 16 numbers the network says which share of the picture isn't black. For one of the T-shirts that's 0.57. The network is that lesson's, too: three linear layers. `garments`, the file of the task, has both; there the network is called `RegressionModel`. Here it gets a learning rate of 0.001.
 
 # %%
 from lightning.pytorch import Trainer
@@ -76,7 +76,7 @@ def compute_amount(epoch):
 # %% [markdown]
 # Epochs 76 to 98 are 23, so the sum is 0.5 + 0.25 + 23 · 0.01 = 0.98.
 #
-# `"l1_unstructured"` is the magnitude pruning of [[prune_module]], and `garments.QUIET` makes the Trainer work on the CPU, and print and save nothing.
+# `"l1_unstructured"` is magnitude pruning, here by one threshold for all layers, as in [[prune_model]]. `garments.QUIET` makes the Trainer work on the CPU, and print and save nothing.
 #
 # **Predict.** What fraction of the network is zero after the 100 epochs: **A** 98 %, **B** 90 %, or **C** 70 %?
 
@@ -89,10 +89,10 @@ trainer.fit(model, batches)
 print(f"zero: {sparsity_report(model).total.sparsity:.1%}")
 
 # %% [markdown] tags=["answer"]
-# **About 70 % (C), because each amount is a share of what is *left* at that time, and not of all.**
+# **About 70 % (C), because each amount is a share of what is *left* at that time, and not of all.** So the comment names a rule that the code doesn't have.
 
 # %% [markdown]
-# So the comment names a rule that the code doesn't have. And another setting of this callback doesn't do what it says, but neither a message nor the network's error will tell you. In about [[minutes]] minutes you will be able to
+# One of this callback's settings doesn't do what it says, but neither a message nor the network's error will tell you. In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
@@ -101,11 +101,11 @@ print(f"zero: {sparsity_report(model).total.sparsity:.1%}")
 # %% [markdown]
 # ## 2. What a schedule leaves
 #
-# Why 70 %? Take a hundred weights, and prune twice with the amount 0.6. First 60 of them go, and 40 are left. The second cut takes 60 % of *these 40*, which is 24, so 16 are left: $0.4 \cdot 0.4 = 0.16$. The sum of the amounts is 1.2, and nothing is wrong with that, because nobody adds them.
+# A rule that says after which epoch how much is pruned is called a **pruning schedule**. What does it leave? Each amount counts from what the cuts before it have left, as in [[ticket]]. Even a sum above 1 would be no mistake, because nobody adds the amounts.
 #
 # **A cut with the amount $a$, a share, multiplies what is left by $1 - a$.**
 #
-# A rule that says after which epoch how much is pruned is called a **pruning schedule**. Before you wait for a training, multiply. For the schedule of section 1:
+# So before you wait for a training, multiply. For the schedule of section 1:
 #
 # | after epoch | amount | left |
 # |---|---|---|
@@ -121,7 +121,7 @@ print(f"zero: {sparsity_report(model).total.sparsity:.1%}")
 # - **What?** By default everything that is called `weight` or `bias`, in batch norms as well. One usually spares the biases, because they are few, and each serves a whole neuron: `parameter_names=["weight"]`.
 # - **When?** By default after *every* epoch. So the documentation's shortest example, `ModelPruning("l1_unstructured", amount=0.5)`, doesn't remove a half: after five epochs $0.5^5$ is left, about 3 %. With a function as `amount` there's no cut where it returns `None`.
 # - **How much?** A float is a share, and an integer is a number of weights: `amount=1.0` cuts all, and `amount=1` a single weight.
-# - **How?** The first argument is the method. `"l1_unstructured"` ranks what it prunes in all layers together, by absolute value. Take a layer with the weights 0.1 and 0.2, and one with 0.8 and 0.9: the amount 0.5 empties the first. With `use_global_unstructured=False` each layer would lose its smaller weight.
+# - **How?** The first argument is the method. `"l1_unstructured"` ranks what it prunes in all layers together, so it's *global* pruning ([[prune_model]]). Take a layer with the weights 0.1 and 0.2, and one with 0.8 and 0.9: the amount 0.5 empties the first. With `use_global_unstructured=False` each layer would lose its smaller weight.
 #
 # At the end of the fit the masks are removed, and the zeros stay (`make_pruning_permanent=True` is the default). A checkpoint, too, holds zeros and no masks, so if you resume from one, the zeros are trained like other weights.
 #
@@ -174,19 +174,19 @@ away = distances(ModelPruning("l1_unstructured", amount=0.3))
 print(away)
 
 # %% [markdown] tags=["answer"]
-# **0, and then larger and larger (B), because after the first rewind weight and copy share one memory, so training changes the copy, too.**
+# **0, and then larger and larger (B), because after the first rewind weight and copy share one memory, so training changes the copy, too.** At the first rewind the copy is still right, so the weight gets its first value back, and the distance is 0.
 
 # %% [markdown]
 # ### One weight, two rewinds
 #
-# Let's follow one weight. Its first value is 0.30, and so the callback's copy is 0.30. The first epoch trains the weight to 0.31. Then the first rewind makes the weight use the memory of the copy. So the weight is 0.30 again, and the distance is 0.
+# Let's follow one weight. Its first value is 0.30, and so the callback's copy is 0.30. The first epoch trains the weight to 0.31. Then the first rewind makes the weight use the memory of the copy.
 
 # %% one_memory tags=["hide-input"]
 # Draws where a weight and its copy lie.
 show.one_memory()
 
 # %% [markdown]
-# But now weight and copy are two names for one memory. The second epoch trains the weight to 0.31, so the "copy" is 0.31 as well, and the second rewind replaces 0.31 by 0.31. Nothing is taken back. That fits the output: each distance is about 0.009 larger than the one before, and that's about the farthest that an epoch moves any weight, because none of Adam's eight steps is much larger than 0.001.
+# Now weight and copy are two names for one memory, and in it is 0.30. The second epoch trains the weight to 0.31 again, so the "copy" is 0.31 as well, and the second rewind replaces 0.31 by 0.31. Nothing is taken back. That fits the output: each distance is about 0.009 larger than the one before, and that's about the farthest that an epoch moves any weight, because none of Adam's eight steps is much larger than 0.001.
 #
 # Is it really this line? `Mended` has another one: `copy_` writes the copy's numbers into the weight's own memory.
 
@@ -227,9 +227,9 @@ show.errors_over_epochs(curves)
 # **Several times as large (C), because the last cut comes after epoch 98, and only one epoch of training follows its rewind.**
 
 # %% [markdown]
-# Follow the orange line. Each true rewind makes it leap, since the network has its first weights again. After the cut of epoch 50 it has 25 epochs to recover. But from epoch 76 on it's set back after every epoch, and only one epoch follows the last cut. We tried six networks at three learning rates (`records/lightning_pruning`). Twenty-five epochs after epoch 50's cut, the true rewind's error was at most 1.7 times the faulty one's. One epoch after the last cut, it was 2 to 9 times as large. **A rewind needs training after the last cut.**
+# Look at the blue line first. Until epoch 49 the orange one hides it, because the first rewind, after epoch 10, is right in both. But each later rewind of `ModelPruning` replaces a trained weight by the same trained weight. So this network keeps what it has learned, and ends about as low as the green one, which never rewinds.
 #
-# Now the blue line. Until epoch 49 the orange one hides it, because the first rewind, after epoch 10, is right in both. But each later rewind of `ModelPruning` replaces a trained weight by the same trained weight. So this network keeps what it has learned, and ends about as low as the green one, which never rewinds.
+# Now follow the orange line. Each true rewind makes it leap, since the network has its first weights again. After the cut of epoch 50 it has 25 epochs to recover. But from epoch 76 on it's set back after every epoch, and only one epoch follows the last cut. We tried six networks at three learning rates (`records/lightning_pruning`). Twenty-five epochs after epoch 50's cut, the true rewind's error was at most 1.7 times the faulty one's. One epoch after the last cut, it was 2 to 9 times as large. **A rewind needs training after the last cut.**
 #
 # So the fault saved the network from a schedule that doesn't suit a rewind. If you go by the error alone, you'll be pleased, and report a lottery ticket that isn't one. With this schedule, switch the rewind off: `use_lottery_ticket_hypothesis=False`.
 #
@@ -363,4 +363,4 @@ show.side_by_side({"whole": whole, "pruned": pruned, "pruned and int8": small})
 #
 # **Credits.** The schedule of section 1 and the idea of the network are from Lightning's documentation, whose team wrote `ModelPruning`; it refers to [PyTorch's pruning tutorial](https://docs.pytorch.org/tutorials/intermediate/pruning_tutorial.html). Part of the course's idea is Tal Daniel's (Technion, EE 046211, tutorial 10). Text CC BY 4.0, code MIT.
 #
-# **What's still open.** If you're stopping here for today, take a moment to look back. You began with the price of a fetch ([[energy]]), and since then nearly every lesson has made weights smaller or fewer. Now most of them are zeros, and still they're stored and fetched. Can a file leave them out ([[deep_compression]])? And what can all this do for a language model, which fetches every weight for each single word? To see why, we first need the layer that it's made of: how does a network look something up ([[attention]])?
+# **What's still open.** If you're stopping here for today, take a moment to look back. You began with the price of a fetch ([[energy]]), and since then nearly every lesson has made weights smaller or fewer. How small does a file get if fewer weights, fewer bits and a good code for them come together ([[deep_compression]])? And what can all this do for a language model, which fetches every weight for each single word? To see why, we first need the layer that it's made of: how does a network look something up ([[attention]])?

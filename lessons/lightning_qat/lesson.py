@@ -89,9 +89,9 @@ def fit(model, *callbacks, epochs=2, validate=None):
 
 
 # %% [markdown]
-# The first line of `fit` makes a Trainer, with the number of epochs, and a list of callbacks, which section 2 explains. The second line runs the loops.
+# `load`, `batches` and, below, `mape` belong to the task, and `QUIET` keeps the Trainer from writing logs and files. The first line of `fit` makes a Trainer, with the number of epochs, and a list of callbacks, which section 2 explains. The second line runs the loops.
 #
-# Let's train the network twice, with the same first weights, batches and learning rate: first in float, and then with a callback that takes it to int8. We measure the **MAPE**, the mean absolute percentage error: a network that says 0.55 where the truth is 0.50 is off by 10 %.
+# Let's train the network twice, with the same first weights, batches and learning rate: first in float, and then with a callback that takes it to int8. (In [[qat]] a network that was already trained went on with the rounding. Here both begin with random weights.) We measure the **MAPE**, the mean absolute percentage error: a network that says 0.55 where the truth is 0.50 is off by 10 %.
 
 # %% in_int8 tags=["hide-input", "legacy"]
 # Trains the network in float and for int8, counts the int8 layers, and prints both errors.
@@ -104,7 +104,7 @@ int8_error = mape(net(test_pixels), test_share)
 print(f"int8, {n_int8} of {len(linear)} layers: off by {int8_error:.0f} %")
 
 # %% [markdown]
-# Every layer is int8, and nothing failed. Yet the network is off by about twice as much, though 8 bits usually cost next to nothing ([[static]]). In about [[minutes]] minutes you'll know why, and be able to
+# Every layer is int8, and nothing failed. Yet the network is off by far more than in float, though 8 bits usually cost next to nothing ([[static]]). In about [[minutes]] minutes you'll know why, and be able to
 #
 # [[abilities]]
 #
@@ -172,21 +172,21 @@ print(f"int8: off by {mape(net(test_pixels), test_share):.0f} %")
 # %% [markdown]
 # ## 3. A range that comes too late
 #
-# Nothing failed, so let's look at the answers. In training, each layer's outputs are rounded to levels between the two ends of a range, and whatever lies beyond an end is cut off there. The figure shows what our network's last layer computes in training, before anything is cut off, with a dot for each of 120 test garments. In a perfect network, all dots lie on the dotted line.
+# Nothing failed, so let's look at the answers. In training, each layer's outputs are rounded to levels between the two ends of a range, and whatever lies beyond an end is clipped ([[integers]]). The figure shows what our network's last layer computes in training, before anything is clipped, with a dot for each of 120 test garments. In a perfect network, all dots lie on the dotted line.
 
 # %% ceiling tags=["hide-input", "legacy"]
 # Trains the network without `convert`, and draws what its last layer computes, and where the range ends.
 end = show.ceiling(fit(Net(), watched.TwoHooks(default, convert=False)), test_pixels[:120], test_share[:120])
 
 # %% [markdown]
-# The solid line is a ceiling: the range ends there, a little below 0.5. More than half of the answers are above it, so they're cut off, and the loss sees them *at* the ceiling. That ruins the training, because the gradient goes straight through the rounding, but stops where something is cut off ([[qat]]). If an answer above the ceiling is far too high, nothing pulls it down.
+# The solid line is a ceiling: the range ends there, a little below 0.5. More than half of the answers are above it, so they're clipped, and the loss sees them *at* the ceiling. That ruins the training, because the gradient goes straight through the rounding, but stops where something is clipped ([[qat]]). If an answer above the ceiling is far too high, nothing pulls it down.
 #
 # By then, it's too late for `convert` to help.
 
 # %% [markdown]
 # ### Why does the range end there?
 #
-# The range follows the largest and the smallest output by a *moving average* ([[static]]). After each batch, each end moves a part of the way to what this batch reached. This part is the **averaging constant**, and PyTorch's is 0.01.
+# The range follows the largest and the smallest output by a *moving average*. After each batch, each end moves a part of the way to what this batch reached. This part is the **averaging constant**, and PyTorch's is 0.01.
 #
 # Say a range ends at 0.10, and the next batch reaches 0.60. With the constant 0.01 the new end is 0.99 · 0.10 + 0.01 · 0.60 = 0.105.
 #
@@ -195,11 +195,9 @@ end = show.ceiling(fit(Net(), watched.TwoHooks(default, convert=False)), test_pi
 # **Predict.** Our two epochs are 94 batches. How much of the last end still comes from the *first* batch: **A** nothing, **B** 6 %, **C** 39 %?
 
 # %% [markdown] tags=["answer"]
-# **39 % (C), because each of the 93 later batches leaves 0.99 of it, and $0.99^{93} = 0.39$.**
+# **39 % (C), because each of the 93 later batches leaves 0.99 of it, and $0.99^{93} = 0.39$.** The first batch meets an untrained network, whose outputs lie near 0. The later ones reach about 0.77 on average, before the cut. So we expect the range to end near 0.39 · 0 + 0.61 · 0.77 = 0.47, and there is our ceiling.
 
 # %% [markdown]
-# The first batch meets an untrained network, whose outputs lie near 0. The later batches count for the other 0.61. Their largest output, before the cut, is about 0.77 on average. So we expect the range to end near 0.39 · 0 + 0.61 · 0.77 = 0.47, and there is our ceiling.
-#
 # With the constant 0.3 a batch leaves 0.7 of the old end, and 93 batches leave practically nothing. In the qconfig that's one argument:
 
 # %% faster tags=["legacy"]
@@ -218,7 +216,7 @@ print(f"int8: off by {fast_error:.0f} %")
 found = show.six_trainings()
 
 # %% [markdown]
-# The second row is bad even at its best rate. The third row changes the constant in the last layer alone, and nearly all is won back, so it *was* this range. **It was the slow range that ruined the network, not the integers.**
+# The second row is bad even at its best rate. The third row changes the constant in the last layer alone, and most of the damage is gone, so it was mainly *this* range. **It was the slow range that ruined the network, not the integers.**
 #
 # The last row is what you tried: PyTorch's constant, but a first epoch in float. When the rounding starts, the outputs are large already, so the range starts in the right place.
 
@@ -254,7 +252,7 @@ end_of_input, _ = told(net)
 # **Near 50 (C), because the first batch moves the end to 0.7 · 1 + 0.3 · 100 = 30.7, and the second to 0.7 · 30.7 + 0.3 · 100 = 51.5.** A little less is printed, because no pixel quite reaches 1.
 
 # %% [markdown]
-# Levels up to 50 are far apart, and only a handful of them lie between 0 and 1, where all true pixels are. The ranges of the three layers have grown, too. So the network has become worse through data that it never trained on.
+# The levels are far apart now, and only a handful of them lie between 0 and 1, where all true pixels are. The ranges of the three layers have grown, too. So the network has become worse through data that it never trained on.
 #
 # A second callback switches the observers off before validation, and on again after it:
 

@@ -88,10 +88,10 @@ a_again = seconds(a)
 print(f"A {1e3 * a_again:.1f} ms, B {1e3 * b_again:.1f} ms, speed-up: {a_again / b_again:.1f} times")
 
 # %% [markdown] tags=["answer"]
-# **Below 1 (C), because the call that comes first is the slow one.** B came first this time, so now B looks slower, or at best hardly faster. The line can't have been the main reason.
+# **Below 1 (C), because the call that comes first is the slow one.** B came first this time, so now B looks slower, or at best hardly faster. The line can't have been the main reason, though perhaps it helps a little.
 
 # %% [markdown]
-# Perhaps the line does help a little. A single pair of calls can't tell, and if another program disturbed one of your two calls, you may have got anything. We need a better way to measure. In about [[minutes]] minutes you will be able to
+# How much does the line itself help? A single pair of calls can't tell, and if another program disturbed one of your two calls, you may have got anything. We need a better way to measure. In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
@@ -100,7 +100,7 @@ print(f"A {1e3 * a_again:.1f} ms, B {1e3 * b_again:.1f} ms, speed-up: {a_again /
 # %% [markdown]
 # ## 2. Warm up, and take the median
 #
-# Why is the first call slow? The very first one of all has extra work, because PyTorch [prepares some of its parts](https://docs.pytorch.org/docs/stable/benchmark_utils.html) only when they're needed. But in our second pair everything was prepared, and still the call that came first was the slow one. What had happened just before it? The network had paused.
+# The very first call of all has extra work, because PyTorch [prepares some of its parts](https://docs.pytorch.org/docs/stable/benchmark_utils.html) only when they're needed. But in our second pair everything was prepared. What else had happened just before its first call? The network had paused.
 #
 # Does a pause matter? Let's make one of 0.2 seconds, and then call the network eight times in a row. We do this nine times.
 
@@ -161,7 +161,7 @@ show.drift()
 # %% [markdown]
 # ## 4. Race a function against itself
 #
-# The course's function `timing.compare` does all of this, and each round has a new order, so that no function always comes first. On a GPU it also waits. There, a call only puts work into a queue, and Python goes on at once. So `torch.cuda.synchronize()` has to wait for the GPU before each look at the clock. (PyTorch's own timer is under *Deeper*.)
+# The course's function `timing.compare` does all of this. One call of ours is short, so in each round it makes many calls of each function in a row, for about 0.02 seconds, and takes their mean. And each round has a new order, so that no function always comes first. On a GPU it also waits. There, a call only puts work into a queue, and Python goes on at once. So `torch.cuda.synchronize()` has to wait for the GPU before each look at the clock. (PyTorch's own timer is under *Deeper*.)
 #
 # Suppose that it finds a speed-up of 1.05. Is this a gain, or would A get as much against *itself*? To find out, we let A run twice, under two names, A and *A again*. They are the same function, so whatever *A again* shows is noise. This is called an **A/A test**.
 #
@@ -187,7 +187,7 @@ print(f"B beats A again in {wins} of 6 races. Typical speed-up: A again {median(
 show.six_races(races)
 
 # %% [markdown]
-# **Does the line make the network faster? Yes, if B has won your six races, but only by a few per cent.** Nearly all of the speed-up in section 1 came from which call was first.
+# **Does the line make the network faster? Yes, if B has won your six races, but only by about a tenth.** Nearly all of the speed-up in section 1 came from which call was first.
 #
 # If B has lost a race, no gain is shown. And if you keep repeating the six races until B wins them all, you've only waited for luck.
 #

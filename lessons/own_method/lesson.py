@@ -300,9 +300,9 @@ claims.show("own_method")
 # layer.weight = nn.Parameter(to_sparse_semi_structured(layer.weight))
 # ```
 #
-# PyTorch has two packers, for cuSPARSELt and for CUTLASS. For cuSPARSELt, the default, the numbers of rows and columns have to be multiples of 16, so `fc1`, 120 by 400, would need eight rows of zeros first. And what happens to a group with three or four weights? We've tried the packer for CUTLASS. It keeps two weights of such a group, chosen by their positions: of 1, 2, 3 and 4, it keeps 1 and 2. There's no error. So the layer on the GPU isn't the layer that you've tested.
+# What happens to a group with three or four weights? We've tried one of PyTorch's two packers, that for CUTLASS. It keeps two weights of such a group, chosen by their positions: of 1, 2, 3 and 4, it keeps 1 and 2. There's no error. So the layer on the GPU isn't the layer that you've tested.
 #
-# Unless a layer has weights to spare, as `fc1` has, the network is trained once more with the mask on; Mishra et al. repeat the whole training, and lose hardly any accuracy. And measure the time. In PyTorch's tutorial, a BERT became 1.3 times as fast. Where a layer mostly waits for its weights, four bits a weight are fewer bytes to read than 2:4's nine ([[weight_only]]). vLLM, which serves language models, removed 2:4 in March 2026, because such models are [not widely used](https://github.com/vllm-project/vllm/pull/36799).
+# Unless a layer has weights to spare, as `fc1` has, the network is trained once more with the mask on; Mishra et al. repeat the whole training, and lose hardly any accuracy. And measure the time. In PyTorch's tutorial, a BERT became 1.3 times as fast. And where a layer mostly waits for its weights, it's better to store all of them in 4 bits each ([[weight_only]]): 2:4 needs 36 bits for every four weights, which makes nine bits each. vLLM, which serves language models, removed 2:4 in March 2026, because such models are [not widely used](https://github.com/vllm-project/vllm/pull/36799).
 #
 # ### Prune by threshold
 #
@@ -332,4 +332,4 @@ claims.show("own_method")
 #
 # **Credits.** After *Pruning tutorial* by Michela Paganini (PyTorch), whose class this lesson extends. Part of the course's idea is Tal Daniel's (Technion, EE 046211, tutorial 10). Text CC BY 4.0, code MIT.
 #
-# **What's still open.** Your method now keeps the highest scores, and keeps them rightly. But is a large weight really an important one? In the next lesson, [[scores]], some weights of a trained network are of no use at all, and a cut by magnitude keeps most of them.
+# **What's still open.** Your method now keeps the highest scores, and keeps them rightly. But is a large weight really an important one? In [[scores]], some weights of a trained network are of no use at all, and a cut by magnitude keeps most of them. And the weights that do stay: could they have learned on their own, from the start ([[ticket]])?

@@ -102,7 +102,7 @@ print(f"after 200 steps: {tuned:.1f} % right")
 #
 # Take a tiny network with two layers, whose weights are [4, −3] and [0.5], and remove one of the three. Locally we ask each layer for a third of its weights. PyTorch rounds: a third of two weights is 0.67, so one weight goes, the −3. A third of one weight is 0.33, so none goes. Globally the smallest of the three goes, which is the 0.5. Now the second layer is empty.
 #
-# What do the two ways do to LeNet? The share of zeros in a tensor is its **sparsity**. Let's print it layer by layer, with the number of weights left.
+# What do the two ways do to LeNet? Let's print the sparsity layer by layer, with the number of weights left.
 
 
 # %%
@@ -164,7 +164,7 @@ show.one_threshold(lenet, amount=0.95)
 # 1. **Controls.** Fine-tuning alone repairs something. So we also keep *random* weights: in one control as many per layer as the local cut, in the other as many as the global cut.
 # 2. **The best learning rate for each**, of five, because one way may need a larger rate than another. It's chosen on 5,000 images that are neither trained nor tested on.
 # 3. **Several networks**, here six, because one may be lucky.
-# 4. **The same steps for the dense network**, because steps alone change a network.
+# 4. **The same steps for the *dense* network**, the one that isn't pruned, because steps alone change a network.
 #
 # The table comes from a record of such trainings (`records/prune_model`). In all rows but the last, 5 % of the weights are left.
 
@@ -312,7 +312,7 @@ show.derived_drawn_noted(LeNet)[0]
 # %% [markdown]
 # So the noted row says how LeNet starts, and nothing about a trained one. Below lines such as `Sparsity in conv1.weight: 7.41%` the tutorial prints a `Global sparsity` of 20 %. That isn't the mean of the five, which is 12 %, but all zeros over all weights, and `fc1` has four fifths of them.
 #
-# Today the tutorial's windows have 5 × 5 weights, for images of 32 × 32 pixels. A 5 × 5 window makes each side 4 pixels shorter, a 3 × 3 window 2, and a pooling halves it. So 32 becomes 28, 14, 10 and 5. With 3 × 3 windows 28 becomes 26, 13, 11 and, rounded down, 5. Both ways leave 16 maps of 5 × 5, the 400 inputs of `fc1`. With the two sizes swapped it fails. The comment `# 5x5 image dimension` in the tutorial means these maps.
+# Today the tutorial's windows have 5 × 5 weights, for images of 32 × 32 pixels. A 5 × 5 window makes each side 4 pixels shorter, a 3 × 3 window 2, and a pooling halves it. So 32 becomes 28, 14, 10 and 5. With 3 × 3 windows 28 becomes 26, 13, 11 and, rounded down, 5. Both ways leave 16 maps of 5 × 5, the 400 inputs of `fc1`.
 #
 # ### One cut or several
 #
@@ -328,4 +328,4 @@ show.derived_drawn_noted(LeNet)[0]
 #
 # **Credits.** Part of the course's idea is Tal Daniel's (Technion, EE 046211, tutorial 10), which builds on Tivadar Danka's [*How to Compress a Neural Network*](https://towardsdatascience.com/how-to-compress-a-neural-network-427e8dddcc34). Text CC BY 4.0, code MIT.
 #
-# **What's still open.** Nineteen of twenty weights are zero, and the network is neither smaller nor faster: from how many zeros on does a file shrink, and a layer gain time ([[zero_worth]])?
+# **What's still open.** Nineteen of twenty weights are zero, and the network is neither smaller nor faster: from how many zeros on does a file shrink, and a layer gain time ([[zero_worth]])? And what if you remove whole channels, so that no zero is left to be skipped ([[structured]])?

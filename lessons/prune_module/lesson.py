@@ -8,7 +8,7 @@
 #       - cut a layer by magnitude with PyTorch, and measure what the cut costs;
 #       - say what a pruned layer holds, and why its zeros survive training;
 #       - work out what a cut saves in the file.
-#     terms: [hook, magnitude pruning, mask, "norm (L1, L2)", pruning, "unstructured, structured"]
+#     terms: [hook, magnitude pruning, mask, "norm (L1, L2)", pruning, sparsity, "unstructured, structured"]
 #   jupytext: {text_representation: {extension: .py, format_name: percent}}
 #   kernelspec: {display_name: Python 3, language: python, name: python3}
 # ---
@@ -31,7 +31,7 @@ torch.set_num_threads(1)
 # %% [markdown]
 # ## 1. Half of a layer goes
 #
-# We want a water meter to read its own dial. Our network for this, LeNet, has 60,074 weights and biases of 4 bytes each, 240 kilobytes in all. But the meter's chip can store only 128.
+# We want a water meter to read its own dial. Our network for this is LeNet, the small CNN of [[integers]], but trained on digits. It has 60,074 weights and biases of 4 bytes each, 240 kilobytes in all. But the meter's chip can store only 128. Integers of 8 bits would do ([[integers]]), but here we'll see how far pruning gets alone.
 #
 # Could it get by with fewer weights? Most of them sit in one layer, `fc1`: 120 neurons with 400 inputs each have 48,000 weights. Let's do something crude: we set half of them to zero, the half that is closest to zero already, and train nothing afterwards.
 #
@@ -62,7 +62,7 @@ print(f"half at zero: {training.evaluate(halved, *unseen):.1%} right")
 # **About 97 % (C), because each of the smallest weights adds very little to the sum of its neuron.**
 
 # %% [markdown]
-# Removing weights from a network is called **pruning**. The **mask** says which: it holds a 1 for each weight that stays, and a 0 for each one that's removed. Let's count the zeros in each tensor of the pruned network:
+# Removing weights from a network is called **pruning**. The **mask** says which: it holds a 1 for each weight that stays, and a 0 for each one that's removed. Let's count the zeros in each tensor of the pruned network. The share of zeros is called its **sparsity**:
 
 # %% zeros
 from course_utils.measure.sparsity import sparsity_report
@@ -200,7 +200,7 @@ for name, one in {"whole": lenet, "without 70 % of fc1": small}.items():
     print(f"{name}: {training.evaluate(one, *test):.2%} right")
 
 # %% [markdown]
-# That's about three digits in a thousand. Other layers may tolerate less, so plot this curve for every layer that you cut.
+# That's about three digits in a thousand.
 
 # %% [markdown]
 # ## 4. What the cut saves in the file
@@ -223,7 +223,7 @@ removed = size_report(small).file_bytes / 1000
 print(f"masked: {masked:.0f} kB   mask removed: {removed:.0f} kB")
 
 # %% [markdown] tags=["answer"]
-# **First larger (C), then as large as before (B), because the masked file holds all the numbers and a mask for `fc1` besides.** After `remove` the mask is gone, but a zero takes 4 bytes, like any other number.
+# **First larger (C), then as large as before (B), because the masked file holds all the numbers, and besides a mask for `fc1`, whose ones and zeros take 4 bytes each.** After `remove` the mask is gone, but a zero takes 4 bytes, like any other number.
 
 # %% [markdown]
 # The network is no faster, either, because the layer still multiplies by each zero ([[zero_worth]]).
@@ -255,9 +255,8 @@ print(f"without the zeros: {files['zeros left out']:.0f} kB")
 show.four_files(files)
 
 # %% [markdown]
-# It fits into storage. (To compute, LeNet reads the weights back, and then they take 240 kB in memory again.)
+# It fits into storage, and after `remove` the program gzip comes about as far, because it finds the zeros by itself. (To compute, LeNet reads the weights back, and then they take 240 kB in memory again.)
 #
-# PyTorch doesn't compress its files. If you compress the file after `remove` with gzip, it comes about as far, to 118 kB, because it finds the zeros by itself.
 
 # %% [markdown]
 # ## Exercise · Cut to a budget
@@ -322,9 +321,7 @@ claims.show("prune_module")
 #
 # ### Whole slices, and the norm that ranks them
 #
-# `prune.ln_structured(conv, "weight", amount=0.5, n=2, dim=0)` removes whole **filters**, each of them all the weights of one output channel. This is *structured* pruning. To rank filters it takes a **norm**, one number for the size of several weights: L1 adds the magnitudes, and L2 is the root of the sum of the squares.
-#
-# The choice can matter. Take two filters, $(3, 0, 0, 0)$ and $(1, 1, 1, 1)$. By L1 they measure 3 and 4, so the first one goes. By L2 they measure 3 and 2, so the second one goes. Neither norm was derived from what we want, a small loss. So ranking by a norm is a **heuristic**, a rule without a guarantee.
+# `prune.ln_structured(conv, "weight", amount=0.5, n=2, dim=0)` removes whole **filters**, each of them all the weights of one output channel. This is *structured* pruning. To rank filters it takes a **norm**, one number for the size of several weights: L1 adds the magnitudes, and L2 is the root of the sum of the squares. Neither norm was derived from what we want, a small loss. So ranking by a norm is a **heuristic**, a rule without a guarantee.
 #
 # ### What PyTorch's tutorial shows
 #
@@ -362,4 +359,4 @@ for run in ("once", "twice"):
 #
 # **Credits.** The last part of *Deeper* follows Michela Paganini's [pruning tutorial](https://docs.pytorch.org/tutorials/intermediate/pruning_tutorial.html); the idea of this course in one lecture is Tal Daniel's (Technion, EE 046211, tutorial 10). Text CC BY 4.0, code MIT.
 #
-# **What's still open.** You've seen a masked file from inside. In the next lesson, [[prune_traps]], somebody sends you one, a line from the web loads it without an error, and the network reads hardly any digit.
+# **What's still open.** You've seen a masked file from inside. In [[prune_traps]], somebody sends you one, a line from the web loads it without an error, and the network reads hardly any digit. And we've only cut one layer so far. If you cut all of them, which one should lose most ([[prune_model]])?

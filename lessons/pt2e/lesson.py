@@ -104,9 +104,9 @@ for node in torch.export.export(Toy(), (batches[0],)).graph.nodes:
         print(node.name, node.args)
 
 # %% [markdown]
-# Each line has the name of a result, and in brackets what the operation takes; `p_` marks a parameter of the network. (Other nodes stand for inputs and outputs, so we print only the calls.)
+# Each line has the name of a result, and in brackets what the operation takes; `p_` marks a parameter of the network.
 #
-# The loop is gone. Its two rounds follow each other, and read the same weight. The `+` is an operation like all others, and so is the ReLU, whether the author wrote it as a function or as a module. In such a list, a program can find what to fuse. (Some traps are left, for instance a convolution of a class that the author derived: see *Deeper*, and the count in section 4 shows them.)
+# The loop is gone. Its two rounds follow each other, and read the same weight. The `+` is an operation like all others, and so is the ReLU, whether the author wrote it as a function or as a module. In such a list, a program can find what to fuse. Two traps are left, and our toy falls into one of them, because it calls one convolution twice: see *Deeper*.
 #
 # ### Call `eval()` before you export
 #
@@ -146,7 +146,7 @@ for node in torch.export.export(Toy(), (batches[0],)).graph.nodes:
 show.first_layer(int8)
 
 # %% [markdown]
-# Pixels go up to 1 and the integers to 127, so the scale is about 1/127 = 0.0079. Weights are stored in bytes with a sign, −128 to 127, and inputs in bytes without one, 0 to 255. But `reduce_range=True` uses only 0 to 127, because sums of products may overflow on older processors.
+# Pixels go up to 1 and the integers to 127, so the scale is about 1/127 = 0.0079. Weights are stored in bytes with a sign, −128 to 127, and inputs in bytes without one, 0 to 255. But `reduce_range=True` uses only 0 to 127, which are 7 bits, because sums of products may overflow on older processors.
 #
 # **Predict.** This list can be run as it stands. What does `conv2d` multiply: **A** integers, **B** floats?
 
@@ -162,7 +162,7 @@ show.first_layer(int8)
 #
 # An int8 **kernel**, a routine of the processor's library, would multiply the integers: 75 · 40 = 3,000. Both scales turn this into 3,000 · 0.01 · 0.01 = **0.30**.
 #
-# It's the same number. **So the converted graph *describes* an int8 network.** Run as it stands, it shows nearly what int8 would answer (section 5). But it still multiplies floats, and it rounds besides, so it's slower than the network we started from.
+# It's the same number. **So the converted graph *describes* an int8 network.** But it still multiplies floats, and it rounds besides, so it's slower than the network we started from.
 
 # %% [markdown]
 # ## 4. A compiler makes it int8
@@ -216,7 +216,7 @@ show.kernels_and_speed(kernels, speeds, right)
 #
 # <details><summary>What others found</summary>
 #
-# The last row has 0 int8 kernels, and it's about as fast as compiled float. There was no error. Only the count tells.
+# The last row has 0 int8 kernels, and it isn't faster than compiled float. There was no error. Only the count tells.
 #
 # </details>
 
@@ -225,7 +225,7 @@ show.kernels_and_speed(kernels, speeds, right)
 #
 # Two comparisons tell you where something goes wrong.
 #
-# - **Float with the graph.** They differ by the rounding to 8 bits. If the difference is large, check the calibration.
+# - **Float with the graph.** They differ by the rounding. If the difference is large, check the calibration.
 # - **The graph with the compiled one.** If they differ, the compiler doesn't do exactly what the graph describes.
 #
 # **Predict.** Which outputs should be closer: **A** those of float and the graph, **B** those of the graph and the compiled one?
@@ -241,7 +241,7 @@ show.compared(logits, wide)
 # %% [markdown]
 # The first row shows what int8 changes: fewer than one answer in 100. You can always measure that, because it needs no labels.
 #
-# In the second row, hardly an answer differs, but for about a quarter of the images some output does. Why? Say the scale is 0.01, and a test image gives the value 1.40, beyond the calibrated range. That's the integer 140. The graph clips it at 127, as described. But the kernel stores it in a byte, which ends at 255, and keeps 140. As a control, the third row compares with a graph that clips at 255, too, and nearly all differences vanish. It does no harm here: a value that isn't clipped is closer to the float one.
+# In the second row, hardly an answer differs, but for about a quarter of the images some output does. Why? Our observers leave a few large values outside the range, because all the others then get finer steps. Say the scale is 0.01, and a value is 1.40. That's the integer 140. The graph clips it at 127, as described. But the kernel stores it in a byte, which ends at 255, and keeps 140. As a control, the third row compares with a graph that clips at 255, too, and nearly all differences vanish. They do no harm here: a value that isn't clipped is closer to the float one.
 #
 # ### A graph that nobody calibrated
 #
@@ -267,17 +267,9 @@ print(f"\n{alike_uncalibrated:.0f} % of the answers are those of float")
 #
 # Both `batches` and `test` hold batches of one shape. The CNN may have dropout and be in training mode; compare with evaluation mode. `model` itself stays as it was.
 #
-# Then try another network: `to_int8(checkpoints.load("small_cnn"), batches, test_images.split(50))[1]`
-#
 # <details><summary>Hint</summary>
 #
 # Work with `copy.deepcopy(model)`, and use the `quantizer` of section 1. `.argmax(1)` gives the classes of a batch, and `.sum().item()` counts.
-#
-# </details>
-#
-# <details><summary>What others found on SmallCNN</summary>
-#
-# Fewer than 20 of 2,000 answers change.
 #
 # </details>
 
@@ -326,16 +318,18 @@ claims.show("pt2e")
 #
 # ### A file for the graph
 #
-# `convert_pt2e` adds int8 weights, and takes nothing away. The float weights are still there, although no operation reads them. So delete them before you save:
+# Two things in the graph make its file larger than that of the network in float, and no operation reads them. `convert_pt2e` adds int8 weights, and leaves the float ones where they are. And `torch.export` keeps the example: here it's a slice of one large tensor, so all 250 images would be saved with it, and whoever gets the file could look at them. So take out both before you save:
 #
 # ```python
 # read = {node.target for node in int8.graph.nodes}
 # for name in [name for name, _ in int8.named_parameters() if name not in read]:
 #     del int8.get_submodule(name.removesuffix(".weight")).weight
-# torch.export.save(torch.export.export(int8, (batches[0],)), "resnet.pt2")
+# to_save = torch.export.export(int8, (batches[0],))
+# to_save.example_inputs = None
+# torch.export.save(to_save, "resnet.pt2")
 # ```
 #
-# Another machine needs PyTorch, torchao and this file, but not the code of the network:
+# Now the file has about half the size of the float one. It isn't a quarter, because the list of operations takes as much room as the weights of so small a network. Another machine needs PyTorch, torchao and this file, but not the code of the network:
 #
 # ```python
 # import torchao.quantization.pt2e.quantizer.x86_inductor_quantizer
@@ -357,11 +351,13 @@ claims.show("pt2e")
 show.own_class(quantizer)
 
 # %% [markdown]
-# The layer answers as well as ever, since it's float. That's one more reason to count. (One module that is called several times can stop `prepare_pt2e` with the error *Input partition has more than one output node*. Give each call a module of its own.)
+# The layer answers as well as ever, since it's float. That's one more reason to count.
+#
+# The other trap at least makes a noise. One module that is called twice, such as the convolution of our toy, can stop `prepare_pt2e` with the error *partition has more than one output node*. Then you do need the code, and give each call a module of its own.
 #
 # ### Networks that are int8 already
 #
-# Before you quantize somebody's network, see whether somebody already has. torchvision publishes int8 weights for GoogLeNet, InceptionV3, MobileNetV2 and V3, ResNet, ResNeXt and ShuffleNetV2. By its own figures, InceptionV3 classifies 77.2 % of ImageNet's photos correctly in int8, and 77.3 % in float. These networks use the older tools with stubs, which came with PyTorch 1.3 and torchvision 0.5. To save one with `torch.jit`, it must be *traceable* or scriptable, and float and int8 layers can be mixed in it.
+# Before you quantize somebody's network, see whether somebody already has. torchvision publishes int8 weights for GoogLeNet, InceptionV3, MobileNetV2 and V3, ResNet, ResNeXt and ShuffleNetV2. By its own figures, InceptionV3 classifies 77.2 % of ImageNet's photos correctly in int8, and 77.3 % in float. These networks use the older tools with stubs, which came with PyTorch 1.3, and the first of the networks came with torchvision 0.5. To save one with `torch.jit`, it must be *traceable* or scriptable, and float and int8 layers can be mixed in it.
 #
 # **Sources.** [PT2E quantization](https://docs.pytorch.org/ao/stable/pt2e_quantization/index.html), torchao. J. Ansel et al., *PyTorch 2: faster machine learning through dynamic Python bytecode transformation and graph compilation*, 2024, [doi:10.1145/3620665.3640366](https://doi.org/10.1145/3620665.3640366).
 #

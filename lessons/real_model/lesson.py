@@ -37,8 +37,6 @@ torch.set_num_threads(1)
 # %% [markdown]
 # ## 1. Words and seconds
 #
-# You'd like to run a language model on your own laptop. Will it write as fast as you read, or will you wait for every word?
-#
 # Let's start with a small one: SmolLM2-135M-Instruct ([Allal et al., 2025](https://arxiv.org/abs/2502.02737)), the model of [[weight_only]]. It writes with a cache, as in [[decoding]], on one thread of your processor, and we time each token.
 
 # %%
@@ -83,14 +81,14 @@ print(f"first token {seconds[0]:.2f} s, then from {took['float32']:.3f} to {max(
 #
 # <details><summary>What others found</summary>
 #
-# The words do. (They read well, and are often wrong, because the model is small.) The shortest time stays about the same, since each token goes through the same weights.
+# The words do. The shortest time stays about the same, since each token goes through the same weights.
 #
 # </details>
 
 # %% [markdown]
 # ## 2. What a token reads
 #
-# From [[decoding]] we know what a token costs: the processor has to *read* the weights, which means to bring them over from memory, and for the next token it has to do so again. So let's count the bytes that SmolLM2 reads.
+# From [[decoding]] we know what a token costs: the processor has to *read* the weights, which means to bring them over from memory, and for the next token it has to do so again.
 #
 # A token begins in the **embedding table**, which has a row of 576 numbers for each of the 49,152 tokens. Its row goes through 30 **blocks**. At the end, the **head** gives each of the 49,152 tokens a score, and for that it needs 576 weights for each of them, a matrix of the same shape as the table. In SmolLM2 it even *is* the table, used a second time and stored only once. This is called a **tied head** ([Press and Wolf, 2017](https://arxiv.org/abs/1608.05859)).
 #
@@ -121,7 +119,7 @@ print(f"{in_file / 1e6:.1f} MB in the file, {in_float32 / 1e6:.1f} MB in float32
 # **576 (B), because looking a token up takes one row of the table, and the head is read whole in both models.**
 
 # %% [markdown]
-# Any token may be the next one, so the head needs all its rows. But the newest token is known, and only its row is looked up. In SmolLM2 this row is read with the head anyway.
+# Any token may be the next one, so the head needs all its rows. But the newest token is known, and only its row is looked up.
 #
 # One more thing is read: the KV cache of the text so far. In each of the 30 blocks, a token leaves a key and a value of 3 heads with 64 numbers. That's 2 · 30 · 3 · 64 = 11,520 numbers, or 46 kB in float32, and after 1,000 tokens 46 MB.
 #
@@ -137,20 +135,19 @@ print(f"{in_file / 1e6:.1f} MB in the file, {in_float32 / 1e6:.1f} MB in float32
 #
 # Bytes over bandwidth is the **memory floor** of a token ([[roofline]] calls it the memory's time). An engine may be as clever as it likes: if it reads these bytes from this memory, it can't be faster.
 #
-# How much does *your* memory deliver? We multiply a matrix with a vector, as a layer does for one token. The matrix has 268 MB, far more than a laptop's processor can keep inside. The model writes with one thread, so we use one here, too. With all threads, your memory may deliver more, and then the floor is lower.
+# How much does *your* memory deliver? We multiply 67 million numbers by themselves and add them up, which is little work besides the reading. They have 268 MB, far more than a laptop's processor can keep inside. The model writes with one thread, so we use one here, too. With all threads, your memory may deliver more, and then the floor is lower.
 
 # %% the_memory_floor
 from timeit import repeat
 
-setup = "import torch; matrix, vector = torch.ones(2**14, 2**12), torch.ones(2**12)"
-# the matrix has 2**14 * 2**12 numbers of 4 bytes
-bandwidth = 2**28 / min(repeat("matrix @ vector", setup, number=1, repeat=9))
+setup = "import torch; numbers = torch.ones(2**26)"  # 4 bytes each
+bandwidth = 2**28 / min(repeat("numbers @ numbers", setup, number=1, repeat=9))
 floor = in_float32 / bandwidth
 print(f"{bandwidth / 1e9:.0f} GB per second, so the floor is {floor:.3f} s a token")
 print(f"measured: {took['float32']:.3f} s a token")
 
 # %% [markdown]
-# Your model needs longer than its floor. That's probably because many small matrices are read less smoothly than a large one, and because Python starts hundreds of small steps between them. So the floor doesn't forecast the time. It's a limit, which you can compute before you download or buy anything.
+# Your model needs longer than its floor. On our machine, that's mostly because PyTorch multiplies matrices with rows as short as SmolLM2's, 576 numbers, more slowly than the memory delivers them: 10 GB per second, in place of 17 for the same bytes in rows of 4,096. Without any matrices, only an eighth of the time was left, for hundreds of small steps that Python starts. So the floor doesn't forecast the time. It's a limit, which you can compute before you download or buy anything.
 #
 # ### Seven billion
 #
@@ -167,11 +164,11 @@ print(f"measured: {took['float32']:.3f} s a token")
 # %% [markdown]
 # ## 4. Does the engine make use of small weights?
 #
-# The file's floor is 5.6 times lower than that of float32. But our float32 model gains nothing from that, because it's unpacked. Let's try two other ways.
+# The file's floor is 5.6 times lower than that of float32. But our float32 model gains nothing from that, because it's unpacked.
 #
 # ### PyTorch with int8 weights
 #
-# torchao rounds the weights to codes of 8 bits. A token then reads 135 MB in place of 538, so the floor is a quarter of what it was. And the time?
+# torchao rounds the weights to codes of 8 bits. A token then reads 135 MB in place of 538, so the floor is a quarter of what it was.
 
 # %%
 import copy
@@ -197,13 +194,13 @@ print(f"a token in float32 {took['float32']:.3f} s, in int8 {took['int8']:.3f} s
 print(f"converting all codes to floats, and nothing else: {to_floats:.3f} s")
 
 # %% [markdown]
-# Int8 is slower than float32. For every token, each layer first converts all its codes to floats, and then it multiplies, as the float32 layer does. (In [[weight_only]] this was "unpacked first".) As the last line shows, this conversion takes a large part of the time. So the floor of the codes is out of reach here.
+# Int8 is slower than float32. For every token, each layer first converts all its codes to floats, and then it multiplies, as the float32 layer does. As the last line shows, this conversion takes a large part of the time. So the floor of the codes is out of reach here.
 #
 # But don't blame the 8 bits. `torch.compile` builds new kernels for a model, which probably make the floats while they multiply. On the machine of our record (`records/language`), a token took 0.078 seconds in float32, 0.141 in int8, and 0.044 with *the same int8 weights*, compiled.
 #
 # ### An engine that you can't see into
 #
-# OpenVINO is an engine made for running models, and it opens our file by itself. Does it keep the weights small, or does it unpack them first? We needn't look into its code to find out.
+# OpenVINO is an engine made for running models, and it opens our file by itself. Does it keep the weights small, or does it unpack them first?
 #
 # **Predict.** Suppose that an engine takes 0.024 seconds for a token of SmolLM2, and the memory delivers 10 GB per second. How many bytes does it read for each weight: **A** 4, as in float32, **B** certainly fewer, **C** impossible to tell?
 
@@ -233,20 +230,20 @@ else:
 show.floors(took, {"float32": in_float32, "int8": in_float32 / 4, "OpenVINO": in_file}, bandwidth)
 
 # %% [markdown]
-# Each bar is the time of a token. Its dark part is the floor of the bytes on the left, and the light part is all the rest. The dashed line is the floor of float32. Does OpenVINO's bar end left of this line? Then it can't have read four bytes for each weight. (If it ends on the right, the question stays open.)
+# Does OpenVINO's bar end left of the dashed line, the floor of float32? Then it can't have read four bytes for each weight. (If it ends on the right, the question stays open.)
 #
-# The bars also say what would help next. Where the light part is long, as with int8, the bytes aren't the problem, so look for another engine or a compiler. Where a bar is nearly all dark, only fewer bytes, a faster memory or more threads help. **A small file allows speed, but the engine has to make use of it.**
+# **A small file allows speed, but the engine has to make use of it.**
 #
 # ### Fast, but is it still the same model?
 #
-# OpenVINO has opened the same file as we have, and yet it answers in other words. Who is right? Our float32 model has exactly the weights of the file, so it's the original here. How far have the others moved from it? As in [[weight_only]], we take the KL divergence, which is 0 where all probabilities are equal, and the share of places with the same first choice (`records/real_model`):
+# OpenVINO has opened the same file as we have, and yet it answers in other words. How far has it moved from our float32 model, which has exactly the weights of the file? As in [[weight_only]], we take the KL divergence, which is 0 where all probabilities are equal, and the share of places with the same first choice (`records/real_model`):
 
 # %% still_the_same tags=["hide-input"]
 # Shows the record: how far each copy has moved from the weights of the file, on a text of a thousand tokens.
 show.still_the_same()
 
 # %% [markdown]
-# OpenVINO has moved much further than int8. Its 4 bits aren't the reason, because the original has the same ones, unpacked. But when OpenVINO opens the file, it rounds each group's minimum to a whole number of steps. In one group, for example, the minimum lies 9.86 steps below 0. OpenVINO makes it 10, so all 32 weights of the group move by 0.14 steps. It's a second rounding, and as in [[weight_only]], its errors come on top.
+# OpenVINO has moved much further than int8, because when it opens the file, it rounds each group's minimum to a whole number of steps. It's a second rounding, and as in [[weight_only]], its errors come on top.
 #
 # The last two rows are the control. We rounded just the minima, in PyTorch. This model moves as far as OpenVINO (third row), and the two are close to each other (fourth row). So before you trust a fast engine, compare it with one that you know.
 
@@ -266,7 +263,7 @@ show.still_the_same()
 #
 # <details><summary>What you should find</summary>
 #
-# `fastest(model, 0, bandwidth)` is `1 / floor`. With 8,000 positions, the cache adds 369 MB, so float32 is at most 0.6 times as fast. With the same cache, a model of 97 MB would run at a fifth of its speed, so there it pays to shrink the cache ([[keys_values]]).
+# `fastest(model, 0, bandwidth)` is `1 / floor`. With 8,000 positions, the cache adds 369 MB, so float32 is at most 0.6 times as fast.
 #
 # </details>
 
@@ -317,7 +314,7 @@ claims.show("real_model")
 #
 # ### A tied head is untied by rounding
 #
-# How large is our int8 model as a file? A token reads 135 MB, but the file has 249 MB. torchao rounds linear layers. The head is one, but the table isn't, so it stays in float32, and one matrix becomes two: 107 MB for the blocks, 29 for the head and 113 for the table. So look at the file when you round a model with a tied head.
+# How large is our int8 model as a file? A token reads 135 MB, but the file has 249 MB. torchao rounds linear layers. The head is one, but the table isn't, so it stays in float32, and one matrix becomes two: 107 MB for the blocks, 29 for the head and 113 for the table.
 #
 # ### Does it fit, and which file may I open?
 #

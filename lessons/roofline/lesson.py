@@ -65,10 +65,10 @@ race = timing.compare({"network": lambda: network(one), "product": lambda: left 
 print(f"The network takes {race.ratio('product'):.0f} times as long.")
 
 # %% [markdown] tags=["answer"]
-# **More than five times (C), probably because the network waits for its weights.** The product uses each of its numbers 512 times. The network fetches 134 million weights, and uses each of them once.
+# **More than five times (C), probably because the network waits for its weights.** The product uses each of its numbers 512 times. The network fetches 134 million weights, and uses each of them once. So the operations alone don't tell how long a layer takes.
 
 # %% [markdown]
-# So the operations alone don't tell how long a layer takes. Does the fetch of the weights take the time? So far that's a guess. In about [[minutes]] minutes you will be able to
+# But so far, the reason is only a guess. In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
@@ -96,8 +96,6 @@ show.two_times()
 # **6.4 s (C), because now the arithmetic takes longer.** It takes 16 · 0.4 = 6.4 s, while the weights still arrive within 2 s.
 
 # %% [markdown]
-# So 16 times the work takes only 3.2 times as long.
-#
 # The operations that a machine can do per second are its **peak**, and the bytes that its memory can deliver per second are its **bandwidth**. They give a bound for every layer:
 #
 # $$\text{least time} = \max\left(\frac{\text{operations}}{\text{peak}},\; \frac{\text{bytes}}{\text{bandwidth}}\right)$$
@@ -107,7 +105,7 @@ show.two_times()
 # %% [markdown]
 # ## 3. Does the guess hold on your machine?
 #
-# If our network waits for its weights, it takes about as long as its memory time. To work that out, we measure the peak and the bandwidth, each with a job that is held back by hardly anything else:
+# If our network waits for its weights, it takes about as long as its memory time. To work that out, we measure the peak and the bandwidth, each with a job that needs hardly anything else:
 #
 # - **Peak:** a product of two matrices of 1,024 × 1,024. Each number is used 1,024 times, so the memory has little to do.
 # - **Bandwidth:** the dot product of two long vectors. Each number is used once, so the arithmetic has little to do. With 134 MB, a vector is too long for most *caches*, the small memories on the chip.
@@ -147,7 +145,7 @@ for job, n_bytes in {"product": 3 * left.nbytes, "network": weights}.items():
 # %% [markdown]
 # So the guess holds: the network takes about as long as its memory time, so it's memory-bound. The product takes about as long as its arithmetic, or somewhat longer, so it's compute-bound.
 #
-# Perhaps your network took *less* than its memory time. How can that be, if this is the least time? Our bandwidth is only what the dot product *reached*, reading two vectors side by side. The network probably reads from more places at once, and many memories deliver more then. So the bound is only as exact as our two measurements, and a time somewhat below it is no surprise.
+# Perhaps your network took *less* than its memory time. How can that be, if this is the least time? Our bandwidth is only what the dot product *reached*. The network reads in another order, and perhaps the memory delivers more then. Our peak, too, is only what PyTorch's usual routine for products reached. So the bound is only as exact as our two measurements, and a time somewhat below it is no surprise.
 
 # %% [markdown]
 # ## 4. Operations per byte
@@ -200,9 +198,9 @@ across = {
 show.under_the_roof(peak, bandwidth, {n: (across[n], speed[n]) for n in batches}, ring=(across[16], speed["oneDNN"]))
 
 # %% [markdown]
-# In a larger batch each fetched weight serves more inputs, so the roof rises until the ridge, and the time *per input* gets shorter. To the right of the ridge the roof is flat, and dots climb there only because larger products suit the routine better.
+# In a larger batch each fetched weight serves more inputs, so the roof rises until the ridge, and the time *per input* gets shorter. To the right of the ridge the roof is flat. Where dots climb there, it's for two reasons: larger products suit the routine better, and the fetch, which is never wholly hidden behind the arithmetic, becomes a smaller share of the time.
 #
-# But a dot may lie well below the roof, in our figure that of 16 most. That's no contradiction: the roof says how fast a layer *can* be, and the routine that multiplies has to be good enough to get there. Many routines are made for large products. As a test, the blue ring has the same 16 inputs and weights, multiplied by oneDNN, another library inside PyTorch. Where the ring lies clearly above the dot, as on our AMD processor, the usual *routine* is a part of the reason. Even the ring stays below the roof. So the roof is a limit, and not a forecast.
+# But a dot may lie well below the roof, in our figure that of 16 most. That's no contradiction: the roof says how fast a layer *can* be, and the routine that multiplies has to be good enough to get there. As a test, the blue ring has the same 16 inputs and weights, multiplied by oneDNN, another library inside PyTorch, which puts the weights into an order of its own beforehand. Where the ring lies clearly above the dot, as on our AMD processor, the usual *routine* is a part of the reason. So the roof is a limit, and not a forecast. And it's only as high as the peak that we measured: with 64 inputs, oneDNN came out above it there.
 
 # %% [markdown]
 # ## 5. Which change helps?
@@ -212,20 +210,20 @@ show.under_the_roof(peak, bandwidth, {n: (across[n], speed[n]) for n in batches}
 # **Predict.** Which of them make the layer faster with **one** input: **A** all four, **B** all but the peak, or **C** the bandwidth alone?
 
 # %% [markdown] tags=["answer"]
-# **All but the peak (B), because with one input the layer is memory-bound.** Each of the other three brings the 2 s of the memory down to 1 s.
+# **All but the peak (B), because with one input the layer is memory-bound.** Twice the peak leaves max(0.2, 2) = 2 s. Twice the bandwidth and half the bytes give max(0.4, 1) = 1 s, and half of the weights max(0.2, 1) = 1 s.
 
 # %% [markdown]
-# Here are all the least times, max(arithmetic, memory):
+# And with **16** inputs? Here are the least times, max(arithmetic, memory):
 #
-# | change | one input | 16 inputs |
-# |---|---|---|
-# | none | max(0.4, 2) = 2 s | max(6.4, 2) = 6.4 s |
-# | twice the peak | max(0.2, 2) = 2 s | max(3.2, 2) = **3.2 s** |
-# | twice the bandwidth | max(0.4, 1) = **1 s** | max(6.4, 1) = 6.4 s |
-# | half the bytes per weight | max(0.4, 1) = **1 s** | max(6.4, 1) = 6.4 s |
-# | half of the weights | max(0.2, 1) = **1 s** | max(3.2, 1) = **3.2 s** |
+# | change | 16 inputs |
+# |---|---|
+# | none | max(6.4, 2) = 6.4 s |
+# | twice the peak | max(3.2, 2) = **3.2 s** |
+# | twice the bandwidth | max(6.4, 1) = 6.4 s |
+# | half the bytes per weight | max(6.4, 1) = 6.4 s |
+# | half of the weights | max(3.2, 1) = **3.2 s** |
 #
-# **If a layer is memory-bound, move fewer bytes, or use each byte more often, as a batch does. If it's compute-bound, do fewer or cheaper operations.** Whatever shortens only the other time leaves the least time as it is. (Where a layer stays far above its least time, a better routine can help as well.) And a gain ends where the other time takes over: five times the bandwidth brings the one input to 0.4 s, and more can't help.
+# **If a layer is memory-bound, move fewer bytes, or use each byte more often, as a batch does. If it's compute-bound, do fewer or cheaper operations.** Whatever shortens only the other time leaves the least time as it is. And a gain ends where the other time takes over.
 #
 # Now our network. [PyTorch's page on quantization](https://docs.pytorch.org/docs/1.13/quantization.html) promises two things of int8: a "4x reduction in memory bandwidth requirements", and arithmetic that is "typically 2 to 4 times faster compared to FP32 compute". The second promise is a higher peak, so with one input only the first one can help. `quantize_dynamic` makes an int8 copy; [[dynamic]] shows how.
 
@@ -323,7 +321,7 @@ print(f"One layer again and again is {again.ratio('one layer, 256 times'):.1f} t
 #
 # *Two cores.* On two cores the toy machine does 200 operations per second. But both share one memory. If one core alone already gets all of its 10 bytes per second, the ridge moves from 10 to 20, and more layers are memory-bound. If one core can't ask for bytes that fast, the second core raises the bandwidth as well. So measure both numbers with as many threads as your program uses.
 #
-# *A GPU.* For bf16, floats of 16 bits, the data sheet of an H100 promises 989 trillion operations and 3.35 trillion bytes per second. That's a ridge of 989 / 3.35 = 295. A weight in bf16 has 2 bytes and makes 2 operations per input, so the intensity of a large linear layer equals the batch. It takes about 295 inputs at once until such a layer is compute-bound. So a GPU that runs such layers on one input at a time mostly waits.
+# *A GPU.* For bf16, floats of 16 bits, the data sheet of the H100 SXM promises 989 trillion operations and 3.35 trillion bytes per second. That's a ridge of 989 / 3.35 = 295. A weight in bf16 has 2 bytes and makes 2 operations per input, so the intensity of a large linear layer equals the batch. It takes about 295 inputs at once until such a layer is compute-bound. So a GPU that runs such layers on one input at a time mostly waits.
 
 # %% [markdown]
 # **Sources.** S. Williams, A. Waterman, D. Patterson, *Roofline: an insightful visual performance model for multicore architectures*, 2009, [doi.org/10.1145/1498765.1498785](https://doi.org/10.1145/1498765.1498785). The numbers of the H100 are from NVIDIA's [data sheet](https://www.nvidia.com/en-us/data-center/h100/), without sparsity.

@@ -6,7 +6,7 @@
 #     needs: [prune_model]
 #     goals:
 #       - rank weights by weight times input (Wanda), and prune by this score;
-#       - say among which weights a score chooses, in a row or in a layer, and compare scores fairly;
+#       - say among which weights a score chooses, and compare scores fairly;
 #       - say what the slope of the loss can't see at a minimum, and why a score drops its sign.
 #     terms: [comparison group, Taylor score, Wanda]
 #   jupytext: {text_representation: {extension: .py, format_name: percent}}
@@ -55,17 +55,17 @@ kept = cut.fc1.weight_mask[:, unlit].mean().item()
 print(f"{unlit.sum()} pixels are never lit; {kept:.0%} of their weights are kept")
 
 # %% [markdown] tags=["answer"]
-# **More than half (C), because training never moved these weights.** They still have their random first values, and most of these are larger than the weights that were removed.
+# **More than half (C), because training never moved these weights.** They still have their random first values, and most of these are larger than the weights that were removed. So the cut has removed weights that had learned something, and kept most of those that hadn't.
 
 # %% [markdown]
-# So the cut has removed weights that had learned something, and kept most of those that hadn't. Can we do better? In about [[minutes]] minutes you will be able to
+# What should decide which weights go? In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
 # [[builds_on]]
 
 # %% [markdown]
-# ### Why training never moved them
+# ### What training does to unused weights
 #
 # The gradient of a weight is its *input* times the gradient that comes back from its output. Where the input is 0, the gradient is 0, in every training step.
 #
@@ -80,7 +80,7 @@ show.untouched(net, cut, unlit)
 #
 # <details><summary>What others found</summary>
 #
-# Hardly any. Weight decay adds a small pull towards 0 to each gradient, and behind a black pixel that's the whole gradient. Adam, which trains this network, turns even a tiny gradient into a full step. So what a weight's size says depends on the training.
+# Hardly any. Weight decay pulls each weight towards 0, and behind a black pixel nothing pulls the other way, so Adam turns even this small pull into full steps. So what a weight's size says depends on the training.
 #
 # </details>
 
@@ -116,14 +116,14 @@ x, y = images[:2000], labels[:2000]
 by_input = wanda(net.fc1, x.flatten(1))
 
 # %% [markdown]
-# Let's see which weights the two scores prefer in one unit of `fc1`. Each of its 784 weights belongs to a pixel, so we can draw them as an image. The last two images mark the fifth that each score ranks highest.
+# Each weight of a unit of `fc1` belongs to a pixel, so we can draw the weights of one unit as an image:
 
 # %% four_images tags=["hide-input"]
 # Draws the weights of one unit, the norms of its inputs, and the fifth that each score ranks highest.
 show.four_images(net, by_input, x.flatten(1))
 
 # %% [markdown]
-# Magnitude sees only the first image, and ranks some weights near the border high. Wanda sees the product of the first two, which is small there.
+# Magnitude ranks some weights near the border high. Wanda doesn't, because their inputs are small.
 #
 # The inputs of the unused weights have norm 0, so their score is 0, and Wanda removes them first. PyTorch prunes by any score that isn't negative, if you pass it as `importance_scores`:
 
@@ -144,7 +144,7 @@ print(f"of the unused weights {cut.fc1.weight_mask[:, unlit].mean():.0%} are kep
 #
 # If the layer competes, unit 2 loses all of its weights, and gives the same number for every image.
 #
-# The weights that compete are the **comparison group**. Score and group are two decisions. If two methods differ in both, you can't tell which of the two made the difference, so in section 5 we'll change one at a time.
+# The weights that compete are the **comparison group**. If two methods differ in score and group, you can't tell which of the two made the difference, so in section 5 we'll change one at a time.
 
 # %% [markdown]
 # ## 4. What the loss says
@@ -196,7 +196,7 @@ guess = -(net.fc1.weight * net.fc1.weight.grad).detach()
 # %% [markdown]
 # ### Three hundred weights, tried
 #
-# Which of the two weaknesses counts in our network? We draw 300 weights of `fc1` at random, and compute the true change of the loss without each of them: once on the 2,000 images that the guess was made from, and once on 2,000 others. The **rank correlation** is 1 if guess and true change put the weights in the same order, and 0 if the two orders have nothing to do with each other.
+# Which of the two weaknesses counts in our network? We draw 300 weights of `fc1` at random, but none whose pixel or whose unit is 0 in all images, and compute the true change of the loss without each of them: once on the 2,000 images that the guess was made from, and once on 2,000 others. The **rank correlation** is 1 if guess and true change put the weights in the same order, and 0 if the two orders have nothing to do with each other.
 #
 # **Predict.** On its own images, the guess $-w \cdot g$ with its sign ranks the weights almost perfectly. On the other images, is its rank correlation **A** just as high, **B** a little lower, **C** near 0?
 
@@ -206,43 +206,37 @@ tried = show.Tried(net, guess, {"magnitude": net.fc1.weight.detach().abs(), "Wan
 tried.draw()
 
 # %% [markdown] tags=["answer"]
-# **Near 0 (C), because in a trained network the slopes of the images nearly cancel, and what's left over belongs to these images.**
+# **Near 0 (C), because in a trained network the slopes of the images nearly cancel, and what's left over belongs to these images.** So it isn't the curvature: on the left the guess is nearly perfect, because one small weight is a short walk. The sign is lost, but perhaps not the *size* of the change.
 
 # %% [markdown]
-# So it isn't the curvature. On the left the guess is nearly perfect, because one small weight is a short walk. It fails on the right because other images leave over another slope.
+# What we need is the *size* of the change: a fall of the loss on some images may be a rise on others, so it's safe to remove the weights that change it little either way.
 #
-# The sign is lost, but perhaps not the *size* of the change. And the size is what we need: a fall of the loss on some images may be a rise on others, so it's safe to remove the weights that change it little either way.
-#
-# How well do the scores rank that size? We try it in six networks. To test *when* to drop the sign, we add the size of the guess, which drops it after the mean. And the first line is a control: after only ten training steps the slopes don't cancel yet, so the guess should still hold.
+# How well do the scores rank that size? We try it in six networks.
 
 # %% three_scores tags=["hide-input"]
 # Prints rank correlations with the true change and with its size, on other images, from a record.
 show.compare()
 
 # %% [markdown]
-# After ten steps the guess holds on other images. After the whole training it hardly does; the network that we drew is the lowest of the six.
-#
-# Even the size of the guess ranks the sizes fairly well, but the Taylor score does it better in each network. So it pays to drop the sign, and to do it before the mean. Magnitude is much worse, and Wanda, which sees no labels, lies between.
+# The guess does in all six what it does in our figure. The Taylor score ranks the sizes best in each network. Magnitude is much worse, and Wanda, which sees no labels, lies between.
 
 # %% [markdown]
 # ## 5. A race of scores and groups
 #
-# But a real cut removes thousands of weights at once, and their costs needn't add up. So let's prune the six networks, by our three scores and by random scores as a control. Each score can rank within a layer or within a row: eight combinations. All keep 5 % of `fc1` and of `fc2`, and nothing is trained afterwards.
-#
-# The last column counts the networks in which it's better to let the layer compete.
+# But a real cut removes thousands of weights at once, and their costs needn't add up. So let's prune the six networks, by our three scores and by random scores as a control. Each score can rank within a layer or within a row. All keep 5 % of `fc1` and of `fc2`, and nothing is trained afterwards. The last column shows a milder cut, which leaves 20 %.
 
 # %% the_race tags=["hide-input"]
 # Shows the record of the race: six networks, four scores, two comparison groups.
 show.race()
 
 # %% [markdown]
-# Compare the groups first. With each of our three scores, the layer is ahead of the rows in all six networks. Probably that's because some units matter more than others, and where the layer competes, they can keep more weights.
+# Compare the groups first. With each of our three scores, the layer is ahead of the rows in all six networks. So at 5 % the group matters, probably because where the layer competes, units that matter more can keep more weights.
 #
-# Now compare the scores within a column. All three are far better than random. On average, Wanda and Taylor are ahead of magnitude, but not in every network. **So six networks don't settle which of the three is best. But the group matters**, at least for this network, at 5 %, without training afterwards.
+# Now compare the scores. At 5 %, Wanda and Taylor are ahead of magnitude on average, but not in every network. At 20 %, magnitude is ahead of both in all six, although it ranks single weights much worse. **So a score that's better at single weights needn't make the better cut.**
 #
-# What should you do tomorrow? Start with Wanda, since it costs only a forward pass, and try both groups on validation images.
+# What should you do tomorrow? Start with magnitude, since it needs no data. Then try the other scores, and both groups, on validation images.
 #
-# **So the smallest weight isn't always the one that matters least.** What it's multiplied by counts as well, and so does how strongly the loss depends on it.
+# **The smallest weight isn't always the one that matters least**, because what it's multiplied by counts as well, and so does how strongly the loss depends on it.
 
 # %% [markdown]
 # ## Exercise · Wanda, in each row
@@ -303,9 +297,16 @@ claims.show("scores")
 #
 # `backward` gives the mean slope of a batch, not the slope of each image. For single images we'd need 2,000 backward passes in place of 20. But where the slopes of independent images scatter around 0, the square of a mean of 100 is, on average, a hundredth of their mean square. That holds for every weight, so the order stays. Even in our network, where their means aren't exactly 0, the rank correlation of the two scores is about 0.99.
 #
+# Must the sign go before the mean? The size of the guess drops it after the mean, and ranks worse than Taylor in each network. And after only ten training steps, where the slopes don't cancel yet, the guess holds even with its sign:
+
+# %% two_controls tags=["hide-input"]
+# Prints two more rank correlations on other images, from the record.
+show.controls()
+
+# %% [markdown]
 # ### "Wanda beats magnitude"
 #
-# LLaMA-2 has 7 billion weights, and half of them are removed, without training. The [authors](https://github.com/locuslab/wanda/blob/1317b0ba3fab5cd0491961b41598138466647ebf/README.md) report the perplexity on WikiText, where lower is better:
+# LLaMA-2 has 7 billion weights, and half of those in its blocks are removed, without training. The [authors](https://github.com/locuslab/wanda/blob/1317b0ba3fab5cd0491961b41598138466647ebf/README.md) report the perplexity on WikiText, where lower is better:
 #
 # | whole | Wanda, in each row | magnitude, over the layer |
 # |---|---|---|

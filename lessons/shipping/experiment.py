@@ -1,10 +1,9 @@
-"""What the lesson shipping trains and asks: sixty small networks in sets of ten, and two networks of the record."""
+"""What the lesson shipping trains and asks: sixty small networks in sets of ten."""
 
 import torch
 from torch import nn
 
 from course_utils import data
-from course_utils.data import checkpoints
 
 SETS, TEN, HIDDEN, STEPS = 6, 10, 24, 150
 DRAWS = 300  # random choices of the images, for a mean
@@ -68,11 +67,3 @@ def too_good(found, place=0):
     """By how many points the winner of a set looks too good; `place`: chosen on few images (0), or on half of them (1)."""
     there, others, _ = list(found.values())[place]
     return 100 * (there - others)
-
-
-@torch.no_grad()
-def right_of_two():
-    """Which test image SmallResNet (0) and the narrow one (1), both in float, get right: bool (2, images)."""
-    images, labels = data.load("fashion_mnist", "test")
-    models = [checkpoints.load(name).eval() for name in ("small_resnet", "small_resnet_half")]
-    return torch.stack([torch.cat([model(x).argmax(1) for x in images.split(500)]) == labels for model in models])

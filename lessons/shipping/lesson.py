@@ -52,7 +52,7 @@ for row in (most_accurate, smallest, fastest):
     print(f"{row['file_bytes'] / 1000:4.0f} kB {row['ms']:5.2f} ms {row['accuracy']:6.1%}  {row['name']}")
 
 # %% [markdown]
-# These are three different models. So "the best" doesn't exist, and you need a way to choose. ("The same training" means 400 more steps, as many as the networks got that lost channels. The smallest model was halved twice: built half as wide, and then cut.) In about [[minutes]] minutes you will be able to
+# These are three different models. So "the best" doesn't exist, and you need a way to choose. In the names, "the same training" means 400 more steps, as many as the networks got that lost channels. The smallest model was halved twice: built half as wide, and then cut. In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
@@ -95,22 +95,22 @@ def front(rows, cost):
 print(len(front(rows, "file_bytes")), "of", len(rows), "models are on the front")
 
 # %% [markdown]
-# **Try it.** Let `dominates` return `no_worse` alone, and run both cells again. (Then put it back.)
+# **Try it.** One model dominates another if it's no worse in both *and* better in one. What happens without the second part? Make the last line of `dominates` a plain `return no_worse`, and run the two cells above again. Then put the line back.
 #
 # <details><summary>What others found</summary>
 #
-# Now the front is empty, because each model is no worse than itself.
+# Now 0 of 50 models are on the front. `front` compares each model with all fifty, so with itself as well. No model is worse than itself, so each one rules itself out.
 #
 # </details>
 #
-# Here are all fifty, and then the front.
+# Here are all fifty models, each of them a point. The first picture marks the four of the table, and the second one the front.
 
 # %% all_models_on_one_plane tags=["hide-input"]
 # Draws all models, and then those on the front.
 show.front_figure(rows)
 
 # %% [markdown]
-# Few are left, because each model rules out everything below it and to its right. (The other blue point at 50 kB is narrow in 16 bits.)
+# Few are left, because each model rules out everything below it and to its right.
 
 # %% [markdown]
 # ## 3. What does half a point of accuracy cost in time?
@@ -136,10 +136,10 @@ for form, time in zip(forms, times, strict=True):
     print(f"{time:.3f} ms  SmallResNet: {form}")
 
 # %% [markdown] tags=["answer"]
-# **Less than 0.15 ms (C), probably because ONNX Runtime gets the whole network before the first call.** So it can [join batch norm and ReLU to the convolutions](https://onnxruntime.ai/docs/performance/model-optimizations/graph-optimizations.html), while PyTorch calls layer after layer.
+# **Less than 0.15 ms (C), probably because ONNX Runtime gets the whole network before the first call.** So it can [join batch norm and ReLU to the convolutions](https://onnxruntime.ai/docs/performance/model-optimizations/graph-optimizations.html), while PyTorch calls layer after layer. Switching programs alone makes it more than five times as fast (the third model probably, too), and int8 another 1.6 times.
 
 # %% [markdown]
-# Switching programs alone makes it more than five times as fast, and int8 another 1.6 times. So in ONNX Runtime the third model would take about 0.13 ms, too, and in int8 perhaps 0.08. Its half point costs hundredths of a millisecond, and not 0.6 ms. **Compare times in the program and on the device that you'll ship for.** And make the form that's missing before you pay for accuracy with time.
+# So what about the third model? In int8 and in ONNX Runtime it would perhaps take 0.08 ms, too. Its half point costs hundredths of a millisecond, and not 0.6 ms. **Compare times in the program and on the device that you'll ship for.** And make the form that's missing before you pay for accuracy with time.
 
 # %% [markdown]
 # ## 4. The winner was chosen
@@ -158,7 +158,7 @@ for form, time in zip(forms, times, strict=True):
 #
 # ### With real networks
 #
-# But perhaps the winner simply is the best one? We train sixty small networks on clothes, in six sets of ten, which differ only in the random numbers of their training. In each set we take the one that's best on 500 test images, and look at it again on 500 *others*. With 500 images, the standard error is nearly two points. (The cell takes about ten seconds.)
+# But perhaps the winner simply is the best one? We train sixty small networks on clothes, in six sets of ten, which differ only in the random numbers of their training. In each set we take the one that's best on 500 test images, and look at it again on 500 *others*. With 500 images, the standard error is nearly two points.
 #
 # **Predict.** How much better does the winner look on the images that chose it than on the others: **A** hardly at all, because the best network wins, **B** about a point, **C** about three points, one and a half standard errors?
 
@@ -168,10 +168,10 @@ found = [experiment.curse(ten) for ten in experiment.sets_of_ten()]
 show.curse_table(found)
 
 # %% [markdown] tags=["answer"]
-# **About a point (B), because the luck that made it the winner stays with the images that chose it.** It isn't three, since an image that's hard for one is hard for most, and luck that all share decides nothing. Besides, some networks really are better, and need less luck.
+# **About a point (B), because the luck that made it the winner stays with the images that chose it.** This happens in each of the six sets. It isn't three, since an image that's hard for one is hard for most, and luck that all share decides nothing. Besides, some networks really are better, and need less luck.
 
 # %% [markdown]
-# It happens in each of the six sets. If 5,000 images choose (last column), there's much less luck. On other images the winner is still better than the mean of all ten, so choosing isn't wrong. What's wrong is to *report* the number by which you've chosen.
+# If 5,000 images choose (last column), there's much less luck. On other images the winner is still better than the mean of all ten, so choosing isn't wrong. What's wrong is to *report* the number by which you've chosen.
 #
 # The remedy: **some images choose, and others report.** In our record, `accuracy` comes from the first 5,000 test images, and `others` from the other 5,000.
 
@@ -189,9 +189,7 @@ for row in (first, second):
     print(f"{row['file_bytes'] / 1000:.0f} kB {row['accuracy']:.2%}  {row['name']}")
 
 # %% [markdown]
-# Narrow float leads narrow int8 by 0.18 points, nine of 5,000 images. Does that count? Only the $d$ images matter on which just one of the two is right, and luck alone makes leads up to about $2\sqrt d$ ([[baseline]]). The record's rows don't hold $d$, so we made both models once more, on another processor (`again` in the record). They differed on 96 of these images, and luck alone makes leads up to 2√96 ≈ 20. The lead was 16 this time. So 9 may well be luck, and 16 as well.
-#
-# (And $2\sqrt d$ is for two models picked beforehand. The lead of the best of many is inflated by the winner's curse, so trust it even less.)
+# Narrow float, with its 400 more steps, leads narrow int8 by 0.18 points, nine of 5,000 images. Does that count? Only the $d$ images matter on which just one of the two is right, and luck alone makes leads up to about $2\sqrt d$ ([[baseline]]). The record's rows don't hold $d$, so we made both models once more, on another processor (`again` in the record). They differed on 96 of these images, and luck alone makes leads up to 2√96 ≈ 20. The lead was 16 this time. So 9 may well be luck, and 16 as well.
 #
 # So the smaller file wins: narrow int8. All still smaller ones are more than a point behind, which is too much for luck. Only now do the other images report, and on this model alone:
 
@@ -251,20 +249,6 @@ def promise_solution(right, kilobytes, most):
     number = min(as_good, key=lambda k: kilobytes[k])
     return number, reporting[number].double().mean().item()
 
-
-# %% [markdown]
-# Now decide between SmallResNet (0) and the narrow network (1) in float. Run this in a new cell, and again with `right[:, :4000]`. Which one do you send?
-#
-# ```python
-# right = experiment.right_of_two()
-# promise(right, [322, 90], 400)
-# ```
-#
-# <details><summary>What others found</summary>
-#
-# With all 10,000 it's SmallResNet, and with 4,000 the narrow one. So "as good" means that these images can't tell the two apart. More images can, since a true lead grows with their number, and luck only with the number's root.
-#
-# </details>
 
 # %% [markdown]
 # ## Remember

@@ -6,6 +6,12 @@ from course_utils.show import plots
 from course_utils.show.tables import Table, si
 from lessons.shipping.experiment import DRAWS, too_good
 
+FOUR = {  # what is written at the models of the lesson's table, and at which side of their points
+    "SmallResNet: float, as it is": ("SmallResNet, float", "below"),
+    "SmallResNet: ONNX Runtime, int8": ("SmallResNet, int8", "above"),
+    "SmallResNet, half as wide: float, as it is": ("narrow, float", "below"),
+    "SmallResNet, half as wide: ONNX Runtime, int8": ("narrow, int8", "above"),
+}
 NAMED = {  # what is written at a point of the front
     "SmallResNet, half as wide: ONNX Runtime, int8": "narrow, int8",
     "SmallResNet: ONNX Runtime, int8": "SmallResNet, int8",
@@ -22,7 +28,7 @@ def kind(row):
 
 
 def _plane(ax, rows, best=()):
-    """Rows as points, accuracy over the bytes; the rows of `best`, a front, ringed on a staircase."""
+    """Rows as points, accuracy over the bytes; `best`, a front, ringed on a staircase, or else the four of the table."""
 
     def places(some):
         return zip(*[(row["file_bytes"] / 1000, 100 * row["accuracy"]) for row in some], strict=True)
@@ -37,6 +43,13 @@ def _plane(ax, rows, best=()):
         for row, place in zip(best, zip(*places(best), strict=True), strict=True):
             side = "right" if row is best[-1] else "center"
             ax.annotate(NAMED.get(row["name"], ""), place, (0, 11), textcoords="offset points", ha=side, size=16)
+    else:
+        four = [row for row in rows if row["name"] in FOUR]
+        ax.plot(*places(four), "s", ms=17, mfc="none", mec=plots.COLOURS["black"], mew=1.5)
+        for row, place in zip(four, zip(*places(four), strict=True), strict=True):
+            text, side = FOUR[row["name"]]
+            looks = {"textcoords": "offset points", "ha": "center", "size": 16}
+            ax.annotate(text, place, (0, 13 if side == "above" else -27), **looks)
     ax.set(xscale="log", xlabel="kB of the file, on a logarithmic axis", ylabel="images right, %", ylim=(79, 95))
     ax.yaxis.set_major_locator(MultipleLocator(5))
     ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
@@ -70,10 +83,12 @@ def front_figure(rows):
     plots.show(
         drawn,
         alt=[
-            f"{len(rows)} points, share of images right over bytes of the file, coloured by what was tried.",
+            f"{len(rows)} points, share of images right over bytes of the file, coloured by what was tried. The four "
+            "models of the table are in squares: the int8 one of each pair lies to the left of its float, and nearly level.",
             f"The same with the points on the front ringed, and a staircase through them. {corners}.",
         ],
-        caption=f"On the front: {len(best)} of {len(rows)} models. The colours say what was tried: fewer bits, fewer weights.",
+        caption=f"Squares: the four of the table. Rings: the front, {len(best)} of {len(rows)} models. "
+        "Colours: what made a network smaller, fewer bits, fewer weights, both or neither.",
     )
 
 

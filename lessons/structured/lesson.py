@@ -70,7 +70,7 @@ print(dense(image).shape[1], "numbers before,", small(image).shape[1], "after")
 # %% [markdown]
 # ## 2. Zeros have to fill whole rows
 #
-# In [[prune_module]] a mask set weights to zero, and the file didn't shrink. Which weights must go, so that it does? Take a layer with two inputs and two outputs, and remove two of its four weights:
+# In [[prune_module]] a mask set weights to zero, and the file didn't shrink. Which weights must go, so that a smaller matrix is left? Take a layer with two inputs and two outputs, and remove two of its four weights:
 #
 # $$\begin{pmatrix} 3 & 4 \\ 1 & 2 \end{pmatrix}$$
 #
@@ -78,7 +78,7 @@ print(dense(image).shape[1], "numbers before,", small(image).shape[1], "after")
 #
 # So the zeros have to fill whole rows or columns, and *structured* pruning takes whole pieces like these. In a convolution a row is a *filter*, all the weights of one output channel.
 #
-# Which filters should go? We take those with the smallest L2 norm, the root of the sum of squares, because small weights usually give a small output. PyTorch's `ln_structured` masks them, with `n=2` for L2 and `dim=0` for output channels. In LeNet, a small network for the same images, the first convolution has six output channels. Let's mask half of them, and count the zeros:
+# Which filters should go? We take those with the smallest L2 norm, the root of the sum of squares, because small weights usually give a small output. PyTorch's `ln_structured` masks them, with `n=2` for L2 and `dim=0` for output channels. In the LeNet of [[integers]] the first convolution has six output channels. Let's mask half of them, and count the zeros:
 
 # %% zeros
 from torch.nn.utils import prune
@@ -127,7 +127,7 @@ print(f"whole: {show.accuracy(lenet):.0f} % right   cut: {show.accuracy(cut_lene
 print(f"any three channels, on average: {show.any_three(lenet, surgery):.0f} % right")
 
 # %% [markdown]
-# Was the norm a good choice? There are 20 ways to keep three of six channels. On average they're clearly worse, but five are better than ours.
+# Was the norm a good choice? There are 20 ways to keep three of six channels. On average they're clearly worse, but five are better than ours. And this is one network: in five other LeNets the norm found the best three channels twice, but twice it did no better than the average. It looks at a filter alone, and doesn't see what the next layer does with the channel.
 #
 # ### The masked twin
 #
@@ -157,7 +157,7 @@ print(f"biases, too:    {difference(cut_lenet, masked):.6f}")
 #
 # <details><summary>What others found</summary>
 #
-# No error, but a difference of about 7, as large as the outputs: `conv2` now reads some channels with weights that were meant for others.
+# No error, but a difference of about 7, half of the largest output: `conv2` now reads some channels with weights that were meant for others.
 #
 # </details>
 
@@ -205,7 +205,7 @@ print(f"the cut and its masked twin differ by {difference(cut_resnet, twin):.6f}
 #
 # A 3 × 3 convolution from 32 channels to 32 needs $9 \cdot 32 \cdot 32 = 9{,}216$ multiplications for each pixel. From 16 to 16 it needs $9 \cdot 16 \cdot 16 = 2{,}304$. **With half of the inputs and half of the outputs, a quarter of the work is left**, and a quarter of the weights.
 #
-# A whole network gains a little less. Its first layer still reads one channel and its last one still gives ten outputs, so it has 3.9 times fewer numbers in its file, and not 4 times. The file also holds names, which don't shrink. The time shrinks less than the work, partly because batch norms, ReLUs and additions only halve. To measure the time, we let both networks take turns on one thread, and compare the medians:
+# In the bill of [[energy]], such a layer pays a quarter for its MACs, and a quarter for its weights. A whole network gains a little less. Its first layer still reads one channel, its last one still gives ten outputs, and its batch norms only halve. So it has 3.9 times fewer numbers in its file, and not 4 times. The file also holds names, which don't shrink. The time shrinks less than the work, because ReLUs and additions only halve as well, and because small convolutions use the processor less well. To measure the time, we let both networks take turns on one thread, and compare the medians:
 
 # %% does_it_pay tags=["hide-input"]
 # Compares the files, and the time for 64 images.
@@ -321,4 +321,4 @@ print(f"just cut: {show.accuracy(cut_resnet):.0f} % right   measured again: {sho
 #
 # **Credits.** The calls of `torch.nn.utils.prune` follow Michela Paganini's PyTorch tutorial. torch-pruning is by Gongfan Fang and contributors (MIT). The lecture is Tal Daniel's (Technion, EE 046211, tutorial 10). Text CC BY 4.0, code MIT.
 #
-# **What's still open.** `ln_structured` ranks channels by a norm. What if you want to cut by a rule that no library has, and still let PyTorch keep the masks ([[own_method]])?
+# **What's still open.** `ln_structured` ranks channels by a norm. What if you want to cut by a rule that no library has, and still let PyTorch keep the masks ([[own_method]])? And could a few single weights, with the values that they had before any training, learn as well as all of them ([[ticket]])?

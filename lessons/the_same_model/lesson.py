@@ -36,7 +36,7 @@ torch.set_num_threads(1)
 #
 # You've made a language model smaller by rounding its weights. Is it still the same model? Most people ask it something, and then measure its perplexity on some text. We do both.
 #
-# Our **original** is SmolLM2-135M-Instruct, as we downloaded it for [[weight_only]]. The **copy** has the matrices of all its blocks rounded to 6 bits. Again 32 neighbours in a row share their levels. This time the levels lie evenly on both sides of 0, up to the largest absolute value of the 32 weights. Both read the first 256 tokens of a chapter of Python's manual.
+# Our **original** is SmolLM2-135M-Instruct, as we downloaded it for [[weight_only]]. The **copy** has the matrices of all its blocks rounded to 6 bits. Again 32 neighbours in a row share their levels. This time the levels lie evenly on both sides of 0, up to the largest absolute value of the 32 weights. Since the downloaded weights were rounded to 4 bits once before, all copies in this lesson are *second* roundings: don't take their figures for those of a model that is rounded once. Both read the first 256 tokens of a chapter of Python's manual.
 
 # %%
 from pydoc_data.topics import topics
@@ -72,7 +72,7 @@ for (name, answer), logits in zip(answers.items(), (original, copy), strict=True
     print(f"{name:8} perplexity {nn.functional.cross_entropy(logits, came).exp():.2f}  {answer}")
 
 # %% [markdown]
-# It looks like the same model. But at each of the 255 places, each of the two gives every token of its vocabulary a probability to come next. We'll call the most probable one its **first choice**. It's what the model writes if it always takes the most probable token (*greedy decoding*).
+# It looks like the same model. But at each of the 255 places, each of the two gives every token of its vocabulary a probability to come next. We'll call the most probable one its **first choice**. It's what the model writes next if it always takes the most probable token (*greedy decoding*).
 #
 # **Predict.** At how many of the 255 places does the copy have a different first choice from the original: **A** none or one, **B** three or four, or **C** a dozen or more?
 
@@ -85,10 +85,10 @@ print(f"another first choice at {others.sum()} of {len(others)} places")
 show.some_places(tokenizer, ids[0], original, copy)
 
 # %% [markdown] tags=["answer"]
-# **C, a dozen or more, because a small change is enough where two tokens are nearly equally probable.** Look at the table, which gives the *original's* probabilities for both tokens: the second one is never far behind.
+# **C, a dozen or more, because a small change is enough where another token is nearly as probable as the first choice.** In the table, the *original* gives the other token more than half of the first one's probability, and often almost as much. So the copy is a different model, and neither the answer nor the perplexity told us.
 
 # %% [markdown]
-# So the copy is a different model, and neither the answer nor the perplexity told us. In about [[minutes]] minutes you will be able to
+# In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
@@ -169,13 +169,11 @@ print(f"by hand {kl(original, copy).mean():.4f}")
 # %% [markdown]
 # `same` is the share of equal first choices. `loss` is the rise of the loss, and a rise of 0.01 makes the perplexity 1 % higher.
 #
-# For SmolLM2, the rise of the loss isn't larger than two of its standard errors. By the rule of [[baseline]], it may be luck. The KL divergence is many times its error.
-#
-# How many tokens would the loss need? Suppose its error is 0.014, and the true rise is 0.017. Two standard errors may then be at most 0.017, so one may be at most 0.0085. Since errors shrink with the root of the number of tokens, we need at least (0.014 / 0.0085)² = 2.7 times as many: about 700. (Take more, because the rise that you measure may come out below the true one.) In general:
+# By the rule of [[baseline]], a mean may be luck if it isn't larger than two of its standard errors. How many tokens does it take then? Suppose the error of the loss is 0.014, and the true rise is 0.017. Two standard errors may then be at most 0.017, so one may be at most 0.0085. Since errors shrink with the root of the number of tokens, we need at least (0.014 / 0.0085)² = 2.7 times as many: about 700. (Take more, because the rise that you measure may come out below the true one.) In general:
 #
 # $$\text{tokens needed} = \text{tokens used} \cdot \left(\frac{\text{error that you have}}{\text{error that you want}}\right)^2$$
 #
-# For SmolLM2 at 6 bits, the error of the KL divergence is about a tenth as large, so for an error as small, the loss would need more than 100 times as many tokens.
+# For SmolLM2 at 6 bits, the rise of the loss isn't larger than two of its standard errors, so it may be luck. The KL divergence is many times its error. And this error is about a tenth of the loss's, so for one as small, the loss would need more than 100 times as many tokens.
 
 # %% [markdown]
 # ## 4. When does the perplexity mislead?
@@ -201,10 +199,10 @@ show.by_bits()
 # For changes that are as far apart as these copies, the perplexity is a good measure: in 22 of the 24 pieces it ranks all four copies as the KL divergence does, which ranks them by their bits in all 24. But look where it misleads:
 #
 # - **A small change, and few tokens.** With 6 bits, most of the changes of the loss may be luck, although 4 to 12 % of the first choices have changed.
-# - **A text that happens to suit the copy.** Take 8 bits on all eight pieces of the licence together, 2,040 places. The loss *fell* by 0.0050 ± 0.0016, three errors. On this text the copy may really predict a little better. That doesn't make it the same model: 2 % of its first choices have changed.
 # - **Two copies that look alike.** On the licence's first piece, 5 bits raise the loss by 0.096 and 4 bits by 0.097. Their KL divergences are 0.16 and 0.55.
+# - **A piece that happens to suit the copy.** Take 8 bits on all eight pieces of the licence together, 2,040 places. The loss *fell* by 0.0050 ± 0.0016, three errors. Is the copy better than the original? More than half of this fall comes from the first piece. If you take the means of the eight pieces as eight numbers, the fall is 0.0050 ± 0.0031, so it may be luck. And though the perplexity fell, 2 % of the first choices have changed.
 #
-# The KL divergence has a weakness as well. Its error tells how sure we are *on text like this piece*, and as if tokens were independent. In the record, the KL divergences of the manual's pieces differ from each other by about as much as their errors say, but those of the code and of the licence by about three times as much, so there a single piece makes you too sure. So measure several pieces of your own text, and let all copies read the same ones.
+# The KL divergence has a weakness as well. Its error tells how sure we are *on text like this piece*, and as if tokens were independent. In the record, the KL divergences of the manual's pieces differ from each other by one to two times as much as their errors say, but those of the code and of the licence by about three times as much, so there a single piece makes you too sure. So measure several pieces of your own text, let all copies read the same ones, and take the error from the means of the pieces.
 
 # %% [markdown]
 # ## Exercise · Which copy is closer?
@@ -278,4 +276,4 @@ claims.show("the_same_model")
 #
 # **Credits.** All code was written for this course. Text CC BY 4.0, code MIT.
 #
-# **What's next.** Now you can tell how far a copy has moved. Then how small can a file get before it's another network? In [[deep_compression]], one shrinks forty times.
+# **What's next.** Now you can tell how far a copy has moved. So far, only weights were rounded. But while a model writes, it also keeps keys and values of every token. In [[keys_values]] you round those, and the KL divergence says what it costs.

@@ -16,7 +16,7 @@
 # %% [markdown]
 # # [[title]]
 #
-# *What is left of a ticket's lead when its opponents get a fair race, and what does the ticket cost?*
+# *What becomes of a ticket's lead when its opponents get a fair race, and what does the ticket cost?*
 
 # %% tags=["setup", "hide-input"]
 # Sets one thread, and imports the drawings of this lesson, its check and the scorecard.
@@ -77,10 +77,10 @@ for name, net in {"ticket": ticket, "new values": new_values, "trained on": trai
     print(f"{name}: {training.evaluate(net, *test_set):.1%} right")
 
 # %% [markdown] tags=["answer"]
-# **Trained on, because it goes on from what its weights have already learned.** From the search, the ticket has only its mask, and begins anew.
+# **Trained on, because it goes on from what its weights have already learned.** After the same search, it has 400 steps behind its weights, and the ticket, which begins anew, 200. So the ticket is far ahead of new values, and yet we'd have done better without its last rewind.
 
 # %% [markdown]
-# So the ticket is far ahead of new values, and yet we'd have done better without its last rewind: after the same search, *trained on* has 400 steps behind its weights, and the ticket 200. But that's one network, and one learning rate for all three, the paper's 0.0012. Was it a fair race? In about [[minutes]] minutes you will be able to
+# That's one network, and one learning rate for all three, the paper's 0.0012. Was it a fair race? In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
@@ -111,11 +111,9 @@ for name, net in {"ticket": ticket, "new values": new_values, "trained on": trai
 show.over_rates()
 
 # %% [markdown] tags=["answer"]
-# **It shrinks (C), because a higher rate helps *new values* more.** They probably need it because they have further to go: they begin by guessing, while the ticket is a supermask, and reads most of the digits before its first step.
+# **It shrinks (C), because a higher rate helps *new values* more.** The ticket leads by more than five points at the paper's rate, but by only two or three if each arm has its own. So about half of the first lead came from a rate that doesn't suit the opponent.
 
 # %% [markdown]
-# The ticket leads by more than five points at the paper's rate, but by only about two if each arm has its own. So more than half of the first lead came from a rate that doesn't suit the opponent.
-#
 # Why did held-out images choose, and not the test images? Here's the rule by hand, with invented numbers, in % of the images:
 #
 # | rate | ticket: held out | ticket: test | new values: held out | new values: test |
@@ -127,6 +125,8 @@ show.over_rates()
 # At the shared rate 0.001, the ticket leads by 92 − 88 = 4 points. By the held-out images both arms choose 0.01, and the lead is 93 − 92 = 1 point. By the test images, *new values* would choose 0.1. But the best of three results is partly luck with these very images, and we'd report this luck as well.
 #
 # And if 0.1, the highest rate, had been the best? Then 0.3 might be better still, and we'd have to **widen the grid**. In the figure, both rings lie inside.
+#
+# *New values* probably need their higher rate because they have further to go: they begin by guessing, while the ticket is a supermask, and reads most of the digits before its first step.
 #
 # ### How much is luck?
 #
@@ -145,15 +145,13 @@ print(*(f"{right:.1f}" for right in sorted(again)), "% right")
 # The best and the worst are about a point apart, and they're the same ticket. So a lead of half a point in one race means nothing.
 #
 # Two things help. We *pair* the arms: under a network's mask, all get the same batches, and we look at the lead in this network. And we ask in how many networks the lead has the same sign. If two arms were equally good, each network would be the toss of a coin. Six heads come up once in $2^6 = 64$ tries, and so do six tails. So equal arms show **a lead in all six networks** in 2 of 64 cases, or 3 %. Five or more would agree by chance in 2 · (6 + 1) = 14 of 64 cases, too often to rely on: the odd one can be any of the six.
-#
-# But this page prints seven comparisons. If all were luck, and independent, at least one would show such a lead in about 20 % of the cases: $1 - (62/64)^7 = 0.20$. So doubt a small lead even if all six agree.
 
 # %% luck_or_not tags=["hide-input"]
 # Prints by how much one arm leads another in the record, and in how many networks.
 show.told(("ticket", "new values"), ("trained on", "ticket"))
 
 # %% [markdown]
-# Both leads count, though *trained on* leads the ticket by less than a point in the mean. So with these masks, the last rewind costs points. Whether it does with others, you'll judge in the exercise. Renda et al. ([2020](https://arxiv.org/abs/2003.02389)) keep the trained weights as well, and only set the learning rate back to an earlier point of its schedule. They report that this **learning-rate rewinding** is as good as rewinding, or better.
+# Both leads count, though *trained on* leads the ticket by less than a point in the mean. So with these masks, the last rewind costs points, because it gives away 200 steps. Whether it does with others, you'll judge in the exercise.
 #
 # Now we have a rule:
 #
@@ -177,19 +175,7 @@ show.told(("ticket", "new values"), ("trained on", "ticket"))
 #
 # *Own signs* and *new values* differ in the signs alone, *own sizes* and *new values* in the sizes alone. So we compare both with the last row.
 #
-# `mixed` makes such an arm from a copy of `first`. In the record, all four arms are made like this, so even *new values* keep the first biases.
-
-
-# %%
-def mixed(sizes, signs):
-    net = copy.deepcopy(first)
-    for layer, size, sign in zip(net.children(), sizes.children(), signs.children(), strict=True):
-        layer.weight.data = size.weight.data.abs() * sign.weight.data.sign()
-    return put_on(net, masks)
-
-
-# %% [markdown]
-# We now train each arm in six networks, with the same batches, at its own best rate.
+# The biases are the first ones in all four arms. We now train each arm in six networks, with the same batches, at its own best rate.
 #
 # **Predict.** Which arms will beat *new values* in all six networks: **A** own signs only, **B** own sizes only, **C** both?
 
@@ -199,22 +185,12 @@ show.race("ticket", "own signs", "own sizes", "new values")
 show.told(("own signs", "new values"), ("own sizes", "new values"), ("ticket", "own signs"))
 
 # %% [markdown] tags=["answer"]
-# **Own signs only (A). It must be the signs, because *own signs* and *new values* differ in nothing else.** *Own sizes* don't beat *new values*.
+# **Own signs only (A). It must be the signs, because *own signs* and *new values* differ in nothing else.** *Own signs* win back most of the ticket's lead. Untrained, they're far above guessing (right of the figure), so a part of the supermask lies in the signs. The sizes alone bring nothing that we could tell from luck.
 
 # %% [markdown]
-# *Own signs* win back most of the ticket's two points. The sizes alone bring nothing that we could tell from luck. On top of the right signs they may bring a little: the ticket is ahead of *own signs* in all six networks, but only by a few tenths. Of our seven comparisons, we trust this one least.
+# The ticket is ahead even of the best of the other arms in all six networks, by a few tenths. So signs and sizes together are a little better than either alone.
 #
-# Do the signs help before any training, too? Let's ask our own network:
-
-# %% signs_untrained
-new = make()
-for name, net in {"own signs": mixed(new, first), "own sizes": mixed(first, new)}.items():
-    print(f"{name}, untrained: {training.evaluate(net, *test_set):.0%} right")
-
-# %% [markdown]
-# *Own signs* read far more digits than guessing would, and *own sizes* don't. So a part of the supermask lies in the signs.
-#
-# In our six small networks, after 200 steps, **most of what the first values are worth lies in their signs.** The masks that we found at the rate 0.0012 say the same, and H. Zhou et al. ([2019](https://arxiv.org/abs/1905.01067)) report it for the same network and for small convolutional ones.
+# With the masks that we found at the rate 0.0012, the same arms lead in all six as well. H. Zhou et al. ([2019](https://arxiv.org/abs/1905.01067)) report the same for this network and for small convolutional ones.
 
 # %% [markdown]
 # ## 4. What does it cost?
@@ -242,9 +218,7 @@ print(*(f"{name}: {ms:.2f} ms a step" for name, ms in step_ms.items()), sep="\n"
 # %% [markdown]
 # A step of *narrow* is by far the cheapest. In *Deeper*, it races against the ticket.
 #
-# What is a ticket worth, then? *Trained on* has paid for the same search, and has the same mask. The ticket only throws away what the last training has taught the weights, and by our rule it won no race by that. So if you want a small network and have its mask, keep the trained weights as well. Perhaps you need no rewind at all: we haven't tried.
-#
-# But the ticket has shown us something: under a good mask, random weights learned nearly as well as the ticket's own, if only they had the right signs. **A ticket answers a question about learning. It's no recipe for a small network.**
+# What is a ticket worth, then? In our six small networks, after 200 steps, **most of what the first values are worth lies in their signs.** But *trained on* has paid for the same search, and has the same mask. The ticket only throws away what the last training has taught the weights, and by our rule it won no race by that. So if you want a small network and have its mask, keep the trained weights as well. **A ticket answers a question about learning. It's no recipe for a small network.**
 
 # %% [markdown]
 # ## Exercise · A referee
@@ -296,20 +270,18 @@ def judge_solution(one, other):
 #
 # <details><summary>What others found</summary>
 #
-# It's open. *Trained on* is ahead in five of six: that looks like a win, but our rule asks for all six. So what the last rewind costs depends on the search.
+# It's open. *Trained on* is ahead in five of six: that looks like a win, but our rule asks for all six. Open doesn't mean that nothing is lost: more networks might tell.
 #
 # </details>
 #
 # ## Remember
 #
-# - A race is fair if each arm has its own learning rate, chosen on held-out images and not at the edge of the grid. Here the ticket's lead over new values shrank by more than half.
+# - A race is fair if each arm has its own learning rate, chosen on held-out images and not at the edge of the grid. Here the ticket's lead over new values shrank to about half.
 # - Compare the arms network by network. We believe a lead if all six agree, because the same ticket, trained twice, can differ by about a point.
 # - In our small networks, most of what a ticket's first values are worth lies in their signs. But finding it takes several trainings, and its steps are no faster. Training on from the trained weights was better with the masks of one search; with the other's, it's open.
 
 # %% [markdown]
 # ## Scorecard
-#
-# What this lesson claims, beside what your run measured and what the record holds.
 
 # %% tags=["scorecard"]
 claims.show("ticket_full")
@@ -326,7 +298,7 @@ claims.show("ticket_full")
 # | Liu et al., [2018](https://arxiv.org/abs/1810.05270) | deeper, CIFAR-10 | at a well chosen rate no gain over new values |
 # | Gale et al., [2019](https://arxiv.org/abs/1902.09574) | Transformer, ResNet-50 | sparse from the start is behind pruning while training |
 # | Frankle et al., [2019](https://arxiv.org/abs/1903.01611) | deeper | tickets again, if one rewinds to an *early iteration* |
-# | Renda et al., [2020](https://arxiv.org/abs/2003.02389) | several | trained weights with the learning rate rewound: as good as rewinding, or better |
+# | Renda et al., [2020](https://arxiv.org/abs/2003.02389) | several | **learning-rate rewinding**, which keeps the trained weights and only sets the rate back: as good as rewinding, or better |
 #
 # They don't contradict each other, because they speak of different networks, learning rates and opponents. So any claim about tickets should name all three. And more than 90 % compression is a merit of the *mask*: *trained on* keeps as few weights as the ticket.
 #
@@ -357,7 +329,7 @@ show.told(("ticket", "narrow"), ("trained on", "narrow"))
 #
 # **Sources.** J. Frankle and M. Carbin, *The Lottery Ticket Hypothesis*, [arXiv:1803.03635](https://arxiv.org/abs/1803.03635); H. Zhou et al., *Deconstructing Lottery Tickets*, [arXiv:1905.01067](https://arxiv.org/abs/1905.01067). The record is made by `python course.py bench ticket_full`.
 #
-# **Going further.** E. Malach et al., *Proving the Lottery Ticket Hypothesis: Pruning is All You Need*, [arXiv:2002.00585](https://arxiv.org/abs/2002.00585). Projects: rewind to iteration 100; search with another rate, and ask `judge` again.
+# **Going further.** E. Malach et al., *Proving the Lottery Ticket Hypothesis: Pruning is All You Need*, [arXiv:2002.00585](https://arxiv.org/abs/2002.00585). Projects: search without any rewind; search with another rate, and ask `judge` again.
 #
 # **Credits.** The experiment is J. Frankle and M. Carbin's. The lecture that this course grew from is Tal Daniel's (Technion, EE 046211, tutorial 10), which builds on Tivadar Danka's *How to Compress a Neural Network*. Text CC BY 4.0, code MIT.
 #

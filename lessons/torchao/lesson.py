@@ -91,7 +91,7 @@ print(networks[torch.int2])
 #
 # Always look at the types of the weights, by printing the network after `quantize_` or by `type(layer.weight)`, because `quantize_` can leave a layer in float without a word:
 #
-# - **Without a filter** it takes all linear layers, and no convolution. Your own filter replaces this rule and is asked about every module, so it should begin with `isinstance(module, nn.Linear)`.
+# - **Without a filter** it takes the linear layers, but neither convolutions nor the last layer of PyTorch's own attention ([[audit]]). Your own filter replaces this rule and is asked about every module, so it should begin with `isinstance(module, nn.Linear)`.
 # - **Groups may not fit.** 400 isn't a multiple of 32. With `PerGroup(32)` our config stops with an error, but others, such as `Int4WeightOnlyConfig`, skip the layer. The type of its weight is then a `Parameter`, which means float.
 
 # %% [markdown]
@@ -116,7 +116,7 @@ quantize_(tiny, IntxWeightOnlyConfig(torch.int4, PerGroup(4)))
 print(tiny[0].weight.qdata, tiny[0].weight.dequantize(), sep="\n")
 
 # %% [markdown]
-# It does. So that's how you ask **which values** are left: `qdata` holds the integers, and `dequantize()` gives the numbers that they stand for. With 4 bits, a group has at most 16 different ones.
+# It does. So that's how you ask **which values** are left: `qdata` holds the integers, and `dequantize()` gives the numbers that they stand for.
 #
 # ### How many bits does a weight take?
 #
@@ -144,7 +144,7 @@ print([bits(networks[dtype].fc1.weight) for dtype in (torch.int8, torch.int4, to
 #
 # ### Where 6 bits hide in "int4"
 #
-# `PrototypeInt4WeightOnlyConfig` does pack. (It's a prototype, so its name may change.) Its groups have 32 weights, or 64, 128 or 256, which doesn't fit our `fc1`. So from here on we take a wider layer, and four configs, the last of them for section 4.
+# `PrototypeInt4WeightOnlyConfig` does pack. (It's a prototype, so its name may change.) Its groups have 32, 64 or 128 weights, which doesn't fit our `fc1`. So from here on we take a wider layer, and four configs, the last of them for section 4.
 
 # %%
 from torchao.prototype.quantization.int4 import PrototypeInt4WeightOnlyConfig
@@ -167,9 +167,7 @@ for name, config in configs.items():
 show.a_group_in_bytes(layers, bits)
 
 # %% [markdown]
-# Packed, two integers share a byte, so 32 of them take 16 bytes. But there are two more numbers: the scale, and the value from which the steps are counted, a zero point in float. Each is a float of 4 bytes. Together that's 24 bytes, or 192 bits, for 32 weights: **6 bits a weight. The name says 4.** (In a bfloat16 network, these floats take 2 bytes each, which makes 5 bits. With groups of 128, the config's default, it's 4.5 bits and 4.25.)
-#
-# Is that much smaller? From float to int8, 32 bits became 8. From int8 to packed int4 in groups of 32, 8 become 6, so only another quarter is saved. And without packing, int4 takes 9.25 bits, *more* than int8.
+# Packed, two integers share a byte, so 32 of them take 16 bytes. But there are two more numbers: the scale, and the value from which the steps are counted, a zero point in float. Each is a float of 4 bytes. Together that's 24 bytes, or 192 bits, for 32 weights: **6 bits a weight. The name says 4.** (With groups of 128, the config's default, it's 4.5.) And without packing, int4 takes 9.25 bits, *more* than int8.
 
 # %% [markdown]
 # ## 4. Arithmetic
@@ -221,7 +219,7 @@ ran = show.routines(layers, x)
 show.three_answers(layers, bits, ran)
 
 # %% [markdown]
-# For a small file on any machine, take int8 weights, if it may be slow for few rows. To save time with few rows, as when a language model writes, try packed int4 in bfloat16. With many rows, try int8 × int8, compiled: in the record it takes a third of compiled float's time. But measure with your rows, on your machine. Unpacked int4 is useful only for testing how few bits your network can tolerate.
+# For a small file on any machine, take int8 weights, if it may be slow. To save time with few rows, as when a language model writes, try packed int4 in bfloat16. With many rows, try int8 × int8, compiled, and plain bfloat16: in the record both take less than half of compiled float's time, and int8 is a little ahead. But measure with your rows, on your machine. Unpacked int4 shows how few bits your network can tolerate, and it's meant for export to phones, where other programs pack it.
 
 # %% [markdown]
 # ## 5. Into a new network
@@ -258,7 +256,7 @@ print("the same outputs:", torch.equal(fresh(image), networks[torch.int4](image)
 # %% [markdown]
 # The file holds integers, scales and the names of torchao's classes, but no code. So your colleague needs the code of the float network, and `import torchao` before `torch.load`, which otherwise refuses the unknown class: *Unsupported global*.
 #
-# Keep the float file as well, because rounding can't be undone, and `quantize_` stops with an error at a layer that is already quantized.
+# Keep the float file as well, because rounding can't be undone.
 
 # %% [markdown]
 # ## Exercise · Ship the wide layers
@@ -280,7 +278,7 @@ print("the same outputs:", torch.equal(fresh(image), networks[torch.int4](image)
 #
 # <details><summary>What others found</summary>
 #
-# Only the two layers called `down` have an `Int8Tensor`. Their weights take 8.05 bits each. (We ask for the type, because a *loaded* network prints as a float one: `quantize_` adds its remark to the layers of its own copy.)
+# Only the two layers called `down` have an `Int8Tensor`. Their weights take 8.05 bits each.
 #
 # </details>
 
@@ -360,7 +358,7 @@ claims.show("torchao")
 show.recorded()
 
 # %% [markdown]
-# This processor has instructions for int8 and for bfloat16. With 64 rows int8 × int8, compiled, is the fastest, but bfloat16, which needs no scales, comes close. On x86 processors without such instructions (VNNI), its sums can overflow: pass `reduce_range=should_reduce_range(torch.device("cpu"))`, from `torchao.utils`.
+# This processor has instructions for int8 and for bfloat16. With 64 rows int8 × int8, compiled, is the fastest, but bfloat16, which needs no scales, comes close. On x86 processors without instructions for int8 (VNNI), the sums of int8 × int8 can overflow: pass `reduce_range=should_reduce_range(torch.device("cpu"))`, from `torchao.utils`.
 #
 # **Sources.** torchao's [documentation](https://docs.pytorch.org/ao/stable/index.html); PyTorch on [the end of `torch.ao.quantization`](https://docs.pytorch.org/docs/2.13/quantization.html). B. D. Rouhani et al., *Microscaling data formats for deep learning*, 2023, [arXiv:2310.10537](https://arxiv.org/abs/2310.10537); the [MX specification 1.0](https://www.opencompute.org/documents/ocp-microscaling-formats-mx-v1-0-spec-final-pdf), 2023; [NVIDIA on NVFP4](https://developer.nvidia.com/blog/introducing-nvfp4-for-efficient-and-accurate-low-precision-inference/), 2025.
 #

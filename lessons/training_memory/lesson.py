@@ -177,12 +177,12 @@ show.stacks(deep)
 show.over_time({"deep": deep, "wide": wide})
 
 # %% [markdown] tags=["answer"]
-# **Near the turn in `deep`, and while AdamW works in `wide` (B), because activations are complete at the turn, and gradients at the end of the backward pass.**
+# **Near the turn in `deep`, and while AdamW works in `wide` (B), because activations are complete at the turn, and gradients at the end of the backward pass.** So a smaller batch helps `deep`, but not `wide`, where the activations are gone by then.
 
 # %% [markdown]
-# At the turn, `deep` has no gradients yet, because each step begins with `zero_grad()`, which releases those of the step before. Of the 31.5 MB in our bar, 0.9 are missing, so 30.6 are there. The peak comes a little later and is slightly higher, because the backward pass also needs memory to work in. So does AdamW, which makes the spikes in `wide`.
+# Look at the turn in `deep`: there are no gradients yet, because each step begins with `zero_grad()`, which releases those of the step before. Of the 31.5 MB in our bar, 0.9 are missing, so 30.6 are there. A little later it's slightly more, because the backward pass also needs memory to work in. So does AdamW, which makes the spikes.
 #
-# **So find out what's in memory at the fullest moment, and make *that* smaller.** A smaller batch helps `deep`, but not `wide`, where the activations are gone by then.
+# **So find out what's in memory at the fullest moment, and make *that* smaller.**
 
 # %% [markdown]
 # ## 4. Compute again instead of keeping
@@ -221,21 +221,21 @@ same = torch.equal(experiment.gradient(deep), experiment.gradient(light))
 print(f"operations with checkpoints: {more:.2f} times as many; the same gradients: {same}")
 
 # %% [markdown] tags=["answer"]
-# **15 units (C), because all six inputs stay, and one block at a time has its other nine.** In the exercise you'll take as few checkpoints as a limit allows.
+# **15 units (C), because all six inputs stay, and one block at a time has its other nine.** They make up 15 · 0.46 = 6.9 MB of the peak; the rest are weights, averages, and memory to work in. In the exercise you'll take as few checkpoints as a limit allows.
 
 # %% [markdown]
-# In the right picture, each block makes two bumps. In the forward pass its results come and go, because nothing but its input is saved. In the backward pass its nine units are computed again, used and released. Of the peak, 15 · 0.46 = 6.9 MB are our units; the rest are weights, averages, and memory to work in.
+# In the right picture, each block makes two bumps. In the forward pass its results come and go, because nothing but its input is saved. In the backward pass its nine units are computed again, used and released.
 #
-# What does it cost? A linear layer makes one matrix product in the forward pass, and two in the backward pass: one for the gradient of its weights, and one for that of its input. That's 3, and with a second forward pass 4. So checkpoints cost up to **a third more operations**.
+# What does it cost? A linear layer makes one matrix product in the forward pass, and two in the backward pass: one for the gradient of its weights, and one for that of its input. That's 3, and with a second forward pass 4. So checkpoints cost up to **a third more operations**. In time it can be more, because `checkpoint` has bookkeeping to do for each block. On our AMD processor the two passes of `deep` took one and a half times as long, and with layers four times as wide 1.3 times.
 #
-# The gradients stay the same, because the same numbers are computed again; for dropout, `checkpoint` restores the random numbers. (But a batch norm updates its running averages twice.)
+# The gradients stay the same, because the same numbers are computed again; for dropout, `checkpoint` restores the random numbers. Only a batch norm updates its running averages twice.
 
 # %% [markdown]
 # ## 5. A batch in parts
 #
 # A smaller batch would lower the peak as well, but its gradients are noisier. **Gradient accumulation** feeds the large batch in parts, and adds up their gradients before the optimizer makes its step. Each part releases its activations before the next begins.
 #
-# There's one trap. Suppose two images have the gradients 2 and 6. The loss is a *mean*, so the batch of both has the gradient (2 + 6) / 2 = 4. Now feed them one by one. `backward()` *adds* to the gradient that's already there, so you get 8, twice what it should be. So we divide each loss by the number of parts: 2 / 2 + 6 / 2 = 4. (The parts must be equally large.)
+# There's one trap. Suppose two images have the gradients 2 and 6. The loss is a *mean*, so the batch of both has the gradient (2 + 6) / 2 = 4. Now feed them one by one. `backward()` *adds* to the gradient that's already there, so you get 8, twice what it should be. So we divide each loss by the number of parts: 2 / 2 + 6 / 2 = 4. For this, the parts must be equally large.
 
 
 # %% a_batch_in_parts
@@ -326,7 +326,7 @@ claims.show("training_memory")
 #
 # ### Optimizer states in 8 bits
 #
-# What can you do for a network like `wide`? `AdamW8bit` of torchao keeps both averages in 8 bits, with one scale of 4 bytes for every 256 numbers. So 1,024 bytes become 256 + 4, about a quarter. [Dettmers et al., 2021](https://arxiv.org/abs/2110.02861), had the idea, and report the performance of 32-bit states.
+# What can you do for a network like `wide`? `AdamW8bit` of torchao keeps both averages in 8 bits, with one scale of 4 bytes for every 256 numbers. So 1,024 bytes become 256 + 4, about a quarter, and the peak of `wide` fell from 71.8 MB to 48.2 when we tried it. [Dettmers et al., 2021](https://arxiv.org/abs/2110.02861), had the idea, and report the performance of 32-bit states.
 #
 # But count what you get, because nothing warns you: only a tensor of at least 4,096 numbers whose size is a multiple of 256 gets 8 bits. LeNet-300-100 has matrices of 784 · 300 and 300 · 100 numbers. Neither is a multiple of 256, so they stay in fp32.
 #
@@ -339,7 +339,7 @@ claims.show("training_memory")
 # losses.append(F.cross_entropy(model(x), y).item())  # keeps a number
 # ```
 #
-# In training, `backward()` releases the saved tensors, so a loss in a list holds little. But no backward pass follows a validation. Run it under `torch.no_grad()`, and store `.item()`. Names from the last step count as well: `output` and `loss` keep their tensors until they get new values. `del output, loss` releases them before the next forward pass.
+# In training, `backward()` releases the saved tensors, so a loss in a list holds little. But no backward pass follows a validation. Even without a list, the name `loss` keeps the saved tensors of the last batch while the next forward pass makes new ones, so there are twice as many. So run a validation under `torch.no_grad()`, and store `.item()`.
 
 # %% [markdown]
 # **Sources.** [`torch.utils.checkpoint`](https://docs.pytorch.org/docs/stable/checkpoint.html); T. Chen et al., *Training deep nets with sublinear memory cost*, 2016, [arXiv:1604.06174](https://arxiv.org/abs/1604.06174): with checkpoints, a network of 1,000 layers needed 7 GB in place of 48, for 30 % more time.

@@ -65,7 +65,7 @@ print(f"{size:,} bytes, {model.num_parameters():,} weights: {8 * size / model.nu
 # | code | 15 | 2 | 7 | 0 |
 # | comes back as | 0.6 | −0.18 | 0.12 | −0.3 |
 #
-# To read a code, multiply it by the step and add the minimum: 2 · 0.06 − 0.3 = −0.18. [[integers]] called the step a scale, and stored a zero point in place of the minimum: here 5, since 0 lies five steps above −0.3.
+# To read a code, multiply it by the step and add the minimum: 2 · 0.06 − 0.3 = −0.18.
 #
 # Weights that share their levels are a **group**, here all four. In a large matrix, each row is cut into groups of neighbours.
 
@@ -119,7 +119,7 @@ print(f"{moved[bits, 32]:,} weights moved")
 print(ask(model, tokenizer, "What is the capital of France?"))
 
 # %% [markdown]
-# Most weights moved, and the answer is nonsense. Why do finer levels do harm? Take our −0.18, which is 2 of 15 steps above the minimum. On 31 steps that's 2 · 31 / 15 = 4.13, so it's rounded to 4. Only the two ends of a group stay.
+# Most weights moved, and the answer is nonsense. It's an unlucky one, since on a page of Python's manual 85 % of the first choices stay as they were. But why do finer levels do any harm? Take our −0.18, which is 2 of 15 steps above the minimum. On 31 steps that's 2 · 31 / 15 = 4.13, so it's rounded to 4. Only the two ends of a group stay.
 #
 # So are 4 bits better than 5? No. This was a *second* rounding, whose errors came on top of those of the first. What the first one cost, nobody can tell from the file. **Round once, from the original weights.**
 #
@@ -146,7 +146,7 @@ print(ask(model, tokenizer, "What is the capital of France?"))
 #
 # $$\text{bits per weight} = \text{bits of a code} + \frac{32\text{ bits}}{\text{weights in a group}}$$
 #
-# For codes of 4 bits, that's 4 + 1 = **5 bits per weight** in groups of 32, **4.25** in groups of 128, and **6** in groups of 16. That's one reason why our file takes more than 4. When somebody says that a model has 4 bits, ask for the group size.
+# For codes of 4 bits, that's 4 + 1 = **5 bits per weight** in groups of 32, **4.25** in groups of 128, and **6** in groups of 16. That's one reason why our file takes more than 4.
 #
 # ### The same bits, spent in two ways
 #
@@ -189,7 +189,7 @@ print(kind, first_group.tolist())
 show.twenty_bytes(first_group)
 
 # %% [markdown]
-# Below each of these sixteen bytes are its two codes, and the two weights that they stand for. The first weight's code is 8, so this weight is 8 · 0.0497 − 0.490 = **−0.092**.
+# The first weight's code is 8, so this weight is 8 · 0.0497 − 0.490 = **−0.092**.
 #
 # ### Two codes in a byte
 #
@@ -214,7 +214,7 @@ print("the bytes of the file:", torch.equal(packed, first_group[4:]))
 show.all_bytes(tensors, size)
 
 # %% [markdown]
-# Mostly the table of tokens, with a fifth of all weights. In its form, Q8_0, 32 weights take 32 codes of 8 bits and a step of 16, or 8.5 bits each. Why not 4? In this model the table is also the last layer, so its errors would go straight into the predictions. The few norms stay floats. So now we know what "4 bits" means: the *codes* of *most* weights.
+# Mostly the table of tokens, with a fifth of all weights. In its form, Q8_0, 32 weights take 32 codes of 8 bits and a step of 16, or 8.5 bits each. Why not 4? In this model the table is also the last layer, so its errors would go straight into the predictions. When we rounded it to 4 bits for the last layer alone, the KL divergence was twenty times as large as when we did so for the lookup alone. The few norms stay floats. So now we know what "4 bits" means: the *codes* of *most* weights.
 
 # %% [markdown]
 # ## 4. When is it faster?
@@ -239,7 +239,7 @@ show.race_table(races)
 # **C, slower, because it does all that the 16-bit layer does, and before that it unpacks.** PyTorch unpacks in five operations, each over the whole matrix, and they take most of the time.
 
 # %% [markdown]
-# The two 4-bit rows differ only in where they unpack. **For one input, a small file is fast only with a kernel that unpacks inside the processor.** If fetching took all of the time, a third of the bytes would make it three times as fast as 16 bits. But both layers also compute. Unpacking makes the gain smaller than that. A processor that's slow with 16-bit floats makes it larger, and then most of the gain isn't due to the bytes.
+# The two 4-bit rows differ only in where they unpack. **For one input, a small file is fast only with a kernel that unpacks inside the processor.**
 #
 # ### When it isn't faster
 #
@@ -324,6 +324,10 @@ eight = torch.tensor([6, 2, 7, 0, 1, 5, 3, 4])
 print(pack(eight, 3).tolist(), unpack(pack(eight, 3), 3).tolist())
 
 # %% [markdown]
+# ### Why isn't it just three times as fast?
+#
+# If fetching took all of the time, a third of the bytes would make the layer three times as fast as 16 bits. But both layers also compute. Unpacking makes the gain smaller than that. A processor that's slow with 16-bit floats makes it larger: on our machine, the 16-bit layer took more than twice as long as fetching its bytes would. There, much of the gain is due to a faster routine, and not to fewer bytes.
+#
 # ### A smaller model, or fewer bits?
 #
 # A billion weights of 8 bits and two billion weights of 4 bits take the same room. [Dettmers and Zettlemoyer (2023)](https://arxiv.org/abs/2212.09720) compared language models from 19 million to 176 billion weights in this way. For the same number of bits in all, the larger model with 4 bits was nearly always the better one, and with 3 bits it wasn't. They also found that small groups help. The models were asked without any example, and weren't trained again. For your own task, try both.

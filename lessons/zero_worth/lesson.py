@@ -168,7 +168,7 @@ show.files_over_left(files, 1024 * 1024)
 # %% [markdown]
 # ## 4. Why the sparse kernel is slow, and when it wins
 #
-# In a dense matrix, a row's weights and their inputs lie side by side in memory. So a processor can multiply, say, eight of them with **one instruction**. The inputs that the sparse kernel needs don't lie side by side. For each value, it has to fetch the input that belongs to its column, and then to multiply. Suppose that this takes **two instructions for one weight**.
+# In a dense matrix, a row's weights and their inputs lie side by side in memory. So a processor can multiply, say, eight of them with **one instruction**. The sparse kernel can't count on neighbours, even where there are some. For each value, it has to look up the column, fetch the input with that number, and then multiply. Suppose that it needs **two instructions for one weight**.
 #
 # Take a row of 800 weights. The dense kernel needs 800 / 8 = 100 instructions. Without any zeros, the sparse one needs 2 · 800 = 1,600, which is 16 times as many. With 50 weights left it needs 2 · 50 = 100, as many as the dense one. And 50 is a sixteenth of 800.
 #
@@ -216,7 +216,7 @@ k_columns = seconds["sparse, in_columns"] / best
 print(f"k = {k_columns:.1f} for in_columns, against the faster dense call")
 
 # %% [markdown]
-# Weights, lists and products are the same. Only the order of the images in memory has changed, and with it the routine that the library takes (*Deeper*), and k is several times smaller. (`nn.Linear` calls `linear`, though, so to use this order you have to write the layer yourself.) So measure k for your batch, your *order* and your processor.
+# Weights, lists and products are the same. Only the order of the images in memory has changed, and with it the routine that the library takes (*Deeper*), and k is several times smaller. (`nn.Linear` calls `linear`, though, so to use this order you have to write the layer yourself.) So measure k for your batch, your *order*, your processor and the size of your layer. On our AMD processor, for one image, a layer of 2,048 × 2,048 has a k of about 3, and ours of 9, because the larger weight takes longer to arrive from memory.
 #
 # Does the rule hold? We measure with fewer weights. Each curve is the time of a sparse call, divided by that of the faster dense call. Below the grey line, sparse wins. The dashed lines show the rule.
 
@@ -227,8 +227,6 @@ show.times_over_left(races)
 
 # %% [markdown]
 # Without zeros, on the right, no sparse call wins. With 1 % left, all three win. In between, the batch and the order of the images decide. Where the dots lie above their dashed line, a part of the time doesn't shrink with the weights. So take 1/k for a first guess, and then time the pruned layer. The guess is for layers as large as ours: in a small layer, most of the time goes into the call itself, and no zero lowers that (*Deeper*).
-#
-# And is a network still accurate with so few weights? In [[prune_model]], a network that kept a twentieth of its weights was, after fine-tuning. Whether a twentieth is few enough to be faster depends on your k.
 
 # %% [markdown]
 # ## Exercise · Only where it pays
@@ -236,25 +234,11 @@ show.times_over_left(races)
 #
 # Write `sparser(model, k)`. It returns a copy of `model`, in which some `nn.Linear` layers, also inside blocks, have their weight in CSR, made with `to_csr`. A layer gets it only if that makes it **faster** (by the rule with `k`, which may be below 2) **and smaller** in memory, leaving out the starts. All else stays as it is. Masks have been removed.
 #
-# Then measure whether it pays, as in the hint.
+# Then time a layer of your own, with `race(x, linear, dense=weight, sparse=to_csr(weight))`.
 #
 # <details><summary>Hint</summary>
 #
 # There are two shares, one from section 3 and one from section 4, and less than both must be left. `weight.count_nonzero()` counts. Assign `nn.Parameter(to_csr(weight), requires_grad=False)`.
-#
-# ```python
-# from course_utils.measure import timing
-#
-# lenet = show.cut_lenet()  # its first two layers have lost 97 % of their weights
-# thin, x = sparser(lenet, k[1]), torch.rand(1, 1, 28, 28)
-# timing.compare({"dense": lambda: lenet(x), "sparse": lambda: thin(x)}, device="cpu")
-# ```
-#
-# </details>
-#
-# <details><summary>What others found in LeNet-300-100</summary>
-#
-# The first two layers become sparse. The last one has lost no weight, so it stays dense. Often nothing is gained, although 3 % is below 1/k. Now you know why you measure: these layers are small, and the call itself takes much of their time.
 #
 # </details>
 
@@ -304,7 +288,7 @@ claims.show("zero_worth")
 #
 # ### Which routine ran?
 #
-# On Linux, `perf record` notes the routine in which a program spends its time. For our sparse calls, that was one of Intel's library MKL, `mkl_sparse_s_csr_ng_n_mm_f_ker_i4` under `linear`, and the same name with `c` in place of `f` under `in_columns`. The letters seem to stand for Fortran's order of a matrix and C's: MKL has a routine for each. On our AMD processor the names ended in `_def`, the version for any processor. When we made MKL take its version for AVX2, k for one image fell to about half. Where MKL is missing, as on a Mac with an Apple chip, PyTorch has a kernel of its own.
+# On Linux, `perf record` notes the routine in which a program spends its time. For our sparse calls, that was one of Intel's library MKL, `mkl_sparse_s_csr_ng_n_mm_f_ker_i4` under `linear`, and the same name with `c` in place of `f` under `in_columns`. The letters seem to stand for Fortran's order of a matrix and C's: MKL has a routine for each. On our AMD processor the names ended in `_def`, the version for any processor. When we made MKL take its version for AVX2, k for one image fell to about half. That the inputs lie here and there isn't what costs the time: with a tenth of the weights left, all in columns side by side, it was as slow as with a scattered tenth. Where MKL is missing, as on a Mac with an Apple chip, PyTorch has a kernel of its own.
 #
 # ### gzip knows nothing of networks
 #

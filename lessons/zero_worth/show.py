@@ -6,9 +6,7 @@ import io
 import numpy as np
 import torch
 from torch.nn.functional import linear
-from torch.nn.utils import prune
 
-from course_utils import models
 from course_utils.show import diagrams, plots
 from lessons.zero_worth.experiment import race
 
@@ -181,15 +179,6 @@ def times_over_left(races):
         + " ".join(told),
         caption="One thread, the fastest of several turns. Dashed: the rule, a time that shrinks with the weights left.",
     )
-
-
-def cut_lenet():
-    """LeNet-300-100 with new weights, its first two layers without 97 % of theirs: time depends on how many there are."""
-    net = models.LeNet300100()
-    for layer in (net.fc1, net.fc2):
-        prune.l1_unstructured(layer, "weight", amount=0.97)
-        prune.remove(layer, "weight")
-    return net.eval()
 
 
 def under_gzip(matrix, to_csr):

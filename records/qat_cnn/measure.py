@@ -23,6 +23,7 @@ TRAININGS = [
     ("one scale", "free", 0.0),  # nothing is learned: the images only pass
     ("one scale", "free, channel 4 clipped", TAUGHT),
     ("one scale", "free, then frozen", TAUGHT),  # trained twice: freezing comes between
+    ("one scale", "free, running statistics held", TAUGHT),  # training still normalizes with those of the batch
 ]
 
 
@@ -48,6 +49,9 @@ def run_of(net, scales, batch_norm, rate, order):
     model = tq.prepare_qat(experiment.fused(net, qconfig))
     if batch_norm == "frozen":
         model.apply(freeze_bn_stats)
+    if "held" in batch_norm:
+        for norm in filter(lambda module: isinstance(module, torch.nn.BatchNorm2d), model.modules()):
+            norm.momentum = 0.0
     if "clipped" in batch_norm:
         experiment.clip_channel(model, show.CHANNEL)
     optimizer = torch.optim.SGD(model.parameters(), rate, momentum=0.9)

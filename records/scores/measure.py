@@ -1,5 +1,7 @@
 """Prune networks by four scores, in a layer and in each row, and compare scores with the truth: lesson `scores`."""
 
+from itertools import product
+
 import torch
 from torch.nn import functional as F
 
@@ -10,7 +12,7 @@ from lessons.scores.experiment import images, labels, test_set
 from records import writing
 
 NETWORKS = range(6)  # seeds
-LEFT = 0.05  # of the weights of each layer
+LEFT = (0.05, 0.2)  # of the weights of each layer
 
 
 def main(arguments):
@@ -26,9 +28,9 @@ def runs_of(seed):
     scores = experiment.scores_of(net, images[:2000], labels[:2000])
     yield {"network": seed, "arm": "whole", "test": right(net)}
     for arm, values in scores.items():
-        for group in experiment.GROUPS:
-            cut = experiment.pruned(net, values, LEFT, group)
-            yield {"network": seed, "arm": arm, "group": group, "left": LEFT, "test": right(cut)}
+        for left, group in product(LEFT, experiment.GROUPS):
+            cut = experiment.pruned(net, values, left, group)
+            yield {"network": seed, "arm": arm, "group": group, "left": left, "test": right(cut)}
     yield {"network": seed, "arm": "ranks", **ranks(net, scores)}
     early = experiment.trained(seed, steps=10)
     yield {"network": seed, "arm": "ranks after 10 steps", **ranks(early, {})}

@@ -28,6 +28,9 @@ START_PAGE = "start.md"  # in its place in a learner's workspace
 COLLAPSED = "jp-MarkdownHeadingCollapsed"  # JupyterLab folds what is under such a heading
 KEPT_METADATA = ("tags", "jupyter", COLLAPSED)
 KERNELSPEC = {"display_name": "Python 3", "language": "python", "name": "python3"}
+AFTER_CREDITS = re.compile(
+    r"(.*^\*\*Credits\.\*\* [^\n]+)\n\n(?:\*\*What's (?:still open|next)\.\*\* )?(.+)", re.M | re.S
+)
 SHOWN = re.compile(r"\[\[(title|abilities|minutes|builds_on)\]\]")
 
 
@@ -39,7 +42,7 @@ def read(lesson):
     with the lessons before.
     Below the title is a fold with three questions of earlier lessons. Questions, answers and what to remember stand in
     boxes. A check imports what it needs, because it is what a learner
-    runs after a restart. Links to the lessons that may follow come last.
+    runs after a restart. What leads on comes last, with links to the lessons that may follow.
 
     Args:
         lesson: a `syllabus.Lesson`.
@@ -64,7 +67,7 @@ def read(lesson):
         seen[key] += 1
     if asked := before.cell(lesson, link):
         cells.insert(1, _clean_cell(asked, _cell_id(lesson.name, "markdown", "before", 0), asked.source))
-    cells.append(_last_cell(lesson))
+    cells.append(_last_cell(lesson, _leads_on(cells[-1])))
     metadata = {"course": course, "kernelspec": dict(KERNELSPEC), "language_info": {"name": "python"}}
     return nbformat.v4.new_notebook(cells=cells, metadata=metadata)
 
@@ -109,7 +112,16 @@ def _before(lesson):
     return f"Builds on {', '.join(most)}{' and ' * bool(most)}{last}." if last else ""
 
 
-def _last_cell(lesson):
+def _leads_on(cell):
+    """Take what follows the credits out of a cell: it leads on, and would be folded with the sources."""
+    found = AFTER_CREDITS.match(cell.source)
+    if not found:
+        return ""
+    cell.source = found[1]
+    return f"{found[2]}\n\n"
+
+
+def _last_cell(lesson, leads_on=""):
     """Where to go from here: what follows in the essentials and in the course, or that they end here, and the overview.
 
     Its heading ends what is folded under *Deeper*.
@@ -119,7 +131,7 @@ def _last_cell(lesson):
     ways = [(title, link(other, False)) for title, other in _course.following(lesson)]
     ways = [f"Next in {title[0].lower()}{title[1:]}: {way}{'' if '?]' in way else '.'}" for title, way in ways]
     source = " ".join([*ends * _course.ends_the_essentials(lesson), *ways, f"[All lessons](../{OVERVIEW})."])
-    source = f"## What comes next\n\n{source}"
+    source = f"## What comes next\n\n{leads_on}{source}"
     cell = nbformat.v4.new_markdown_cell(source=source)
     cell.id = _cell_id(lesson.name, "markdown", "where to go", 0)
     return cell
