@@ -7,7 +7,7 @@ import webbrowser
 
 import course
 from tools.environment import doctor
-from tools.publishing import lessons
+from tools.publishing import lessons, worksheets
 from tools.workspace import lab, start, workspace
 
 NOTEBOOKS = course.ROOT / "notebooks"
@@ -23,7 +23,8 @@ def main(argv):
     parser.add_argument("--port", type=int, help="port of JupyterLab (default: 8888, or the next free one)")
     options = parser.parse_args(argv)
     browser = has_display() and not options.no_open
-    lesson = lessons.select([options.lesson])[0] if options.lesson else None
+    yours = options.lesson == worksheets.YOURS.name
+    lesson = worksheets.YOURS if yours else lessons.select([options.lesson])[0] if options.lesson else None
     address = running(lesson)
     if address:
         course.say(

@@ -24,6 +24,10 @@ from course_utils.door import need
 
 OPTION_REQUIRES = {"--peers": ("deploy",)}
 NAME = "yours"
+LIMITS = (
+    "at most: mb of the file, ms a call on one thread; at least, from 0 to 1: agreement (answers that stay), accuracy "
+    "(right answers). Without the last two, 0.98 of the answers must stay"
+)
 TO_WRITE = f"def {NAME}():\n    return model, batches  # a torch.nn.Module, and a list of inputs"
 
 
@@ -39,7 +43,7 @@ def main(argv):
     parser.add_argument(
         "file", metavar="FILE", help=f"a Python file with a function {NAME} that returns (model, batches)"
     )
-    parser.add_argument("--limits", nargs="+", default=[], metavar="NAME=NUMBER", help="mb, ms, agreement, accuracy")
+    parser.add_argument("--limits", nargs="+", default=[], metavar="NAME=NUMBER", help=LIMITS)
     parser.add_argument("--minutes", type=float, default=5.0, help="after which no further way is begun; default 5")
     parser.add_argument("--to", default="yours", metavar="FOLDER", help="where the two files go; default: yours")
     parser.add_argument("--peers", action="store_true", help="install ONNX Runtime first, and weigh with it, too")
@@ -78,9 +82,10 @@ def _run(path):
             f"{path} holds a model or its weights, and a Python file was expected that loads it. Write my_model.py,\n\n"
             "import torch\n\n"
             f"def {NAME}():\n    model = Network()  # your network's class\n"
-            f"    model.load_state_dict(torch.load({path.name!r}))\n"
-            "    return model, [image[None] for image in images]\n\nand weigh that. "
-            f"A .pt2 becomes a model by torch.export.load({path.name!r}).module(); an ONNX file does not become one"
+            f"    model.load_state_dict(torch.load({str(path.resolve())!r}))\n"
+            "    return model, [image[None] for image in images]  # some images of yours\n\nand weigh that. If the "
+            "file holds a whole model and you trust it, torch.load(..., weights_only=False) is it. A .pt2 becomes one "
+            f"by torch.export.load({str(path.resolve())!r}).module(); an ONNX file does not become one"
         )
     if not path.is_file():
         raise Wrong(f"There is no file {path}. Expected: a Python file with a function,\n\n{TO_WRITE}")

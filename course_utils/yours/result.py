@@ -32,7 +32,7 @@ def front(rows: Sequence[Row]) -> list[Row]:
 
     A form that keeps no answer is not among them.
     """
-    done = [row for row in rows if row.built and row.ms and _quality(row) >= HIDDEN]
+    done = [row for row in rows if row.built and row.ms and min(_quality(row), row.agreement) >= HIDDEN]
 
     def values(row: Row) -> tuple[float, ...]:
         return row.file_bytes, row.ms, -_quality(row)
@@ -130,7 +130,7 @@ def recommend(sheet: Sheet, limits: Mapping[str, float] | None = None) -> str:
     chosen, misses = choose(sheet, limits)
     base = _done(sheet)[0]
     if misses:
-        said = [f"Nothing fits the limits; the closest is “{chosen.name}”, which misses by {misses}."]
+        said = [_nothing(sheet, limits, chosen, misses)]
     elif chosen is base:
         said = [
             "Ship the model as it is: nothing that was tried keeps its answers and wins bytes or time without losing "
@@ -153,6 +153,24 @@ def recommend(sheet: Sheet, limits: Mapping[str, float] | None = None) -> str:
     return " ".join(said)
 
 
+def _nothing(sheet: Sheet, limits: Mapping[str, float] | None, closest: Row, misses: str) -> str:
+    """That nothing fits, and what would without the limit that nobody gave."""
+    said = f"the closest is “{closest.name}”, which misses by {misses}."
+    if "agreement" not in _wanted(sheet, limits) or "agreement" in (limits or {}):
+        return f"Nothing fits the limits; {said}"
+    said = (
+        f"Nothing keeps your limits and {KEEPS:.0%} of the answers, as is asked where no limit speaks of them; {said}"
+    )
+    row, misses = choose(sheet, {**(limits or {}), "agreement": 0.0})
+    if misses:
+        return said
+    right = f", and {_share(row.accuracy)} are right" if row.accuracy is not None else ""
+    return (
+        f"{said} Your limits alone are kept by “{row.name}”: {si(row.file_bytes, 'B')}, {_ms(row.ms)} ms, and "
+        f"{_share(row.agreement)} of the answers stay{right}. The limit agreement=NUMBER says how many must."
+    )
+
+
 def _shipping(sheet: Sheet, chosen: Row, base: Row, asked: float) -> list[str]:
     """What to ship and what that costs; and a warning where less than `asked` is kept of the answers kept back."""
     smaller, faster = base.file_bytes / chosen.file_bytes, base.ms / chosen.ms
@@ -172,7 +190,14 @@ def _shipping(sheet: Sheet, chosen: Row, base: Row, asked: float) -> list[str]:
     if twin and base.ms > 1.05 * twin.ms:
         gains += f" (“{twin.name}” alone is {base.ms / twin.ms:.3g} times as fast)"
     short = kept < asked and not sheet.doubt
-    opening = f"Not yet to ship, but the best candidate: “{chosen.name}”" if short else f"Ship “{chosen.name}”"
+    opening = (
+        "Not yet to ship, but the best candidate:"
+        if short
+        else "If answers didn't count, ship"
+        if sheet.doubt
+        else "Ship"
+    )
+    opening += f" “{chosen.name}”"
     said = [f"{opening}{marked}: {gains}, and {cost}; {_lesson(chosen.way)} explains it."]
     if short:
         said.append(
@@ -248,13 +273,25 @@ def _wanted(sheet: Sheet, limits: Mapping[str, float] | None) -> dict[str, float
     Raises:
         ValueError: an unknown limit, or one that is no number.
     """
+    limits = checked(limits)
+    if not sheet.doubt and not {"agreement", "accuracy"} & set(limits):
+        limits["agreement"] = KEEPS
+    return limits
+
+
+def checked(limits: Mapping[str, float] | None) -> dict[str, float]:
+    """The limits, as they were given.
+
+    Raises:
+        ValueError: an unknown one, one that is no number, or a share that is not from 0 to 1.
+    """
     limits = dict(limits or {})
     for name, value in limits.items():
         if name not in LIMITS or not isinstance(value, int | float):
             known = ", ".join(f"{key} ({words})" for key, (words, _) in LIMITS.items())
             raise ValueError(f"the limit {name}={value!r} is not one of these, with a number: {known}")
-    if not sheet.doubt and not {"agreement", "accuracy"} & set(limits):
-        limits["agreement"] = KEEPS
+        if LIMITS[name][1] and not 0 <= value <= 1:
+            raise ValueError(f"the limit {name}={value:g} is a share, from 0 to 1: 95 % are {name}=0.95")
     return limits
 
 

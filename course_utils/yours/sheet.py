@@ -112,9 +112,13 @@ class TensorModel(nn.Module):
         self.others = [None if isinstance(leaf, Tensor) else (leaf,) for leaf in leaves]
 
     def forward(self, *tensors: Tensor) -> Tensor:
+        return tensor_of(self.whole(*tensors))
+
+    def whole(self, *tensors: Tensor) -> object:
+        """All that the model inside returns."""
         given = (x.clone() for x in tensors) if self.writes else iter(tensors)
         args, named = tree_unflatten([next(given) if held is None else held[0] for held in self.others], self.form)
-        return tensor_of(self.model(*args, **named))
+        return self.model(*args, **named)
 
 
 def arguments(batch: object) -> tuple[tuple, dict]:
@@ -128,16 +132,31 @@ def tensor_of(out: object) -> Tensor:
     """The tensor of an output that answers are read from.
 
     Raises:
-        TypeError: there is none.
+        TypeError: there is none, or several of which nobody says which one matters.
     """
+    return _with_name(out)[1]
+
+
+def _with_name(out: object) -> tuple[str, Tensor]:
+    """Which part of an output is taken, and that part; the name of an output that is a tensor is ""."""
+    if isinstance(out, Tensor):
+        return "", out
     named = out if isinstance(out, Mapping) else vars(out) if hasattr(out, "logits") else {}
     for name in ("logits", "out"):
         if isinstance(named.get(name), Tensor):
-            return named[name]
-    parts = out.values() if isinstance(out, Mapping) else out if isinstance(out, tuple | list) else [out]
-    for part in parts:
+            return f"`{name}`", named[name]
+    if isinstance(out, Mapping):
+        tensors = {name: part for name, part in out.items() if isinstance(part, Tensor)}
+        if len(tensors) > 1:
+            raise TypeError(
+                f"{NO_TENSOR} a dict with {', '.join(map(repr, tensors))}, and which of them matters isn't said: "
+                "name it 'logits', or put the model into a small module whose forward returns it"
+            )
+        for name, part in tensors.items():
+            return f"`{name}`", part
+    for part in out if isinstance(out, tuple | list) else ():
         if isinstance(part, Tensor):
-            return part
+            return "the first tensor", part
     raise TypeError(
         f"{NO_TENSOR} {type(out).__name__}, and a tensor was expected, a tuple or a dict with one, or an output "
         "with logits: put the model into a small module whose forward returns the tensor that matters"
@@ -303,7 +322,8 @@ def look(
         used = calls[: IN_THREE if quick() else max(8, int(JUDGE_S / max(usual, 1e-4)))]
         part = len(used) // (3 if len(used) >= IN_THREE else 2)
         answer = answer or best_class
-        outs = [one(*xs) for xs in used]
+        outs, raw = [one(*xs) for xs in used], one.whole(*calls[0])
+    part_of = (which := _with_name(raw)[0]) and f"{which} of a {type(raw).__name__}"
     expected = [answer(out) for out in outs]
     labels = _labels(labels if labels is not None else own_labels, expected)
     chooses, last = slice(part, 2 * part if len(used) >= IN_THREE else None), slice(2 * part, None)
@@ -322,7 +342,8 @@ def look(
         "model": f"{type(model).__name__}, {n:,} parameters ({', '.join(kinds) or 'none'})",
         "where and how": f"on {', '.join(places) or 'no device'}, in {'training' if model.training else 'evaluation'} "
         "mode; the copy is on the CPU, in evaluation mode",
-        "a call": f"{', '.join(_shape(x) for x in calls[0])} → {_shape(first)}",
+        "a call": f"{', '.join(_shape(x) for x in calls[0])} → {_shape(first)}"
+        + (f", {part_of}; a file that is shipped returns this tensor alone" if part_of else ""),
         "batches": f"{len(sheet.calibrating)} calibrate, {len(sheet.judging)} judge"
         + (f", {len(sheet.kept_back.batches)} are kept for the recommended form" if sheet.kept_back else "")
         + (" (the same one: give more than one batch)" if part == 0 else "")

@@ -225,7 +225,8 @@ def _elsewhere(path: Path, sheet: Sheet, row: Row) -> tuple[Row, str]:
     parts = [
         f"{same:.0%} of its answers are the same as before it was a file",
         *[f"{int8} products are in int8"] * (int8 > 0),
-        f"a call takes {1e3 * call_s:.3g} ms" + f" (in the table {row.ms:.3g}: time it where it will run)" * slow,
+        f"a call takes {1e3 * call_s:.3g} ms"
+        + f" (in the table {row.ms:.3g}; this time nothing ran in turn with it, so compare where it will run)" * slow,
         f"and the first answer was there after {opened_s:.0f} s",
     ]
     return there, f"A fresh process ran these lines: {', '.join(parts)}. Inputs: {shapes}.\n\n{opening}\n{call}"

@@ -9,7 +9,7 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from course_utils.yours import ways
-from course_utils.yours.result import LIMITS, table
+from course_utils.yours.result import checked, front, table
 from course_utils.yours.sheet import Sheet, bytes_of, layers_of, look
 from course_utils.yours.shipped import ship
 
@@ -40,9 +40,7 @@ def weigh(
         ValueError: an unknown limit, before anything is run; what `look` raises.
     """
     start = time.perf_counter()
-    unknown = {name: value for name, value in (limits or {}).items() if name not in LIMITS}
-    if unknown:
-        raise ValueError(f"there is no limit {', '.join(unknown)}; there are {', '.join(LIMITS)}")
+    checked(limits)
     sheet = look(model, batches, labels=labels, train=train, answer=answer)
     sheet.ends, sheet.step = start + 45 * minutes, 60 * max(1.0, minutes / 5)  # the rest is for the clock
     for part in (sheet, bytes_of(sheet), layers_of(sheet)):
@@ -58,6 +56,7 @@ def weigh(
     ways.clocked(sheet, sheet.rows)
     if ways.cut_then_int8(sheet, clock=False):
         ways.clocked(sheet, sheet.rows[-1:])
+    front(sheet.rows)
     report = ship(sheet, limits, folder)
     say(f"\n{table(sheet, clock=False)}\n\n{report['recommendation']}\n{report['opened_elsewhere']}")
     return sheet, report

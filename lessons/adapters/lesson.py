@@ -173,12 +173,12 @@ class LoRA(nn.Module):
 show.memory()
 
 # %% [markdown] tags=["answer"]
-# **To a quarter (B), because of the 16 bytes per weight, the 4 for the weight itself remain.** That's 134.5 · 4 = 538 MB. The adapters add 1.22 · 16 = 20 MB.
+# **To a quarter (B), because of the 16 bytes per weight, the 4 for the weight itself remain.** That's 134.5 · 4 = 538 MB. The adapters add 1.22 · 16 = 20 MB, so nearly all the remaining memory is frozen weights.
 
 # %% [markdown]
-# In the second row, nearly all the remaining memory is frozen weights. They never change, so we may round them.
+# Frozen weights never change, so we may round them.
 #
-# Float adapters beside a rounded model are called **QLoRA** ([Dettmers et al., 2023](https://arxiv.org/abs/2305.14314)). Its authors fine-tuned 65 billion weights on a single GPU with 48 GB.
+# Float adapters beside a rounded model are called **QLoRA** ([Dettmers et al., 2023](https://arxiv.org/abs/2305.14314)).
 
 # %% [markdown]
 # ## 4. Was it a repair, or only more training?
@@ -187,19 +187,19 @@ show.memory()
 #
 # A control can settle this. We put the same adapters beside the matrices of the *float* model, which has nothing to repair. If its loss falls as much, it was only more training. For each of the two models, six learning rates were tried, and the best was chosen on other text than the one that's reported. With it, each model was trained six times, with six seeds (`records/adapters`).
 #
-# **Predict.** The float model has learned from this text before, until it hardly gained any more. How much does its loss fall with adapters: **A** as much as that of the 2-bit model, **B** half as much, **C** hardly at all?
+# **Predict.** The float model has learned from this text before. How much does its loss fall with adapters: **A** as much as that of the 2-bit model, **B** half as much, **C** hardly at all?
 
 # %% arms tags=["hide-input"]
 # Lists the record: each model without adapters, and with them at the best rate.
 show.arms()
 
 # %% [markdown] tags=["answer"]
-# **C, hardly at all, probably because it had already learned what it could from this text.** So the 2-bit model didn't just gain from more training.
+# **C, hardly at all, probably because it had learned from this text until there was little more to gain.** So the 2-bit model didn't just gain from more training, and we may call it a repair.
 
 # %% [markdown]
-# The table counts how far each loss lies above the float model's. For 2 bits, adapters take away more than a third of that, in all six trainings. So we may call it a repair.
+# The table counts how far each loss lies above the float model's. For 2 bits, adapters take away more than a third of that, in all six trainings.
 #
-# But was it the best repair? Look at the row with 3 bits, where nothing was trained. A third bit for each of the 983,040 weights takes 123 kB, and the adapters' 40,960 numbers take 82 kB in 16 bits. **For a task that the model already knew, the third bit was the better buy:** it takes half as many bytes more, and leaves far less damage. Our training had only 32 steps, but with 512 the KL divergence was still about 0.14, three times that of 3 bits.
+# But were adapters the best way to spend a few more bytes? Look at the row with 3 bits, where nothing was trained. A third bit for each of the 983,040 weights takes 123 kB, and the adapters' 40,960 numbers take 82 kB in 16 bits. **For a task that the model already knew, the third bit was the better buy:** it takes half as many bytes more, and leaves far less damage. Our training had only 32 steps, but with 512 the KL divergence was still about 0.14, three times that of 3 bits.
 #
 # So what are adapters good for? For something *new*.
 
@@ -207,8 +207,6 @@ show.arms()
 # ## 5. Merge, or ship two files?
 #
 # A customer writes Python IN CAPITALS, which our model has hardly seen. So we keep its codes, train other adapters on capitals, and count how often the most probable character is the one that really comes.
-#
-# A model that ignores what it reads, and always answers with the most frequent character, the space, is right in about a quarter of the places.
 
 # %%
 from lessons.adapters.levels import LoRA, in_float  # LoRA as it stood in section 2

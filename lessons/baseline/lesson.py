@@ -192,7 +192,7 @@ leads = {d: tosses[:, :d].sum(1) for d in (16, 100)}
 show.coins(leads)
 
 # %% [markdown] tags=["answer"]
-# **The first one's (B), because a lead of ten is rare with 16 tosses, and common with 100.** A typical lead is 4 with 16, and 10 with 100. By the rule below, it takes more than 8 to count with 16 disagreements, and more than 20 with 100.
+# **The first one's (B), because a lead of ten is rare with 16 tosses, and common with 100.** A typical lead is 4 with 16, and 10 with 100. By the rule below, a lead counts if it's larger than 8 with 16 disagreements, and larger than 20 with 100.
 
 # %% [markdown]
 # With $d$ coins, a lead is typically about $\sqrt d$. It's a root again, because heads and tails partly cancel. As in section 3, we allow luck two of these:

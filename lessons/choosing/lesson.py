@@ -186,7 +186,7 @@ show.chain()
 # **2.25 times (B), because 3.6 / 1.6 = 2.25, and the factor 1.6 came from the trace alone, before anything was quantized.**
 
 # %% [markdown]
-# So a speed-up has two baselines. Over eager fp32, it says how much faster things get for those who run that today. Over the **best fp32**, the fastest way to run the network in fp32, it says what int8 itself has gained. For MobileNet-v2 we measure both: three routes take turns, and we compare medians.
+# So a speed-up has two baselines: eager fp32, and the **best fp32**, the fastest way to run the network in fp32. For MobileNet-v2 we measure both: three routes take turns, and we compare medians.
 
 # %% routes tags=["legacy"]
 from course_utils.int8_routes import networks, torch_eager
@@ -205,7 +205,7 @@ race = show.race(routes, image)
 show.routes_table(race)
 
 # %% [markdown]
-# In the last row, the first factor makes the headline, and the second one is int8's own part. What lies between them is the factor of the row above, where nothing was quantized. So first try a better program in float: a trace, a compiler ([[pt2e]]), or another **runtime**, the program that runs a network.
+# Over eager fp32, a speed-up says how much faster things get for those who run that today, and over the best fp32, what int8 itself has gained. In the last row, the first factor makes the headline, and the second one is int8's own part. What lies between them is the factor of the row above, where nothing was quantized. So first try a better program in float: a trace, a compiler ([[pt2e]]), or another **runtime**, the program that runs a network.
 #
 # When somebody reports a speed-up, ask for four facts: over which fp32, on which processor, with how many threads, and in which runtime. And count the layers that ran in int8 ([[audit]]).
 
@@ -327,4 +327,4 @@ show.recorded_table()
 # %% [markdown]
 # ## Fewer bits, or fewer weights?
 #
-# All four ways keep every weight. In [[prune_module]] half of a layer becomes zero, and nobody notices, not even the file.
+# All four ways keep every weight. In [[prune_module]] you leave some out. How many weights of a layer can go before anybody notices, and will the file notice?

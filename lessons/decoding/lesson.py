@@ -38,11 +38,11 @@ torch.set_num_threads(1)
 # %% [markdown]
 # ## 1. One pass for a text, or one for each character
 #
-# You paste ten pages into a chat, and soon the answer begins. Then it comes word by word. What takes the model so long?
+# You paste ten pages into a chat, and soon the answer begins. Then it comes word by word. Why?
 #
-# Our model is the small Transformer of [[attention]], trained on the code of Python's own library. Its tokens are single characters, and after each one it gives *logits*: a score for every character that may come next.
+# Our model is the small Transformer of [[attention]], trained on the code of Python's library. Its tokens are single characters, and after each one it gives *logits*: a score for every character that may come next.
 #
-# It can *process* 256 characters in one pass. To *write*, it processes the text so far, we append the character with the highest score, and it starts again.
+# To *process* a text that we have, it needs one pass. To *write*, it processes the text so far, we append the character with the highest score, and it starts again.
 #
 # **Predict.** It writes 224 characters after a beginning of 32. How many times longer does this take than processing all 256 in one pass: **A** less than 5, **B** 5 to 50, **C** more than 50 times?
 
@@ -78,31 +78,29 @@ print(f"{language.decode(page[0])}\nwriting {writing:.2f} s, processing {process
 show.reading_and_writing(page, prompt, writing / processing)
 
 # %% [markdown] tags=["answer"]
-# **More than 50 times (C), because each new character needs a pass of its own, over the whole text so far.**
+# **More than 50 times (C), because each new character needs a pass of its own, over the whole text so far.** 32 characters go through the network in the first pass, 33 in the next, 255 in the last. Together that's **32,144**, or 126 times 256.
 
 # %% [markdown]
-# Writing token by token is called **decoding**, and if we always take the token with the highest score, it's *greedy* decoding. In about [[minutes]] minutes you will be able to
+# Writing token by token is called **decoding**, and always taking the highest score is *greedy* decoding. In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
 # [[builds_on]]
 #
-# Why does processing need only one pass? Because all characters are there from the beginning, so the network works on them side by side. But when the model writes, the 101st character is the *result* of the pass over the first 100, so the next pass can't begin earlier.
-#
-# Let's count the characters that go through the network when the model writes: 32 in the first pass, 33 in the next, 255 in the last. Together that's **32,144**, or 126 times 256.
+# Processing needs only one pass, because all characters are there from the beginning, so the network works on them side by side. But in writing, the 101st character is the *result* of the pass over the first 100, so the next pass has to wait for this one.
 #
 # **Try it.** Change `224` to `112` and run the cell again. Does it take half as long?
 #
 # <details><summary>What others found</summary>
 #
-# Less than half, because the passes that you left out were the longest ones. Change it back, and run the cell once more.
+# Less than half, because the longest passes are left out. Change it back and run the cell again.
 #
 # </details>
 
 # %% [markdown]
 # ## 2. What changes from pass to pass?
 #
-# We can't avoid the chain of passes. But must each one do everything again, for all the old characters?
+# We can't avoid the chain of passes. But must each one process all old characters again?
 #
 # Take the text `sel`, to which the model appends an `f`. In each of its five blocks, every character has a *query*, a *key* and a *value*. Under the causal mask, it looks at itself and at those before it.
 #
@@ -114,14 +112,14 @@ changed = show.changed_keys(model, "sel", "self")
 show.changed_table(changed)
 
 # %% [markdown] tags=["answer"]
-# **In none (A), because nothing that the old characters look at has changed.** In the first block, each key depends on its own character and position alone. `s`, `e` and `l` don't look at `f`, so the block's results for them stay the same. The second block starts from these, so its keys and values do, too, and so on.
+# **In none (A), because nothing that the old characters look at has changed.** In the first block, keys depend on their own character alone. `s`, `e` and `l` don't look at `f`, so the block's results for them stay the same. The second block's keys and values come from these results, so they stay the same, too, and so on.
 
 # %% [markdown]
-# Look at the second row as well: without the mask, `s` does look at `f` in the first block, so from the second block on its key changes.
+# In the table, each change is divided by the block's largest key. Without the mask (second row), `s` does look at `f`, so from the second block on its key changes.
 #
-# What does the new character need from the old ones? Its query is compared with all keys, and then it takes a weighted mean of all values. The old queries aren't needed again. So it's enough to keep the keys and values of every block. This store is the **KV cache**. **It's the mask that lets us keep what we have computed.**
+# What does the new character need from the old ones? Its query is compared with all keys, and then it takes a weighted mean of all values. So we keep the keys and values of every block, in the **KV cache**. **It's the mask that allows this.**
 #
-# How much does it save? Let's count the keys that one block has computed once `s`, `e`, `l` and `f` have gone in, one more in each pass. In the figure, each row of cells is the key of one letter.
+# Suppose the text is `s`, then `se`, `sel` and `self`, with one pass for each. How many keys does one block compute? In the figure, each row is a key.
 
 # %% keys_of_a_word tags=["hide-input"]
 # Draws the keys of the four letters, step by step, and at last those of the text of section 1.
@@ -130,15 +128,17 @@ show.keys_of_a_word(model, prompt, page)
 # %% [markdown]
 # Without a cache it's 1 + 2 + 3 + 4 = **10** keys, and with one it's **4**.
 #
-# For our text of section 1 (last picture) it's 32,144 against 255, not 256, because the last character is written but never goes in. There are as many passes as before, but each one does far less.
+# For our text of section 1 (last picture) it's 32,144 against 255, not 256, because the last character is written but never goes in. There are as many passes as before, but after the first one, each processes a single character.
+#
+# In general, without a cache the number of characters to process grows with the *square* of the text's length, and with one *in proportion* to it.
 
 # %% [markdown]
 # ## 3. Write with a cache, and test it
 #
-# Now we know what to keep. What changes in the model's code? Only attention, because everything else treats each character alone. Say three characters are in the cache, at positions 0, 1 and 2, and two new ones come.
+# What changes in the model's code? Only attention, because everything else treats each character alone. Suppose the cache holds three characters, at positions 0, 1 and 2, and two new ones arrive.
 #
-# 1. *Positions.* The new ones are at 3 and 4. The model rotates each query and key by an angle that grows with its position, so that a score depends on how far apart two characters are. If the new ones began at 0 again, their distances to the old ones would be wrong.
-# 2. *Keys and values.* Those of the new characters are appended to those in the cache.
+# 1. *Positions.* The new ones are at 3 and 4. Queries and keys are rotated by their positions, so new ones that began at 0 would have wrong distances to the old ones.
+# 2. *Keys and values* of the new characters are appended to those in the cache.
 # 3. *Mask.* It has a row for each *new* character, and a column for every character so far:
 #
 # | may look at → | 0 | 1 | 2 | 3 | 4 |
@@ -146,7 +146,7 @@ show.keys_of_a_word(model, prompt, page)
 # | new, position 3 | yes | yes | yes | yes | no |
 # | new, position 4 | yes | yes | yes | yes | yes |
 #
-# Our cache is a dictionary with the keys and values of each block. `attend` begins as in [[attention]], with queries, keys and values split into heads. The comments 1 to 3 mark what is new. A pass with the cache is called a *step*.
+# Our cache is a dictionary with the keys and values of each block. `attend` begins as in [[attention]], and the comments 1 to 3 mark what is new. A pass with the cache is called a *step*.
 
 # %% a_cache_and_its_test
 from torch.nn import functional as F
@@ -154,14 +154,15 @@ from torch.nn import functional as F
 
 def attend(block, x, cache):
     parts = block.qkv(block.norm1(x)).chunk(3, dim=-1)  # as before: queries, keys, values
-    # split into heads: (texts, heads, characters, numbers), so dim=2 counts the characters
+    # unflatten cuts each into heads, (texts, characters, heads, numbers); transpose puts the heads before the
+    # characters, so that each head has its own table, and dim=2 counts the characters
     q, k, v = (part.unflatten(-1, (block.n_heads, -1)).transpose(1, 2) for part in parts)
     old = cache[block][0].shape[2] if block in cache else 0  # how many are already in the cache
     q, k = language.rotate(q, old), language.rotate(k, old)  # 1: positions go on
     if old:  # 2: append the new ones
         k, v = torch.cat([cache[block][0], k], dim=2), torch.cat([cache[block][1], v], dim=2)
     cache[block] = k, v
-    # 3: a row for each new one; the first keeps its columns 0 to old, the next one more
+    # 3: the table above is ones(2, 5).tril(3): with 3 old characters, row 0 keeps columns 0 to 3, row 1 one more
     mask = torch.ones(q.shape[2], k.shape[2], dtype=torch.bool).tril(old)
     mixed = F.scaled_dot_product_attention(q, k, v, mask)
     return block.out(mixed.transpose(1, 2).flatten(2))
@@ -176,7 +177,7 @@ def step(model, cache, new):  # gives the logits after each new character
 
 
 # %% [markdown]
-# A cache must not change what the model says. So our text goes in piece by piece, and we compare the logits with those of one plain pass. Pieces of one character aren't enough: a single new one may look at everything, so a missing mask wouldn't show. So we also try 100 and 256.
+# A cache must not change the logits. So our text goes in piece by piece, and we compare its logits with those of one plain pass. Pieces of one character aren't enough: a single new one may look at everything, so a missing mask wouldn't show.
 
 # %% same_logits
 plain, gaps = model(page), {}
@@ -187,9 +188,9 @@ for size in (1, 100, 256):
     print(f"pieces of {size:3}: largest difference of a logit {gaps[size]:.6f}")
 
 # %% [markdown]
-# The tiny differences are the rounding of floats, so the cache changes nothing else. In practice the whole prompt goes in with a single step, the **prefill**. Then the new tokens follow, one step each.
+# These tiny differences are just rounding: the cache doesn't change the result. In practice the whole prompt goes in with a single step, the **prefill**, and the new tokens follow, one step each.
 #
-# Is it faster? Say 479 characters are in the cache, and number 480 comes. Without a cache, all 480 go in.
+# Is it faster? Suppose the cache holds 479 characters, and the 480th arrives. Without a cache, all 480 go in.
 
 # %% is_it_faster tags=["hide-input"]
 # Times the last step of a text of 480 characters, without the cache and with it.
@@ -204,23 +205,23 @@ with_cache = Timer("step(model, dict(cache), last)", globals=globals()).timeit(2
 print(f"With a cache the step is {without / with_cache:.0f} times as fast.")
 
 # %% [markdown]
-# It's faster, but far from 480 times. So a step has a cost that doesn't depend on how many new characters it gets. In our small model it's probably the calls from Python. In a large one it's something else.
+# It's faster, but nowhere near 480 times as fast. So a step has costs that don't depend on how many new characters it gets. Writing our text of section 1 pays them 224 times, so even with the cache it takes many times as long as processing. In a large model, one of these costs stands out.
 
 # %% [markdown]
-# ## 4. Why a single token mostly costs bytes
+# ## 4. Why reading the weights takes longer than the arithmetic
 #
-# The weights are stored in the computer's memory. To multiply with one, the processor first has to *read* it, that is, bring it over. It has a small memory of its own, but a large model doesn't fit in there: the weights of the last block push out those of the first. **So for each step, the weights of all blocks have to be read again.**
+# The weights are stored in the computer's memory, and to multiply with one, the processor first has to *read* it. A large model doesn't fit in the processor's own small memory: the weights of the last block push out those of the first. **So each step has to read all weights again.**
 #
-# Is that expensive? Let's take one weight in float32, a memory with 10 GB per second, and a processor with 50 billion operations per second:
+# Let's take one weight in float32, a memory with 10 GB per second, and a processor with 50 billion operations per second:
 #
 # - *Reading:* 4 bytes take 4 / 10 = **0.4** nanoseconds.
 # - *Arithmetic:* one multiplication and one addition take 2 / 50 = **0.04** nanoseconds.
 #
-# Both go on at the same time ([[roofline]]), so the longer one counts. With one token that's the reading, by far. With several tokens in a step, the weight is still read once, but used for each of them. At 10 tokens, both take equally long.
+# Both can go on at the same time ([[roofline]]), so the longer one is the least time. With a single token, reading takes far longer, so decoding is *memory-bound*. With several tokens in a step, the weight is still read once, but used for each. At 10 tokens, both take equally long, and with more, as in the prefill of a long prompt, the step is *compute-bound*.
 #
-# Does this hold for a whole model? The 4 MB of ours may fit in the processor. So we make it 12 times as wide. A matrix then has 12 times as many rows and columns, so 144 times as many weights: 142 million in all, or **567 MB**, untrained.
+# Does this hold for a whole model? Ours, with 4 MB, may fit in the processor. So we take an untrained one, 12 times as wide, with 144 times as many weights in each matrix: 142 million in all, or **567 MB**. At 10 GB per second, a token then takes at least 0.567 / 10 s = **57 ms**.
 #
-# We time a step with one character, and a step with 256, which we divide by 256. The linear layers do the same multiplications for each character in both, so if arithmetic set the time, the two would be about equal. As a third job we add up all weights, which is little more than reading them.
+# We time a step with one character, and a step with 256. This one we divide by 256, so the second line is the time *per character*. The linear layers do the same multiplications for each, so if arithmetic set the time, both would be about equal. As a third job we add up all weights, which is little more than reading them.
 
 # %% bytes_not_arithmetic tags=["hide-input"]
 # Times the wide model with one character and with 256 in one step, and then only adds up its weights.
@@ -235,17 +236,19 @@ for job, seconds in times.items():
     print(f"{job:23} {1e3 * seconds:6.1f} ms")
 
 # %% [markdown]
-# A character that comes alone takes many times as long as each of the 256. So arithmetic is only a small part of its time. Reading the weights (last line) is a large part, but not all of it.
+# A character that comes alone takes many times as long as each of the 256. On our machine, arithmetic at the speed of the large step explains less than a tenth of its time, and reading the weights (last line) about half. The rest includes Python's calls, and products that are less efficient with a single token.
 #
-# So the KV cache saves the arithmetic for old tokens, but not the reading of the weights. And it has a price: a step reads the cache, too, and ours even copies it with `torch.cat`. In each block a token leaves a key and a value, of 1,536 numbers each in the wide model. That's
+# A KV cache saves none of this reading and even adds to it, because the new query meets all old keys. In each block of the wide model, a token leaves a key and a value of 1,536 numbers each:
 #
 # $$2 \cdot \text{5 blocks} \cdot \text{1,536 numbers} \cdot \text{4 bytes} = 61{,}440 \text{ bytes}$$
 #
-# for a token, and **31.5 MB** for 512, the longest text that our model takes into account, prompt and answer together. This is its **context**.
+# for a token, and **31.5 MB** for 512, all that our model can take into account, prompt and answer together. That's its **context**.
 #
-# A server writes many texts side by side, as a *batch*. They share one reading of the weights, but each text attends to its own keys and values. With 16 texts of 512 characters, a step of the wide model has to read 567 MB of weights and 16 · 31.5 = 504 MB of caches. For each new character that's 67 MB, while a text on its own needs 599. **A batch shares the weights, and not the cache.** So on a server, it's often the memory for the caches that limits the batch ([Kwon et al., 2023](https://arxiv.org/abs/2309.06180)).
+# A server writes many texts side by side, as a *batch*. They share one reading of the weights, but each attends to its own keys and values. With 16 texts of 512 characters, a step reads 567 / 16 + 31.5 = 67 MB for each new character, and for a single text 599. **A batch shares the weights, and not the cache.**
 #
-# So that's why writing takes so long: it's a chain of steps, and in a large model each one reads all weights, for one token of each text.
+# The 16 caches, 504 MB, also have to be stored, so on a server their memory often limits the batch ([Kwon et al., 2023](https://arxiv.org/abs/2309.06180)).
+#
+# So why does writing take so long? It's a chain of passes. Without a cache, each processes the whole text again, which made the 126 of section 1. With one, a large model still reads all weights for each token.
 
 # %% [markdown]
 # ## Exercise · Several texts, one cache
@@ -287,8 +290,8 @@ def write_solution(cached_step, prompts, n, token_bytes):
 # ## Remember
 #
 # - Under the causal mask, old keys and values never change, so a KV cache keeps them.
-# - In a large model each step still reads all weights, and for a single text uses each only once, so a token mostly costs bytes, and not arithmetic.
-# - A batch of texts shares one reading of the weights, but each text has a cache of its own, and all caches have to fit in the memory.
+# - In a large model each step reads all weights, and for a single text uses each only once, so reading takes longer than the arithmetic: decoding is memory-bound.
+# - A batch of texts shares one reading of the weights, but each text has its own cache, and all have to fit in memory.
 
 # %% [markdown]
 # ## Scorecard
@@ -312,7 +315,7 @@ show.shared_heads()
 #
 # ### A draft, checked in one step
 #
-# A step over five tokens reads the weights once, as a step over one token does. So let something cheap propose the next four tokens, and put them in behind the last token of the text, all in one step. This is **speculative decoding** ([Leviathan et al., 2023](https://arxiv.org/abs/2211.17192)), and the proposal is the **draft**. The logits after the last token of the text say what the model itself would have written first, and so check the first token of the draft. Those after the first token of the draft check the second, and so on. Keep the draft up to the first difference, take the model's own token at that point, and throw away the rest, in the cache as well. Up to rounding, greedy decoding gives the same text as without a draft.
+# A step over five tokens reads the weights once, as a step over one token does. So let something cheap propose the next four tokens, and feed them in right after the last token, all in one step. This is **speculative decoding** ([Leviathan et al., 2023](https://arxiv.org/abs/2211.17192)), and the proposal is the **draft**. The logits after the last token of the text say what the model itself would have written first, and so check the first token of the draft. Those after the first token of the draft check the second, and so on. Keep the draft up to the first difference, take the model's own token at that point, and throw away the rest, in the cache as well. Up to rounding, greedy decoding gives the same text as without a draft.
 #
 # By hand: let each token of a draft be right in 8 of 10 cases, if those before it were. A draft of two then gives 1 + 0.8 + 0.64 = 2.44 tokens a step, because each step also yields one token from the model itself. If only 3 of 10 are right, it gives 1.39, and the longer step may cost more than it brings.
 #

@@ -161,7 +161,7 @@ print(f"largest input of channel 4: {given[4]:.1f}, of channel 28: {given[28]:.1
 # **Not at all (C), because a variance of 0 means that its result was the same for every image.** The cell shows why: on all of our 512 images, the ReLU of layer 0 makes channel 28 0, so the filter reads only zeros.
 
 # %% [markdown]
-# An ordinary convolution sums over many channels, so its result still varies if one of them doesn't. A depthwise filter reads only one. If this one is 0 on all images, it's called **dead**: then the variance is 0, and the factor is huge. In float this does no harm, since 80 · 0 is 0. But folded into the weights, the 80 sets the scale for all.
+# An ordinary convolution sums over many channels, so its result still varies if one of them doesn't. A depthwise filter reads only one. If this channel is 0 on all images, it's called **dead**. Then the variance is 0, and the factor is huge. In float this does no harm, since 80 · 0 is 0. But folded into the weights, the 80 sets the scale for all.
 #
 # To test this, we change the nine weights of channel 28 *before* folding, and nothing else.
 

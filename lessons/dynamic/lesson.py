@@ -233,7 +233,7 @@ print(f"fp32, × 255: {(answers(lenet, 255) == before).float().mean():6.1%} the 
 # **Fewer (C), because the bright picture widens the range that all share, and so the others are rounded coarsely.**
 
 # %% [markdown]
-# Let one number of a call be 100, and all the others between −1 and 1. The range is 101 wide, so the scale is 101 / 127 = 0.8. Then 0.3 becomes 0, and 0.9 becomes 0.8.
+# An example: let one number of a call be 100, and all the others between −1 and 1. The range is 101 wide, so the scale is 101 / 127 = 0.8. Then 0.3 becomes 0, and 0.9 becomes 0.8.
 #
 # The first row answers our question: a few answers in a thousand have changed. The second is a warning. With one range for the whole call, an int8 answer can depend on the rest of its batch. In fp32, LeNet's don't, as the third row shows. So check the inputs first, and test with batches like those that you'll serve.
 

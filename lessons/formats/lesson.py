@@ -182,7 +182,7 @@ for dtype, share in swallowed.items():
     print(f"{str(dtype)[6:]}: {share:.0f} %")
 
 # %% [markdown] tags=["answer"]
-# **Most (C), because the gap of bf16 at 0.05 is $2^{-5-7} = 0.00024$, and half of it is 0.00012.** A typical update is only about a tenth of that. In fp16 half a gap is eight times smaller, so about half of the weights stay, and in fp32 hardly any.
+# **Most (C), because the gap of bf16 at 0.05 is $2^{-5-7} = 0.00024$, and half of it is 0.00012.** A typical update is only about a tenth of that. In fp16 half a gap is eight times smaller, about as large as a typical update, so about half of the weights stay. In fp32 hardly any does.
 
 # %% [markdown]
 # A layer's outputs are sums, too, each of many products. Chips and libraries usually keep the totals in fp32, and round only the results.

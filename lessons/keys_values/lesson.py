@@ -7,7 +7,7 @@
 #     goals:
 #       - count the bytes of a rounded cache, steps and minima included;
 #       - choose which numbers share a step, and say why keys and values differ;
-#       - show that the cache with the smaller error needn't be the better one.
+#       - compare two caches by their errors and by what the model then says.
 #     values:
 #       saved: f'{token_in_16_bits / token_bytes(8, 2):.1f}'
 #     terms: [attention sink]

@@ -100,7 +100,7 @@ print(f"A {1e3 * a_again:.1f} ms, B {1e3 * b_again:.1f} ms, speed-up: {a_again /
 # %% [markdown]
 # ## 2. Warm up, and take the median
 #
-# The very first call of all has extra work, because PyTorch [prepares some of its parts](https://docs.pytorch.org/docs/stable/benchmark_utils.html) only when they're needed. But in our second pair everything was prepared. What else had happened just before its first call? The network had paused.
+# Why do the two calls of a pair differ? The very first call of all has extra work, because PyTorch [prepares some of its parts](https://docs.pytorch.org/docs/stable/benchmark_utils.html) only when they're needed. But in our second pair everything was prepared. What else had happened just before its first call? The network had paused.
 #
 # Does a pause matter? Let's make one of 0.2 seconds, and then call the network eight times in a row. We do this nine times.
 

@@ -78,7 +78,7 @@ print(f"after 200 steps: {tuned:.1f} % right")
 # %% [markdown]
 # `global_unstructured` takes a list of pairs, a layer and the name of its tensor, and one amount for all of them. To train a network further after such a change is called **fine-tuning**.
 #
-# Perhaps *any* twentieth would do, and fine-tuning does all the work?
+# Does it matter *which* twentieth stays, if we fine-tune anyway?
 #
 # **Try it.** Change `L1Unstructured` to `RandomUnstructured`, and run the cell again. Then change it back, and run it once more.
 #
@@ -142,12 +142,10 @@ prune.global_unstructured(weights(new), prune.L1Unstructured, amount=0.2)
 print_sparsity("new LeNet, 20 % cut globally", new)
 
 # %% [markdown] tags=["answer"]
-# **22 % (B), because the range of `fc1` ends at $1/\sqrt{400} = 0.05$, and 0.011 is 22 % of that.**
+# **22 % (B), because the range of `fc1` ends at $1/\sqrt{400} = 0.05$, and 0.011 is 22 % of that.** In general a new layer loses about the share $t / (1/\sqrt{f}) = t\sqrt{f}$, as long as the threshold is inside its range.
 
 # %% [markdown]
-# In general a new layer loses about the share $t / (1/\sqrt{f}) = t\sqrt{f}$, as long as the threshold is inside its range.
-#
-# Is this order still there in the trained LeNet? The figure shows the sizes of 54 weights of each layer, as many as `conv1` has, and the threshold of our 95 % cut.
+# In a new LeNet the range decides how much a layer loses. Is it still so in the trained one? The figure shows the sizes of 54 weights of each layer, as many as `conv1` has, and the threshold of our 95 % cut.
 
 # %% one_threshold tags=["hide-input"]
 # Draws the sizes of the trained weights, layer by layer, the range in which they started, and the threshold of the cut.
@@ -182,7 +180,7 @@ show.fair_comparison()
 # Finally, the dense network. At its best rate, the smallest of the five, it's nearly two points ahead of the best cut. Without these steps the lead is about the same: the record has the dense network at 97.1 % before them. So that's what this cut cost.
 
 # %% [markdown]
-# ## 5. Where one threshold kills
+# ## 5. When sizes mean different things
 #
 # A threshold compares the weights of different layers, as if size meant the same in each. It needn't. Multiply the weights and biases of `fc1` by 10, and divide the weights of `fc2` by 10. Between the two there's only a ReLU, and ReLU(10 z) = 10 ReLU(z). So the network computes what it did before.
 #
@@ -203,16 +201,14 @@ fine_tune(collapsed)
 print_sparsity(f"cut, 200 steps: {right(collapsed):.1f} % right", collapsed)
 
 # %% [markdown] tags=["answer"]
-# **Guessing (C), because the factor lifted so many weights of `fc1` above all others that they fill the whole tenth.**
+# **Guessing (C), because the factor lifted so many weights of `fc1` above all others that they fill the whole tenth.** The other four layers are empty, and 200 steps can't bring them back.
 
 # %% [markdown]
-# Four layers are empty. Why can't 200 steps bring them back?
-#
-# An empty layer gives its bias, whatever comes in. LeNet has no path around a layer, so from there on all images look the same. So the network can only learn one answer for all of them, and the best one is the most frequent digit: 11.35 % of the test digits are ones. On the way back, the gradient is multiplied by the weights of the empty layer, which are 0. So nothing reaches the layers before it. And its own weights stay zero, because masks hold them there. This is called **layer collapse** ([Tanaka et al., 2020](https://arxiv.org/abs/2006.05467)).
-#
 # A local cut doesn't notice the factor at all, because the order within a layer stays the same. But it can starve a small layer. So after any cut, print what is left of *each* layer.
 #
-# And if you cut globally, protect a part of each layer. `global_unstructured` can rank other numbers than the weights' sizes: as `importance_scores` it takes a dict, with a tensor of scores for each pair `(layer, "weight")`. A weight whose score is infinity stays, as long as no more of them are infinite than may stay.
+# What does an empty layer do in training? On the way back, the gradient is multiplied by its weights, which are 0. So nothing reaches the layers before it. And its own weights stay zero, because masks hold them there. Forward, it gives its bias, whatever comes in. LeNet has no path around a layer, so from there on all images look the same. So the network can only learn one answer for all of them, and the best one is the most frequent digit: 11.35 % of the test digits are ones. This is called **layer collapse** ([Tanaka et al., 2020](https://arxiv.org/abs/2006.05467)).
+#
+# So if you cut globally, protect a part of each layer. `global_unstructured` can rank other numbers than the weights' sizes: as `importance_scores` it takes a dict, with a tensor of scores for each pair `(layer, "weight")`. A weight whose score is infinity stays, as long as no more of them are infinite than may stay.
 
 # %% [markdown]
 # ## Exercise · One threshold, with a floor

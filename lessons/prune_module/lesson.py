@@ -31,11 +31,11 @@ torch.set_num_threads(1)
 # %% [markdown]
 # ## 1. Half of a layer goes
 #
-# We want a water meter to read its own dial. Our network for this is LeNet, the small CNN of [[integers]], but trained on digits. It has 60,074 weights and biases of 4 bytes each, 240 kilobytes in all. But the meter's chip can store only 128. Integers of 8 bits would do ([[integers]]), but here we'll see how far pruning gets alone.
+# We want a water meter to read its own dial. Our network for this is LeNet, the small CNN of [[integers]], but trained on digits. It has 60,074 weights and biases of 4 bytes each, 240 kilobytes in all. But the meter's chip can store only 128 kilobytes. Integers of 8 bits would do ([[integers]]), but here we'll see how far pruning gets alone.
 #
-# Could it get by with fewer weights? Most of them sit in one layer, `fc1`: 120 neurons with 400 inputs each have 48,000 weights. Let's do something crude: we set half of them to zero, the half that is closest to zero already, and train nothing afterwards.
+# Could LeNet get by with fewer weights? Most of them sit in one layer, `fc1`: 120 neurons with 400 inputs each have 48,000 weights. Let's do something crude: we set half of them to zero, the half that is closest to zero already, and train nothing afterwards.
 #
-# **Predict.** LeNet reads about 97 % of the digits that it has never seen. With half of `fc1` at zero, does it still read **A** about 50 %, **B** about 90 %, or **C** about 97 %?
+# **Predict.** LeNet reads about 97 % of digits that it has never seen. With half of `fc1` at zero, does it still read **A** about 50 %, **B** about 90 %, or **C** about 97 %?
 
 # %%
 import copy
@@ -59,7 +59,7 @@ print(f"whole:        {training.evaluate(lenet, *unseen):.1%} right")
 print(f"half at zero: {training.evaluate(halved, *unseen):.1%} right")
 
 # %% [markdown] tags=["answer"]
-# **About 97 % (C), because each of the smallest weights adds very little to the sum of its neuron.**
+# **About 97 % (C), because each of the smallest weights adds very little to the sum of its neuron.** So nobody has noticed.
 
 # %% [markdown]
 # Removing weights from a network is called **pruning**. The **mask** says which: it holds a 1 for each weight that stays, and a 0 for each one that's removed. Let's count the zeros in each tensor of the pruned network. The share of zeros is called its **sparsity**:
@@ -70,7 +70,7 @@ from course_utils.measure.sparsity import sparsity_report
 sparsity_report(halved)
 
 # %% [markdown]
-# 24,000 weights are zero, 40 % of all numbers in the row `total`, and nobody has noticed. Does the network fit into the meter now? In about [[minutes]] minutes you'll know, and you will be able to
+# 24,000 weights are zero, 40 % of all numbers in the row `total`. Does the network fit into the meter now? In about [[minutes]] minutes you'll know, and you will be able to
 #
 # [[abilities]]
 #
@@ -105,7 +105,7 @@ print(f"without a random half,    the sums change by {random:.0%}")
 # </details>
 
 # %% [markdown]
-# ## 2. Why the zeros have to be protected
+# ## 2. What training does to the zeros
 #
 # The meter's digits are printed, and LeNet was trained on handwritten ones. So somebody will train the pruned network a little more.
 #
@@ -125,12 +125,12 @@ train_one_step(halved)
 print(f"zeros after one step: {sparsity_report(halved)['fc1.weight'].zeros:,}")
 
 # %% [markdown] tags=["answer"]
-# **No (B), because the gradient of a weight is its input times the gradient of its neuron's sum, added up over the images, and neither factor has to be 0 where the weight is 0.**
+# **No (B), because the gradient of a weight is its input times the gradient of its neuron's sum, added up over the images, and neither factor has to be 0 where the weight is 0.** To the optimizer, 0 is a number like any other.
 
 # %% [markdown]
-# Let's follow such a step in our neuron. After the cut its weights are (0.9, 0, 0.7, 0), and its inputs are all 1. Suppose that the gradient of the sum is −1, which means that the loss would fall if the sum rose. Then each weight has the gradient 1 · (−1) = −1, also the two that are zero. SGD with a learning rate of 0.1 subtracts 0.1 · (−1), so the weights become (1.0, **0.1**, 0.8, **0.1**). To the optimizer, 0 is a number like any other.
+# Of the 120 neurons of `fc1`, 43 are silent: their ReLU gave 0 for each of the 256 images. Through such a ReLU no gradient comes back, so their zeros stay.
 #
-# Some zeros of `fc1` did stay. Nearly all of them belong to 43 of the 120 neurons. These are silent: their ReLU gave 0 for each of the 256 images. Through such a ReLU no gradient comes back.
+# Now let's follow the step in our neuron, which isn't silent. After the cut its weights are (0.9, 0, 0.7, 0), and its inputs are all 1. Suppose that the gradient of the sum is −1, which means that the loss would fall if the sum rose. A weight's gradient is its input times the gradient of the sum, so each of the four gets 1 · (−1) = −1. SGD with a learning rate of 0.1 subtracts 0.1 · (−1), so the weights become (1.0, **0.1**, 0.8, **0.1**). In `fc1`, nearly all the zeros that are left belong to silent neurons.
 #
 # So a removed weight has to be *remembered* as removed. The remedy is to keep the mask, and to multiply by it before each use.
 
@@ -152,7 +152,7 @@ print("hooks:      ", [type(h).__name__ for h in net.fc1._forward_pre_hooks.valu
 # %% [markdown]
 # The one parameter `weight` has become three tensors:
 #
-# - **`weight_orig`** holds all the trained numbers, also the removed ones. It's a *parameter*: the optimizer trains it.
+# - **`weight_orig`** holds all the trained numbers, including the removed ones. It's a *parameter*: the optimizer trains it.
 # - **`weight_mask`** holds a 1 or a 0 for each of them. It's a *buffer*: a tensor that is saved with the layer, but not trained.
 # - **`weight`** is their product. It's now a plain attribute of the layer, so it isn't in the file.
 #
@@ -165,7 +165,7 @@ show.one_became_three()
 # %% [markdown]
 # ### The same step with a mask
 #
-# In our neuron, the gradient of `weight` is (−1, −1, −1, −1), as before. But the optimizer trains `weight_orig`, and since `weight` is `weight_orig` times the mask, the chain rule multiplies the gradient by the mask: (−1, 0, −1, 0). Where the mask is 0, `weight_orig` changes nothing, so its gradient is exactly 0.
+# In our neuron, the gradient of `weight` is (−1, −1, −1, −1), as before. But the optimizer trains `weight_orig`, and since `weight` is `weight_orig` times the mask, the chain rule multiplies the gradient by the mask: (−1, 0, −1, 0). Where the mask is 0, `weight_orig` has no effect on the output, so its gradient is exactly 0.
 #
 # SGD adds 0.1 to the other two, so `weight_orig` becomes (1.0, −0.1, 0.8, −0.2). Before the next forward pass the hook multiplies again, and `weight` becomes (1.0, 0, 0.8, 0). Both zeros have stayed. And in the real layer?
 
@@ -188,7 +188,7 @@ print(f"zeros after one step: {sparsity_report(net)['fc1.weight'].zeros:,}")
 right = show.how_far(lenet, *unseen)
 
 # %% [markdown]
-# Yes, it is: random cuts cost more, and from 70 % on much more. But a part of this lead comes from the silent neurons of section 2. There you can remove nearly any weight for nothing, and nearly half of the 24,000 smallest weights of `fc1` belong to them.
+# Yes, it is: random cuts cost more, and from 70 % on much more. But a part of this lead comes from the silent neurons of section 2. There you can remove nearly any weight for nothing, and nearly half of the 24,000 smallest weights of `fc1` belong to them, but only 36 % of all its weights.
 #
 # Say that we may lose half a point. Then 70 % is the largest amount on this line that we can take. But the line may look a little better than it should, because we chose the amount by these very images. So we measure the loss of accuracy once more, on images that had no part in the choice, the test images:
 
@@ -223,15 +223,15 @@ removed = size_report(small).file_bytes / 1000
 print(f"masked: {masked:.0f} kB   mask removed: {removed:.0f} kB")
 
 # %% [markdown] tags=["answer"]
-# **First larger (C), then as large as before (B), because the masked file holds all the numbers, and besides a mask for `fc1`, whose ones and zeros take 4 bytes each.** After `remove` the mask is gone, but a zero takes 4 bytes, like any other number.
+# **First larger (C), then as large as before (B), because the masked file holds all the numbers plus a mask for `fc1`, whose ones and zeros take 4 bytes each.** After `remove` the mask is gone, but a zero takes 4 bytes, like any other number.
 
 # %% [markdown]
-# The network is no faster, either, because the layer still multiplies by each zero ([[zero_worth]]).
+# And the time? The network is no faster, because the layer multiplies by each zero ([[zero_worth]]).
 
 # %% [markdown]
-# ### Leave the zeros out
+# ### A file of our own
 #
-# The four weights of our neuron, (0.9, 0, 0.7, 0), take 16 bytes. Why store the zeros? It's enough to store 0.9 and 0.7, and the bits 1, 0, 1, 0, which say at which positions these two belong. That's 2 · 4 bytes and 4 bits, 8.5 bytes in all.
+# Take the four weights of our neuron, (0.9, 0, 0.7, 0). It's enough to store 0.9 and 0.7, and the bits 1, 0, 1, 0, which say at which positions these two belong. That's 2 · 4 bytes and 4 bits, 8.5 bytes in place of 16.
 #
 # Of `fc1`, 30 % are left, 14,400 weights, and everything else in LeNet is 60,074 − 48,000 = 12,074 numbers.
 #
@@ -255,7 +255,7 @@ print(f"without the zeros: {files['zeros left out']:.0f} kB")
 show.four_files(files)
 
 # %% [markdown]
-# It fits into storage, and after `remove` the program gzip comes about as far, because it finds the zeros by itself. (To compute, LeNet reads the weights back, and then they take 240 kB in memory again.)
+# It fits into storage. (The program gzip makes the file after `remove` about as small, because it finds the zeros by itself.) (To compute, LeNet reads the weights back, and then they take 240 kB in memory again.)
 #
 
 # %% [markdown]
@@ -348,7 +348,7 @@ for run in ("once", "twice"):
     print(f"bias cut {run}: mask {conv1.bias_mask.tolist()}")
 
 # %% [markdown]
-# 30 % of 54 is 16.2, and PyTorch rounds. And the loop does what happens to everybody in a notebook: a cell is run twice. The second run removes three more biases, and the mask is all zeros. `prune` has no function that undoes a cut, so start from a fresh copy.
+# 30 % of 54 is 16.2, and PyTorch rounds. And the loop imitates a slip that everybody makes in a notebook: a cell is run twice. The second run removes three more biases, and the mask is all zeros. `prune` has no function that undoes a cut, so start from a fresh copy.
 
 # %% [markdown]
 # **Sources.** S. Han et al., *Learning both weights and connections for efficient neural networks*, 2015, [arXiv:1506.02626](https://arxiv.org/abs/1506.02626); M. Sun et al., *A simple and effective pruning approach for large language models*, 2023, [arXiv:2306.11695](https://arxiv.org/abs/2306.11695).
@@ -359,4 +359,4 @@ for run in ("once", "twice"):
 #
 # **Credits.** The last part of *Deeper* follows Michela Paganini's [pruning tutorial](https://docs.pytorch.org/tutorials/intermediate/pruning_tutorial.html); the idea of this course in one lecture is Tal Daniel's (Technion, EE 046211, tutorial 10). Text CC BY 4.0, code MIT.
 #
-# **What's still open.** You've seen a masked file from inside. In [[prune_traps]], somebody sends you one, a line from the web loads it without an error, and the network reads hardly any digit. And we've only cut one layer so far. If you cut all of them, which one should lose most ([[prune_model]])?
+# **What's still open.** You've seen a masked file from inside. In [[prune_traps]], somebody sends you one, and a line from the web loads it without an error. Is that enough? And we've only cut one layer so far. If you cut all of them, which one should lose most ([[prune_model]])?

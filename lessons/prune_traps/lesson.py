@@ -64,10 +64,10 @@ report = careless.load_state_dict(state, strict=False)
 print(f"pruned {accuracy(pruned):.1f} % right, loaded {accuracy(careless):.1f} %")
 
 # %% [markdown] tags=["answer"]
-# **With random numbers (C), because nothing in the file is called `fc1.weight`.** Names that match are loaded, and the others are left out without an error.
+# **With random numbers (C), because nothing in the file is called `fc1.weight`.** Names that match are loaded, and the others are left out without an error. `fc1` holds four fifths of LeNet's weights, and all of them are random now. Only the accuracy tells you: it's far too low.
 
 # %% [markdown]
-# `fc1` holds four fifths of LeNet's weights, and all of them are random now. No error told you, only an accuracy that is far too low. In about [[minutes]] minutes you will be able to
+# In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
@@ -84,7 +84,7 @@ print(f"pruned {accuracy(pruned):.1f} % right, loaded {accuracy(careless):.1f} %
 # %% [markdown]
 # ## 2. Names first, then numbers
 #
-# So how does the file get into a new network? Let's see which names don't fit. `load_state_dict` returned two lists of them, and we kept them as `report`:
+# How does such a file get into a new network? Let's see which names don't fit. `load_state_dict` returned two lists of them, and we kept them as `report`:
 
 # %% tags=["nbval-check-output"]
 print("missing:   ", report.missing_keys)
@@ -162,7 +162,7 @@ gone = show.loaded_and_cut(refresh)
 # **The 0.9, because `weight` still holds the random numbers, and 0.02 is smaller than 0.3.** If `weight` is computed anew before, the 0.1 goes.
 
 # %% [markdown]
-# The last column shows the remedy. A forward pass would compute `weight` anew. If you have no input at hand, `refresh` does the same: it looks for the hooks that pruning has made, and calls them.
+# In the last column, `weight` was computed anew before the cut. A forward pass would do that. If you have no input at hand, `refresh` does the same: it looks for the hooks that pruning has made, and calls them.
 #
 # Now the colleague's network. We remove four fifths of what is left of `fc1`, so that a tenth of its weights stay. Before the cut we call `refresh`, or make a forward pass, or do nothing. The random numbers of the new layer depend on the seed, so we try six of them.
 
@@ -187,13 +187,12 @@ right = show.pruned_again(load_masked, refresh)
 counts = show.count_zeros(refresh, pruned, load_masked)
 
 # %% [markdown] tags=["answer"]
-# **0 % (B), because the parameter is `weight_orig`, and it keeps a number for each removed weight.**
+# **0 % (B), because the parameter is `weight_orig`, and it keeps a number for each removed weight.** Of our three weights, it's (0.9, 0.1, 0.5), without a zero. Only `prune.remove` writes the product into the parameter.
 
 # %% [markdown]
-# The sparsity is 50 % in all three networks. Our three weights show why three of the rows miss it, where the truth is one zero in three:
+# The sparsity is 50 % in all three networks. Our three weights, where the truth is one zero in three, explain the next two rows:
 #
-# - **The parameters.** `weight_orig` = (0.9, 0.1, 0.5) has no zero. Only `prune.remove` writes the product into the parameter.
-# - **The `state_dict`.** It holds `weight_orig` *and* the mask (1, 1, 0), one zero in *six* numbers. So you get only half of the true sparsity.
+# - **The `state_dict`.** It holds `weight_orig` *and* the mask, *six* numbers with one zero. So you get only half of the true sparsity.
 # - **`weight`.** Just after loading it's (0.02, 0.3, −0.2), which has no zero.
 #
 # The last row is right everywhere: compute `weight` anew, and then count in it. (Count only in the tensors that were pruned. Other zeros were never removed: a new batch norm, for instance, has biases of 0.)

@@ -128,7 +128,7 @@ for node in torch.export.export(Toy(), (batches[0],)).graph.nodes:
 # **C, because it asks for a number that the export doesn't have.** The layers and the shape are known. But the largest value depends on the image, so nobody can say which branch belongs in the list.
 
 # %% [markdown]
-# The shape is fixed as well, so our graph takes batches of 50 images only. (The argument `dynamic_shapes` can leave this open.)
+# Our graph takes batches of 50 images only, because it was exported with one. (The argument `dynamic_shapes` can leave this open.)
 
 # %% [markdown]
 # ## 3. The list describes int8
@@ -151,21 +151,18 @@ show.first_layer(int8)
 # **Predict.** This list can be run as it stands. What does `conv2d` multiply: **A** integers, **B** floats?
 
 # %% [markdown] tags=["answer"]
-# **Floats (B), because `dequantize` has made floats of the integers.** They're rounded floats, so the answers are nearly those of an int8 network. But the arithmetic isn't int8.
+# **Floats (B), because `dequantize` has made floats of the integers.** They're rounded floats, so the answers are nearly those of an int8 network. But the arithmetic isn't int8, and the rounding comes on top, so the graph is slower than the network we started from.
 
 # %% [markdown]
-# Let's follow one product by hand. A pixel is 0.753, and its scale is 0.01. A weight is stored as the integer 40, and its scale is 0.01 as well.
+# Let's follow one product by hand, in both ways. A pixel is 0.753, and its scale is 0.01. A weight is stored as the integer 40, and its scale is 0.01 as well. First, `quantize` computes 0.753 / 0.01 = 75.3, and rounds it to **75**.
 #
-# 1. `quantize`: 0.753 / 0.01 = 75.3, rounded to **75**.
-# 2. `dequantize`: 75 · 0.01 = 0.75, and for the weight 40 · 0.01 = 0.40.
-# 3. `conv2d`: 0.75 · 0.40 = **0.30**, a product of two floats.
+# - *Integers.* An int8 **kernel**, a routine of the processor's library, multiplies 75 · 40 = 3,000. Both scales turn this into 3,000 · 0.01 · 0.01 = **0.30**.
+# - *Floats.* `dequantize` computes 75 · 0.01 = 0.75, and for the weight 40 · 0.01 = 0.40. Their product is 0.75 · 0.40 = **0.30**.
 #
-# An int8 **kernel**, a routine of the processor's library, would multiply the integers: 75 · 40 = 3,000. Both scales turn this into 3,000 · 0.01 · 0.01 = **0.30**.
-#
-# It's the same number. **So the converted graph *describes* an int8 network.** But it still multiplies floats, and it rounds besides, so it's slower than the network we started from.
+# It's the same number. **So the converted graph *describes* an int8 network,** whichever way it's computed.
 
 # %% [markdown]
-# ## 4. A compiler makes it int8
+# ## 4. A compiler reads the list
 #
 # The graph says what to compute, and leaves open how. Now a compiler can read it. PyTorch's own, *inductor*, is called by `torch.compile`. It looks for chains such as `dequantize` (dq), `conv2d`, `relu`, `quantize` (q), and replaces each of them by one int8 kernel.
 
@@ -225,8 +222,8 @@ show.kernels_and_speed(kernels, speeds, right)
 #
 # Two comparisons tell you where something goes wrong.
 #
-# - **Float with the graph.** They differ by the rounding. If the difference is large, check the calibration.
-# - **The graph with the compiled one.** If they differ, the compiler doesn't do exactly what the graph describes.
+# - **Float with the graph.** What differs here is due to the rounding. If it's much, check the calibration.
+# - **The graph with the compiled one.** What differs here is due to the compiler, which then doesn't do exactly what the graph describes.
 #
 # **Predict.** Which outputs should be closer: **A** those of float and the graph, **B** those of the graph and the compiled one?
 
@@ -236,12 +233,12 @@ wide = show.logits(show.clipped_at_255(int8), test_images)
 show.compared(logits, wide)
 
 # %% [markdown] tags=["answer"]
-# **The graph and the compiled one (B), because both have the same scales and round to the same integers.**
+# **The graph and the compiled one (B), because both have the same scales and round to the same integers.** In the second row, hardly an answer differs.
 
 # %% [markdown]
 # The first row shows what int8 changes: fewer than one answer in 100. You can always measure that, because it needs no labels.
 #
-# In the second row, hardly an answer differs, but for about a quarter of the images some output does. Why? Our observers leave a few large values outside the range, because all the others then get finer steps. Say the scale is 0.01, and a value is 1.40. That's the integer 140. The graph clips it at 127, as described. But the kernel stores it in a byte, which ends at 255, and keeps 140. As a control, the third row compares with a graph that clips at 255, too, and nearly all differences vanish. They do no harm here: a value that isn't clipped is closer to the float one.
+# In the second row, some output differs for about a quarter of the images. Why? Our observers leave a few large values outside the range, because all the others then get finer steps. Say the scale is 0.01, and a value is 1.40. That's the integer 140. The graph clips it at 127, as described. But the kernel stores it in a byte, which ends at 255, and keeps 140. As a control, the third row compares with a graph that clips at 255, too, and nearly all differences vanish. They do no harm here: a value that isn't clipped is closer to the float one.
 #
 # ### A graph that nobody calibrated
 #

@@ -43,7 +43,7 @@ torch.backends.quantized.engine = legacy_int8.best()
 #
 # Each layer now needs two weights: a float weight, which the optimizer changes, and the rounded one, with which the layer computes. In PyTorch, a **parametrization** is a function between the two. Whenever somebody reads `layer.weight`, PyTorch takes the float weight and calls the function.
 #
-# `train_on` trains a network in place for one more epoch on Fashion-MNIST, 188 training steps of Adam.
+# `train_on` trains a network in place for one more epoch on 12,000 images of Fashion-MNIST, 188 training steps of Adam.
 
 # %%
 import copy
@@ -117,9 +117,9 @@ show.staircase()
 # %% [markdown]
 # The **straight-through estimator**, STE, makes use of that ([Bengio et al., 2013](https://arxiv.org/abs/1308.3432)). Forward, it rounds. Backward, it pretends that nothing was rounded, and takes the slope of the line.
 #
-# There's one exception. The levels end somewhere, and a weight that would be rounded to a level beyond the last one is clipped. Take 1.7: it would become 2, but with 2 bits the last level is 1. Wherever such a weight moves out there, the result stays 1, so the slope is 0, even from afar. That's why the orange slope in the figure, which has 3 bits, ends on both sides.
+# There's one exception. The levels end somewhere, and a weight that would be rounded to a level beyond the last one is clipped. Take 2.2: it would become 2, but with 2 bits the last level is 1. Wherever such a weight moves out there, the result stays 1, so the slope is 0, even from afar. That's why the orange slope in the figure, which has 3 bits, ends on both sides.
 #
-# In PyTorch, `.detach()` returns the same number, but autograd takes it for a constant. That's all we need:
+# In PyTorch, `.detach()` returns the same number, but autograd treats it as a constant. That's all we need:
 
 
 # %% straight_through
@@ -200,7 +200,7 @@ with_sigma = accuracy(with_rounding(lenet, two_bits))
 print(f"2 bits, rounded with the scale σ, no training: {with_sigma:.0f} % right")
 
 # %% [markdown]
-# Most of the headline was the scale, and training adds only the rest. So the choice of the opponent can flatter QAT. A **fair opponent** may do everything that QAT does, except train with the rounding:
+# With the scale alone, most of the headline is there already. So the choice of the opponent can flatter QAT. A **fair opponent** may do everything that QAT does, except train with the rounding:
 #
 # - it starts from the same network;
 # - it trains on in float, on the same images for as long, or it doesn't, if that's better for it;
@@ -215,10 +215,10 @@ print(f"2 bits, rounded with the scale σ, no training: {with_sigma:.0f} % right
 races = show.races()
 
 # %% [markdown] tags=["answer"]
-# **All six (C), because only QAT's weights could adapt to three levels, and in all else the two sides were alike.**
+# **All six (C), because only QAT's weights could adapt to three levels, and in all else the two sides were alike.** QAT wins by about three to nine points, and in each race it covers more than half of the distance from its opponent to the network in float. So training with the rounding does help at 2 bits.
 
 # %% [markdown]
-# QAT wins by about three to nine points. (It also ends above our 76 %, because it may take a longer scale than σ, and all six winners did.) In each race it covers more than half of the distance from its opponent to the network in float. So training with the rounding does help at 2 bits. The gain is just far smaller than the headline said.
+# The distance between the two sides is far smaller than the headline said. (QAT's accuracy is above our 76 % here, because it may take a longer scale than σ, and in each race its best candidate had one.)
 
 # %% [markdown]
 # ## 5. PyTorch's way to int8

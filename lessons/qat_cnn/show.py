@@ -94,12 +94,12 @@ def one_channel(seen):
     fig, (upper, lower) = plots.figure(rows=2, size=(10, 5.6))
     batches = range(1, len(seen["mean"]) + 1)
     integers = [[str(n).replace("-", "−") for n in some] or ["none"] for some in seen["integers"]]
-    panels = {upper: ("deviation", "running_deviation", "std. deviation σ"), lower: ("mean", "running", "mean")}
+    panels = {upper: ("deviation", "running_deviation", "deviation σ"), lower: ("mean", "running", "mean")}
     for ax, (of_batch, running, name) in panels.items():
         ax.plot(
             batches, seen[of_batch], "o", color=plots.COLOURS["black"], markersize=9, label="of the batch (training)"
         )
-        line = {"color": plots.COLOURS["purple"], "linewidth": 3, "label": "running (folding, evaluation, copy)"}
+        line = {"color": plots.COLOURS["purple"], "linewidth": 3, "label": "running (folding, copy)"}
         # What a batch is folded with: the running statistics before it.
         ax.plot([*batches, len(batches) + 1], seen[running], "-", **line)
         ax.set(ylabel=name, xticks=batches, xlim=(-0.2, len(batches) + 1.2))
@@ -109,7 +109,7 @@ def one_channel(seen):
     above = {"va": "bottom", "ha": "center", "transform": upper.get_xaxis_transform(), "color": plots.COLOURS["blue"]}
     for n, column in zip(batches, integers, strict=True):
         upper.text(n, 1.02, "\n".join(column), **above)
-    upper.text(-0.9, 1.02, "integers\nthat\naren't 0", **above)
+    upper.text(-0.9, 1.02, "nonzero\nintegers", **above)
     lower.set_xlabel("batch")
     upper.legend(loc="upper left")
     told = "; ".join(

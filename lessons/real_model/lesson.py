@@ -100,7 +100,7 @@ print(f"first token {seconds[0]:.2f} s, then from {took['float32']:.3f} to {max(
 #
 # Why two columns of bytes? In the file, the blocks have codes of 4 bits, or 5 bits a weight with each group's step and minimum, and the table takes 8.5 ([[weight_only]]). But PyTorch's ordinary layers multiply floats. So when we open the file, we unpack all codes, and from then on each weight takes 4 bytes. **Our float32 model is the 4-bit file, unpacked.**
 #
-# Two things follow. It's no more exact than the file, because unpacking can't bring back what rounding has lost. And for every token it reads 5.6 times as many bytes as the file has, although they say the same.
+# It's no more exact than the file, because unpacking can't bring back what rounding has lost. And for every token it reads 5.6 times as many bytes as the file has, although they say the same.
 
 # %%
 _, tensors = real_models.read_gguf(real_models.smollm2_file())
@@ -116,14 +116,12 @@ print(f"{in_file / 1e6:.1f} MB in the file, {in_float32 / 1e6:.1f} MB in float32
 # **Predict.** How many more numbers than SmolLM2 must it read for a token: **A** 28.3 million, **B** 576, **C** none?
 
 # %% [markdown] tags=["answer"]
-# **576 (B), because looking a token up takes one row of the table, and the head is read whole in both models.**
+# **576 (B), because looking a token up takes one row of the table, and the head is read whole in both models.** Any token may be the next one, so the head needs all its rows. But the newest token is known, and only its row is looked up.
 
 # %% [markdown]
-# Any token may be the next one, so the head needs all its rows. But the newest token is known, and only its row is looked up.
-#
 # One more thing is read: the KV cache of the text so far. In each of the 30 blocks, a token leaves a key and a value of 3 heads with 64 numbers. That's 2 · 30 · 3 · 64 = 11,520 numbers, or 46 kB in float32, and after 1,000 tokens 46 MB.
 #
-# So **for each token, a model like SmolLM2 reads all its weights and the whole cache, but only one row of a table that is only looked up.**
+# So **for each token, SmolLM2 reads all its weights and the whole cache.**
 
 # %% [markdown]
 # ## 3. The memory floor
@@ -147,7 +145,7 @@ print(f"{bandwidth / 1e9:.0f} GB per second, so the floor is {floor:.3f} s a tok
 print(f"measured: {took['float32']:.3f} s a token")
 
 # %% [markdown]
-# Your model needs longer than its floor. On our machine, that's mostly because PyTorch multiplies matrices with rows as short as SmolLM2's, 576 numbers, more slowly than the memory delivers them: 10 GB per second, in place of 17 for the same bytes in rows of 4,096. Without any matrices, only an eighth of the time was left, for hundreds of small steps that Python starts. So the floor doesn't forecast the time. It's a limit, which you can compute before you download or buy anything.
+# Your model needs longer than its floor. On our machine, that's mostly because PyTorch multiplies matrices with rows as short as SmolLM2's, 576 numbers, more slowly than the memory delivers them: 10 GB per second, in place of 17 for the same bytes in rows of 4,096. So the floor doesn't forecast the time. It's a limit, which you can compute before you download or buy anything.
 #
 # ### Seven billion
 #
@@ -157,9 +155,6 @@ print(f"measured: {took['float32']:.3f} s a token")
 
 # %% [markdown] tags=["answer"]
 # **Impossible (C), because 7 billion · 5 / 8 = 4.4 GB take 4.4 / 20 = 0.22 seconds.** That allows fewer than five tokens per second.
-
-# %% [markdown]
-# What would help is fewer weights, fewer bits, or a faster memory, such as a graphics card's. Another engine that reads the same bytes from the same memory wouldn't.
 
 # %% [markdown]
 # ## 4. Does the engine make use of small weights?
@@ -205,10 +200,10 @@ print(f"converting all codes to floats, and nothing else: {to_floats:.3f} s")
 # **Predict.** Suppose that an engine takes 0.024 seconds for a token of SmolLM2, and the memory delivers 10 GB per second. How many bytes does it read for each weight: **A** 4, as in float32, **B** certainly fewer, **C** impossible to tell?
 
 # %% [markdown] tags=["answer"]
-# **Certainly fewer (B), because in 0.024 seconds this memory delivers at most 0.024 · 10,000 = 240 MB.** Four bytes for each weight would be 538 MB.
+# **Certainly fewer (B), because in 0.024 seconds this memory delivers at most 0.024 · 10,000 = 240 MB.** Four bytes for each weight would be 538 MB. We've turned the floor around: seconds times bandwidth is the most that can have been read. (It can't tell 5 bits from 8, since 97 MB and 135 MB both fit into 240.)
 
 # %% [markdown]
-# We've turned the floor around: **seconds times bandwidth is the most that can have been read.** (It can't tell 5 bits from 8, since 97 MB and 135 MB both fit into 240.) Now for OpenVINO on your machine:
+# Now for OpenVINO on your machine:
 
 # %% in_openvino tags=["hide-input"]
 # Opens the file in OpenVINO, if it's installed, lets it answer, and keeps the shortest time of a token.

@@ -213,7 +213,7 @@ show.under_the_roof(peak, bandwidth, {n: (across[n], speed[n]) for n in batches}
 # **All but the peak (B), because with one input the layer is memory-bound.** Twice the peak leaves max(0.2, 2) = 2 s. Twice the bandwidth and half the bytes give max(0.4, 1) = 1 s, and half of the weights max(0.2, 1) = 1 s.
 
 # %% [markdown]
-# And with **16** inputs? Here are the least times, max(arithmetic, memory):
+# And with 16 inputs? Here are the least times, max(arithmetic, memory):
 #
 # | change | 16 inputs |
 # |---|---|

@@ -21,7 +21,7 @@ def in_tensors(right, kilobytes, most):
 
 
 def in_one_walk(right, kilobytes, most):
-    """Walks from the smallest file to the largest, and stops at the first that's as good."""
+    """Walks from the smallest file to the largest, and stops at the first that passes."""
     n = right.shape[1]
     order = sorted((kb, k) for k, kb in enumerate(kilobytes) if kb <= most)
     best = max(order, key=lambda pair: int(right[pair[1], : n // 2].sum()), default=(0, 0))[1]
@@ -61,7 +61,7 @@ WRONG = {
         "the best of all, whether it fits or not": ("max(fits, key", "max(range(len(right)), key"),
         "the best, and no smaller one": ("min(as_good, key=lambda k: kilobytes[k])", "best"),
         "the smallest that fits": ("min(as_good, key", "min(fits, key"),
-        "the largest that's as good": ("min(as_good, key", "max(as_good, key"),
+        "the largest that passes": ("min(as_good, key", "max(as_good, key"),
         "d on all images": ("(choosing[k] != choosing[best])", "(right[k] != right[best])"),
         "d counts where the two agree": ("choosing[k] != choosing[best]", "choosing[k] == choosing[best]"),
         "d counts one way only": ("(choosing[k] != choosing[best])", "(choosing[best] & ~choosing[k])"),

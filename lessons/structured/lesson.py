@@ -58,10 +58,10 @@ tp.pruner.BasePruner(small, image, by_norm, pruning_ratio=0.5).step()
 print(dense(image).shape[1], "numbers before,", small(image).shape[1], "after")
 
 # %% [markdown] tags=["answer"]
-# **Five (B), because to the package the outputs of the last layer are channels like all others.**
+# **Five (B), because to the package the outputs of the last layer are channels like all others.** Five kinds of clothes are gone, and nobody warned us.
 
 # %% [markdown]
-# Five kinds of clothes are gone, and nobody warned us. So before we use such a tool, let's cut by hand, and learn to test a cut. In about [[minutes]] minutes you will be able to
+# Before we use such a tool, let's cut by hand, and learn to test a cut. In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
@@ -146,12 +146,10 @@ prune.custom_from_mask(masked.conv1, "bias", masked.conv1.weight_mask[:, 0, 0, 0
 print(f"biases, too:    {difference(cut_lenet, masked):.6f}")
 
 # %% [markdown] tags=["answer"]
-# **Only if the biases are masked (B), because a channel without weights still gives its bias, where that is positive.**
+# **Only if the biases are masked (B), because a channel without weights still gives its bias, where that is positive.** In our example, with only (1, −1) masked, neuron 2 still gives its bias, so the output is 2 · 3 + 4 · 1.5 = 12. With the bias masked as well it's 6, as after the cut.
 
 # %% [markdown]
-# Look at our two neurons. With only (1, −1) masked, neuron 2 still gives its bias, so the output is 2 · 3 + 4 · 1.5 = 12. With the bias masked as well it's 6, as after the cut.
-#
-# So this is the test of a cut: mask *everything* that makes a channel, put both networks into evaluation mode, and compare the outputs. Rounding may leave a difference far below 0.0001. Test right after the cut, because training would repair a part of the damage and hide a mistake.
+# So this is the test of a cut: put both networks into evaluation mode, and compare the outputs. Rounding may leave a difference far below 0.0001. Test right after the cut, because training would repair a part of the damage and hide a mistake. And the twin has to mask *everything* that makes a channel.
 #
 # **Try it.** Does the test catch a wrong cut? In `surgery`, change `[:, keep]` to `[:, :3]`, run that cell and the test again, and look at the second line. Then change it back, and run both.
 #

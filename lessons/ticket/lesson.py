@@ -37,7 +37,7 @@ torch.set_num_threads(1)
 #
 # Here's LeNet-300-100, three linear layers with random weights. It has never seen a digit, and we won't train it. All that we do is set most of its weights to **zero**.
 #
-# Which ones? We train a *copy* of the network for 200 steps, and look where its weights are largest in magnitude. There the untrained network keeps its own random weights: a fifth of each hidden layer, and 60 % of the small output layer. All others become zero.
+# Which ones? We train a *copy* of the network for 200 steps, and look where its weights are largest in magnitude. At these positions the untrained network keeps its own random weights: a fifth of each hidden layer, and 60 % of the small output layer. All its other weights become zero.
 #
 # In the code, `make` draws a new network, and `train` trains it with Adam on batches of 60 digits, for 200 steps unless told otherwise. `put_on` gives each layer a mask, by PyTorch's `prune.custom_from_mask`.
 #
@@ -67,17 +67,17 @@ put_on(untrained, [layer.weight_mask for layer in trained.children()])
 print(f"untrained, with zeros: {training.evaluate(untrained, *test_set):.0%} right")
 
 # %% [markdown] tags=["answer"]
-# **More than 70 % (C), because training chose where the zeros go.**
+# **More than 70 % (C), because training chose where the zeros go.** So inside a network of random weights there's already a small one that reads digits.
 
 # %% [markdown]
-# So inside a network of random weights there's already a small one that reads digits. Can this small network *learn*, too, and as well as the whole? In about [[minutes]] minutes you will be able to
+# Can such a small network *learn*, and as well as the whole? In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
 # [[builds_on]]
 
 # %% [markdown]
-# **Try it.** Is the mask of a much shorter training any good? Run the last cell with `steps=20`. Then put the 200 back and run it again, because the next section goes on with this network.
+# **Try it.** What does the mask of a much shorter training give? Run the last cell with `steps=20`. Then put the 200 back and run it again.
 #
 # <details><summary>What others found</summary>
 #
@@ -86,7 +86,7 @@ print(f"untrained, with zeros: {training.evaluate(untrained, *test_set):.0%} rig
 # </details>
 
 # %% [markdown]
-# ## 2. How can zeros make a classifier?
+# ## 2. What does a mask know?
 #
 # Let's follow four weights of one unit by hand. The two that are largest in the copy stay, so the mask has a 1 there.
 #
@@ -117,12 +117,12 @@ untrained_right = show.what_is_kept()
 # %% [markdown]
 # Zeros at random positions don't help: such a network only guesses. Keeping the weights that moved most hardly helps either. But if we keep what grew most, the untrained network reads most of the digits. So a large part of the secret is the direction in which training pushed each weight.
 #
-# Our own mask also keeps what grew: about 70 % of its weights did, and fewer than half of all weights.
+# Our own mask keeps much of what grew: about 70 % of the weights that it keeps grew, compared with fewer than half of all weights.
 
 # %% [markdown]
 # ## 3. How to find a ticket
 #
-# J. Frankle and M. Carbin stated in 2018 that such a small network can also *learn* as well as the whole ([arXiv:1803.03635](https://arxiv.org/abs/1803.03635)). Their words of 2019:
+# J. Frankle and M. Carbin stated in 2018 that such a small network can also *learn* as well as the whole ([arXiv:1803.03635](https://arxiv.org/abs/1803.03635)). In the version of 2019 they put it like this:
 #
 # > **The Lottery Ticket Hypothesis.** A randomly-initialized, dense neural network contains a subnetwork that is initialized such that—when trained in isolation—it can match the test accuracy of the original network after training for at most the same number of iterations.
 #
@@ -172,7 +172,7 @@ print(f"ticket: {training.evaluate(ticket, *test_set):.1%} right")
 # %% [markdown]
 # ### Does the rewind do what it should?
 #
-# That looks good. But everything hangs on the rewind. If it went back to weights that have been trained already, the "ticket" would begin with a head start, and its accuracy would only look better. So the accuracy can't reveal such a mistake.
+# That looks good: section 4 will show that the whole network does no better. But everything hangs on the rewind. If it went back to weights that have been trained already, the "ticket" would begin with a head start, and its accuracy would only look better. So the accuracy can't reveal such a mistake.
 #
 # That's why we test the rewind itself: after both rounds, every weight and bias must be as it was drawn. To be sure of that, we don't compare with our copy, which may have changed as well. We draw the network again, from the same seed.
 
@@ -211,23 +211,23 @@ def controls(first, masks):
 # %% [markdown]
 # One network can be lucky. So we search for tickets in six new networks, and from each we train four versions for 200 steps: the whole network, the ticket, and both controls.
 #
-# **Predict.** The ticket ends ahead of the random mask. How much of this lead does *reinit* have, which has the ticket's positions: **A** nearly all, **B** about half, **C** hardly any?
+# **Predict.** The ticket ends ahead of the random mask. *Reinit* has the same positions as the ticket. Is it ahead of the random mask **A** by nearly as much as the ticket, **B** by half as much, or **C** hardly at all?
 
 # %% six_networks tags=["hide-input"]
 # Searches for tickets in six networks, trains the four of each, and draws them.
 all_right = show.six_networks(search, rewind, controls)
 
 # %% [markdown] tags=["answer"]
-# **Hardly any (C), because the positions were found for the first values, and not for others.**
+# **Hardly at all (C), probably because the positions were found for the first values, and not for others.**
 
 # %% [markdown]
-# Compare the ticket with all weights first. With a sixth of them it does as well. So it's a winning ticket after 200 steps, and the answer to our question is yes. But it had a head start: before its first step it was already a supermask, while the others began by guessing.
+# Compare the ticket with all weights first. With a sixth of them it does as well on average, though single networks differ by a point. So it's a winning ticket after 200 steps, and the answer to our question is yes. But it doesn't begin where the others do: its mask makes it read most digits before its first step, while the others begin by guessing.
 #
-# Now the explanations. *Random* stays behind, so not every sixth of the network learns as well. *Reinit* has the mask of the ticket, and yet it does hardly better than *random*. So here the positions alone are worth little: **mask and values belong together.** (In [[structured]], where whole channels went, new weights came close after longer training.)
+# And what did the ticket cost? Two trainings before the ticket's own, the first of them with all the weights. So a ticket doesn't spare you the training. It tells us that a small network *could* have learned the task alone.
 #
-# Is this only so at our learning rate, the paper's 0.0012, and after so few steps? We've also run all four at five rates. With each at its best rate, chosen on other images, the ticket is still ahead of the whole network, and both controls are still behind the ticket, though by one point and not by three. After the paper's 50,000 steps, tickets with a fifth of the weights lead both by half a point (*Deeper*).
+# Now the explanations. *Random* stays behind, so not every sixth of the network learns as well. *Reinit* has the mask of the ticket, and yet it does hardly better than *random*. So here the positions alone are worth little: **mask and values belong together.**
 #
-# And what did it cost? Two trainings before the ticket's own, the first of them with all the weights. So a ticket doesn't spare you the training. It tells us that a small network *could* have learned the task alone.
+# Is this only so at our learning rate, the paper's 0.0012, and after so few steps? We've also run all four at five rates. With each at its best rate, chosen on other images, the ticket is no worse than the whole network, and both controls are still behind the ticket, though by one point and not by three. After the paper's 50,000 steps, tickets with a fifth of the weights lead both by half a point, and with a fifteenth of the weights, half of the lead is due to the positions (*Deeper*). In deeper networks, [Liu et al., 2018](https://arxiv.org/abs/1810.05270), found no lead over new values once each had a good learning rate.
 
 # %% [markdown]
 # ## Exercise · Find a ticket
@@ -271,8 +271,8 @@ def find_ticket_solution(make, train, rounds):
 # ## Remember
 #
 # - A mask chosen by training turns an untrained network into a classifier, because it mostly keeps weights that training pushed away from zero.
-# - A ticket is a mask *with* the first values under it: keep a copy, train, prune, rewind, repeat. Test the rewind, because the accuracy doesn't show a mistake.
-# - Compare the ticket with new values under its mask to test the values, and these with a random mask to test the positions. Here neither is worth much alone: the mask and its own first values belong together.
+# - A ticket is a mask *with* the first values under it: keep a copy, train, prune, rewind, repeat. Test the rewind, because a head start looks like a success.
+# - Compare the ticket with new values under its mask to test the values, and these with a random mask to test the positions. After few steps neither is worth much alone: the mask and its own first values belong together.
 
 # %% [markdown]
 # ## Scorecard
@@ -287,10 +287,10 @@ claims.show("ticket")
 #
 # Pruning is older than deep networks. A *decision tree* that may grow freely learns its training examples by heart, noise included. So one lets it grow, and then cuts back the branches that do not help on examples it has not seen (Breiman et al., *Classification and Regression Trees*, 1984). The gain there is better answers, and not fewer bytes. LeCun et al. (*Optimal Brain Damage*, 1990) hoped for better answers and for speed when they pruned networks.
 #
-# Research prunes to understand. [PyTorch's tutorial](https://docs.pytorch.org/tutorials/intermediate/pruning_tutorial.html) names two such uses. One compares the **learning dynamics** of networks that have more parameters than they need with those that have too few. The other takes lucky subnetworks as a **search for an architecture**: in place of building many small networks one trains a large one, and removes what it does not need. Whether the network that is found is worth more than another one of its size must be tested with controls, as in section 4.
+# Researchers also prune in order to understand networks. [PyTorch's tutorial](https://docs.pytorch.org/tutorials/intermediate/pruning_tutorial.html) names two such uses. One compares the **learning dynamics** of networks that have more parameters than they need with those that have too few. The other takes lucky subnetworks as a **search for an architecture**: in place of building many small networks one trains a large one, and removes what it does not need. Whether the network that is found is worth more than another one of its size must be tested with controls, as in section 4.
 
 # %% [markdown]
-# ### The record of 145 trainings
+# ### The record of the paper's experiment
 #
 # We reran the paper's experiment at its own learning rate: 50,000 iterations per run, each round removes a fifth of what's left, five networks, 145 trainings. The table gives the accuracy at the end in %, the mean of the five.
 #
@@ -301,7 +301,7 @@ claims.show("ticket")
 # | 7 % | 98.23 | 97.58 | 96.85 |
 # | 3.6 % | 97.93 | 96.99 | 95.94 |
 #
-# The whole network gets 98.09 % of the test digits right. With 21 % of the weights the ticket is *above* the whole network, and with 7 % still as good. Both controls stay behind the ticket, but the gaps are smaller than after 200 steps: almost nothing at 51 %, and half a point at 21 %. At 7 % the positions begin to count, because *reinit* is ahead of *random* there. `python course.py lottery --paper` makes the experiment again, in a few hours.
+# The whole network gets 98.09 % of the test digits right. With 21 % of the weights the ticket is *above* the whole network, and with 7 % still as good. Both controls stay behind the ticket, but the gaps are smaller than after 200 steps: almost nothing at 51 %, and half a point at 21 %. At 7 % and below the positions matter, too: *reinit* is ahead of *random* there by half of the ticket's lead. `python course.py lottery --paper` makes the experiment again, in a few hours.
 
 # %% [markdown]
 # **Sources.** J. Frankle and M. Carbin, *The Lottery Ticket Hypothesis: Finding Sparse, Trainable Neural Networks*, ICLR 2019, [arXiv:1803.03635](https://arxiv.org/abs/1803.03635); H. Zhou et al., *Deconstructing Lottery Tickets*, 2019, [arXiv:1905.01067](https://arxiv.org/abs/1905.01067).

@@ -65,10 +65,10 @@ for name, size in files.items():
     print(f"{str(name).removeprefix('torch.'):5} {size:,} bytes")
 
 # %% [markdown] tags=["answer"]
-# **The same (C), because this config rounds each weight to one of four integers, and then stores the integer in a whole byte.**
+# **The same (C), because this config rounds each weight to one of four integers, and then stores the integer in a whole byte.** So "2 bits" told us about the *values* of the weights, and nothing about the *bytes* in the file.
 
 # %% [markdown]
-# So "2 bits" told us about the *values* of the weights, and nothing about the *bytes* in the file. In about [[minutes]] minutes you will be able to
+# In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
@@ -204,10 +204,10 @@ race = show.race(wide, layers, configs, x)
 show.times(race)
 
 # %% [markdown] tags=["answer"]
-# **Slower (C), because at each call it first makes floats of all 16.8 million weights.** The third row is the time for that alone, and the product of floats comes on top.
+# **Slower (C), because at each call it first makes floats of all 16.8 million weights.** The third row is the time for that alone, and the product of floats comes on top. Much of that can be memory, and not arithmetic: each call needs 67 MB of new memory for the floats.
 
 # %% [markdown]
-# Much of that can be memory, and not arithmetic. Each call needs 67 MB of new memory for the floats, and the operating system has to hand it out. In the fourth row, the same floats are made in memory that is already there, so the difference is mostly the price of new memory.
+# Compare the third row with the fourth. In the third, the operating system has to hand out new memory for the floats, and in the fourth, the same floats are made in memory that is already there. So the difference is mostly the price of new memory.
 #
 # The packed layer needs no float matrix, because its routine unpacks *while* it multiplies. It's made for bfloat16, so compare it with the row above it. With one row of inputs, most of the time goes into fetching weights, so fewer bytes can save time. But the routine must be a fast one for your processor: in the record under *Deeper* it takes less than half as long as bfloat16.
 #

@@ -5,7 +5,7 @@
 #     seconds: 30
 #     needs: [gptq, the_same_model]
 #     goals:
-#       - find a model's outliers, with their layer, their token and their feature;
+#       - find the outlier among a layer's inputs, with its token and its feature;
 #       - fold the gains of the norms, merge a rotation into the weights, and test that the float model says the same;
 #       - say where a rotation doesn't help.
 #     values:
@@ -36,11 +36,11 @@ torch.set_num_threads(1)
 # %% [markdown]
 # ## 1. Other numbers, the same model
 #
-# In [[gptq]] you rounded weights. But a chip multiplies integers only if a layer's *inputs* are integers as well. So now we round inputs, and leave the weights alone.
+# In [[gptq]] you rounded weights. But a chip multiplies integers only if a layer's *inputs* are integers as well. So now we look at the inputs. The weights stay in float, so that nothing else moves the answer.
 #
-# Each block of SmolLM2 reads a running sum, the **residual stream**, and adds its own results to it. Five of its linear layers read this sum: `q_proj`, `k_proj`, `v_proj`, `gate_proj` and `up_proj`. `rounded_inputs` puts all inputs of such a layer on levels that share one scale.
+# Each block of SmolLM2 reads a running sum, the **residual stream**, and adds its own results to it. Five of its linear layers read this sum: `q_proj`, `k_proj`, `v_proj`, `gate_proj` and `up_proj`. `rounded_inputs` puts all inputs that such a layer gets at once on levels that share one scale.
 #
-# Beside the original we'll need a second model, a *rotated* one. Section 3 says how it was made. None of its weights is the same.
+# Beside the original we'll need a second model, a *rotated* one, which section 3 makes.
 
 # %%
 from course_utils import real_models
@@ -62,7 +62,7 @@ for name, one in (("original", model), ("rotated", rotated)):
             print(f"{name}, {f'{bits} bits' if bits else 'float':6}", repr(show.ask(one, tokenizer, question)))
 
 # %% [markdown]
-# In float, both write the same. With inputs of 5 bits, the original writes nonsense, and the rotated one still gives the right answer.
+# In float, both write the same. With inputs of 5 bits, the original no longer answers, and the rotated one still names Paris.
 #
 # In about [[minutes]] minutes you will be able to
 #
@@ -73,7 +73,7 @@ for name, one in (("original", model), ("rotated", rotated)):
 # %% [markdown]
 # ## 2. Who sets the scale?
 #
-# If all inputs of a layer share one scale, then the largest of them sets it. Let's see how large it is, on 128 tokens of Python's manual. For comparison we print the median size, too. We look at two layers: `q_proj` of a block in the middle, and `gate_proj` of the last block.
+# If all inputs of a layer share one scale, then the largest of them sets it. Let's see how large it is, on 128 tokens of Python's manual. We look at two layers: `q_proj` of a block in the middle, and `gate_proj` of the last block.
 
 # %% outliers
 from pydoc_data.topics import topics
@@ -95,18 +95,20 @@ with rotating.watched([middle.self_attn.q_proj, blocks[-1].mlp.gate_proj], look)
 # %% [markdown]
 # The largest input is more than a hundred times as large as the median. We call such a number an **outlier**. With 5 bits there are 15 levels on each side of 0. If the largest number is 11, they're more than 0.7 apart, and a median input of less than 0.1 becomes 0.
 #
-# There are two kinds of outliers here. In the middle block, one *feature* is large at nearly every token. In the last block, it's the *first token*, whatever it says, and another feature. [Sun et al., 2024](https://arxiv.org/abs/2402.17762), found such **massive activations** in many language models, mostly at the first token.
+# There are two kinds of outliers here. In the middle block, it's a *feature*: we counted, and 247 is the largest at 127 of the 128 tokens. In the last block, it's the *first token*, nearly whatever it is, and there only in feature 507.
 #
-# Where does the second kind come from? Let's look at the residual stream itself, as the middle block gets it.
+# Is the second kind only there? Let's look at the residual stream itself, as the middle block gets it.
 
 # %% stream tags=["hide-input"]
 # Looks at the residual stream before the middle block.
 look(None, model(text, output_hidden_states=True).hidden_states[2 * len(blocks) // 5])
 
 # %% [markdown]
-# More than 20,000, where a typical number is about 2. But before a layer reads the stream, a norm (`RMSNorm`) divides each token by its root mean square. Take a token in which one feature is huge, and all others are nearly 0: its mean square is the huge number's square over 576. So the huge number becomes √576 = 24. It can't get any larger than that.
+# It's there already: more than 20,000, where a typical number is about 2. [Sun et al., 2024](https://arxiv.org/abs/2402.17762), found such **massive activations** in many language models, mostly at the first token.
 #
-# After this division, the norm multiplies each feature by a learned number, its **gain**. In the middle of SmolLM2, the gain of this feature is about 0.1 before the attention and 0.00 before the MLP: the model has learned to hide its own outlier. Before the last MLP the gain is 1.4, and there it shows.
+# So why was it not the largest input of `q_proj`? Before a layer reads the stream, a norm (`RMSNorm`) divides each token by its root mean square. Take a token in which one feature is huge, and all others are nearly 0: its mean square is the huge number's square over 576. So the huge number becomes √576 = 24.
+#
+# After this division, the norm multiplies each feature by a learned number, its **gain**. In the middle block, the gain of feature 507 is about 0.1 before the attention and 0.00 before the MLP: the model has learned to hide its own outlier. Before the last MLP this gain is 1.4, and there it shows.
 
 # %% [markdown]
 # ## 3. Turn the numbers, and turn the weights back
@@ -126,9 +128,9 @@ print("turned back:", on_levels @ q4.T)
 # %% [markdown]
 # The four numbers are 5, 3, 5 and 5 now. The outlier was spread over all of them, so the largest number is smaller, the step is shorter, and after turning back the small ones are there again.
 #
-# The columns of this matrix have length 1 and are perpendicular to each other. So it keeps lengths (81 + 1 + 1 + 1 = 25 + 9 + 25 + 25), and its transpose turns everything back: $QQ^\top = I$. We'll call any such matrix a **rotation**. Ours is a *Hadamard* matrix, whose numbers all have the same size. A random rotation does nearly the same.
+# The columns of this matrix have length 1 and are perpendicular to each other. So it keeps lengths (81 + 1 + 1 + 1 = 25 + 9 + 25 + 25), and its transpose turns everything back: $QQ^\top = I$. We'll call any such matrix a **rotation**. Ours is a *Hadamard* matrix, whose numbers all have the same size. With hundreds of features, a random rotation does nearly the same.
 #
-# **Try it.** Set `x` to four times 1, and run the cell again.
+# **Try it.** Set all four numbers of `x` to 1, and run the cell again.
 #
 # <details><summary>What others found</summary>
 #
@@ -144,7 +146,7 @@ print("turned back:", on_levels @ q4.T)
 #
 # So let's turn the whole residual stream, once and for all. What *writes* to it has to write turned numbers: the embedding and the layers `o_proj` and `down_proj`. What *reads* it gets the weights $WQ$: our five layers, and the head. Between stream and reader there's only the norm. Its root mean square doesn't change, since a rotation keeps lengths. But its gains belong to single features, and after turning there are no such features any more. So before we turn, we **fold** the gains: we multiply each reader's columns by them, and set them to 1.
 #
-# There's one trap. In SmolLM2 the head *is* the embedding ([[real_model]]), and folding the last norm into the head would change the embedding as well. So give the head its own copy first. (A library [forgot this](https://github.com/ModelCloud/GPTQModel/pull/1550), too.)
+# There's one trap. In SmolLM2 the head *is* the embedding ([[real_model]]), and folding the last norm into the head would change the embedding as well. So give the head its own copy first.
 
 
 # %% rotate
@@ -164,30 +166,30 @@ def rotate(model, q):
 
 
 # %% [markdown]
-# Always test it in float. If a single layer was forgotten, the model says something else.
+# Always test it in float. If you've forgotten a single layer, the logits change by far more than their last digits.
 
 # %% same_logits
 import copy
 
 from course_utils import language
 
-original = model(text).logits[:, :-1]  # at each place, for each token that could come next
+original = model(text).logits[:, :-1]  # at each place but the last, for each token that could come next
 rotated = copy.deepcopy(model)
 rotate(rotated, rotating.random_rotation(width, seed=0))
 logits = rotated(text).logits[:, :-1]
 print(f"largest change of a logit: {(logits - original).abs().max():.0e}")
 
 # %% [markdown]
-# Float arithmetic moves the last digits, and nothing more. So far we have a model of other numbers that says the same. Did the outliers go?
+# Float arithmetic moves the last digits, and nothing more. Did the outliers go?
 
 # %% features tags=["hide-input"]
 # Draws, for the inputs of the middle block's q_proj, the largest size of each feature over all tokens, in both models.
 show.features({"original": model, "rotated": rotated}, text)
 
 # %% [markdown]
-# ## 4. What did it?
+# ## 4. Folding or rotating?
 #
-# They did. In the original, a few features set the scale for all. In the rotated model no feature stands out, and the largest number is only a few times the median. Does the model profit? Let's measure it with the ruler of [[the_same_model]], the KL divergence from the float model.
+# In the original, a single feature set the scale for all 576. In the rotated model none stands out. Does this help the model? Let's measure it with the ruler of [[the_same_model]], the KL divergence from the float model.
 
 # %% rounded_kl tags=["hide-input"]
 # Rounds the inputs of both models to 8 bits, and measures the KL divergence on our text.
@@ -198,7 +200,9 @@ for name, one in (("original", model), ("rotated", rotated)):
     print(f"{name}, inputs of 8 bits: KL {kls[name]:.4f}")
 
 # %% [markdown]
-# That's a large difference. But we've done two things, folding and rotating, and we don't know yet whether the mixing did it. A **permutation** can tell. It's a rotation as well, but it only changes the order of the features.
+# But we've folded and rotated, and folding changes these inputs, too. Which of the two helped? And would any rotation do, even a **permutation**, which puts the features in another order?
+#
+# The table below has three texts of 256 tokens: Python's manual, code, and a licence. A seed draws the random rotation, or random signs for the rows of a Hadamard matrix.
 #
 # **Predict.** Fold the gains, and permute the features. With inputs of 8 bits, is the KL divergence **A** about as small as with a random rotation, **B** halfway, or **C** about as large as with folding alone?
 
@@ -207,22 +211,22 @@ for name, one in (("original", model), ("rotated", rotated)):
 show.of_inputs()
 
 # %% [markdown] tags=["answer"]
-# **C, as large as with folding alone, because a permutation moves an outlier to another place and leaves it as large as it is.** Only mixing helps.
+# **C, as large as with folding alone, because a permutation moves an outlier to another place and leaves it as large as it is.** Only float sums in another order make a small difference. So a rotation helps by mixing.
 
 # %% [markdown]
-# So it's the mixing. A random rotation leaves a KL divergence that is more than twenty times smaller than the original's, on each of three texts and with each of three seeds. Folding alone doesn't help much. With 5 bits it even does harm, probably because the gains no longer hide anything: in most layers, the largest input is then close to 24.
+# Start with the random rotation. Its KL divergence is more than twenty times smaller than the original's, on each text and with each seed. With a scale for each token (*Deeper*), the original should lose less. Folding alone doesn't help much. With 5 bits it even does harm, probably because the gains no longer hide the 24.
 #
-# Two rows show other ways to deal with an outlier:
+# Three rows show other ways to deal with an outlier:
 #
-# - **The first token in float** takes away the massive activations, and a good part of the loss. The large features stay.
-# - **SmoothQuant** ([Xiao et al., 2022](https://arxiv.org/abs/2211.10438)) divides each feature by a factor of its own, and multiplies the weights that read it by the same factor. The factors come from a calibration text. So large features get smaller, but the weights that read them get larger. Therefore it stops halfway.
+# - **The first token in float** takes away the massive activations. The large features stay.
+# - **SmoothQuant** ([Xiao et al., 2022](https://arxiv.org/abs/2211.10438)) divides each feature by a factor of its own, and multiplies the weights that read it by the same factor. The factors come from a calibration text, and an exponent α says how much of an outlier goes over to the weights. With 0.8, it's as good as a rotation here.
 #
-# A rotation needs neither a calibration text nor an exception for a token. And which one should you take? With 5 bits, a Hadamard matrix was a little better than a random rotation on each text. (There is one for 576 features, since 576 = 12 · 12 · 4.) It turns a single 24 into 576 numbers of size 1, and a random rotation makes some of them larger. [Xiang and Zhang, 2024](https://arxiv.org/abs/2412.00648), found the same in larger models, and say that it's due to the massive activations.
+# A rotation needs no calibration text, no α, and no exception for a token.
 #
 # %% [markdown]
-# ## 5. Where does a rotation not help?
+# ## 5. And what else is rounded?
 #
-# First, with the weights. In [[gptq]] we rounded only them. Let's do so again, in all linear layers of the blocks, to 4 bits in groups of 32.
+# Now let's leave the inputs in float, and round the weights: each to its nearest level, in all linear layers of the blocks, to 4 bits in groups of 32.
 #
 # **Predict.** Is the KL divergence of the rotated model **A** several times smaller than that of the original, **B** about the same, or **C** larger?
 
@@ -231,34 +235,36 @@ show.of_inputs()
 show.where_not()
 
 # %% [markdown] tags=["answer"]
-# **C, larger, because the folding already costs that much, and the rotation doesn't win it back.** Look at the last column: the rotated models have lost about as much as the folded one, or more.
+# **C, larger, because the folding already costs that much, and the rotation doesn't win it back.** The rotated models have lost about as much as the folded one, or more.
 
 # %% [markdown]
-# Why does folding cost anything? In the original, a gain close to 0 makes the outlier small before it meets the weights, so their errors don't matter there. Folded, these weights are small themselves. But they share a step with larger neighbours, so their errors are as large as the others', and they meet an input of 24. That's probably the reason. In other models, rotations do help to round weights. [Gadhikar et al., 2025](https://arxiv.org/abs/2512.24124) (a preprint), even learn one for this purpose. So measure it for yours.
+# First the other column. The inputs of `down_proj` aren't part of the residual stream, so turning it leaves them as they are, with outliers of over 2,000 at the first token. Could `gate_proj` and `up_proj` write turned numbers? No. Behind them comes a nonlinearity, and if that's $f$, then $f(xQ)$ isn't $f(x)Q$. The norm isn't linear either. But with its gains folded it only divides by a length, which $Q$ keeps.
 #
-# Second, with the inputs of `down_proj`, the other column. They're no part of the residual stream: they come out of a nonlinearity, and $f(xQ)$ isn't $f(x)Q$. So turning the stream leaves them as they are, with outliers of over 2,000 at the first token. Here the first token in float does help, as the table says. QuaRot turns these inputs while the model runs, which costs time ([Ashkboos et al., 2024](https://arxiv.org/abs/2404.00456)).
+# **A rotation passes through $f$ only if $f(xQ) = f(x)Q$.**
 #
-# **A rotation passes through what is linear, and it stops at a nonlinearity.**
+# Now back to the weights. In SmolLM2 as it is, a gain close to 0 makes the outlier small before it meets its weights, so their rounding errors hardly matter. Folded, these weights are small instead. But each shares its step with larger neighbours, so its error is as large as theirs, and it meets an input of 24. We tried it: with the weights of this one feature in float, the folded model came back to nearly the original's KL divergence.
+#
+# In other models, rotations do help to round weights ([Gadhikar et al., 2025](https://arxiv.org/abs/2512.24124)). So measure it for yours.
 
 # %% [markdown]
 # ## Exercise · Turn the values
 # ★★ · 10 minutes
 #
-# `v_proj` writes values, attention takes means of them over tokens, and `o_proj` reads these. So one matrix `q` can turn the values of all heads.
+# `v_proj` writes values, attention takes means of them over tokens, and `o_proj` reads these. The mean of turned values is the turned mean, so one matrix `q` can turn the values of all heads.
 #
-# Write `turn_values(w_v, w_o, q)`: the new weights of both layers, so that a value `v` becomes `v @ q`, and the output stays. `w_v` has the value heads' features as rows, head after head, and `w_o` those of the query heads as columns.
+# Write `turn_values(w_v, w_o, q)`: both layers' new weights, so that a value `v` becomes `v @ q`, and the output stays. The rows of `w_v` and the columns of `w_o` are features, head after head.
 #
-# Then turn the values of `middle.self_attn`, and test it in float.
+# Then test it in float, in `middle.self_attn`.
 #
 # <details><summary>Hint</summary>
 #
-# `w_v.unflatten(0, (-1, len(q)))` has the shape (heads, features of a head, inputs), and `@` works on each head.
+# `w_v.unflatten(0, (-1, len(q)))` has the shape (heads, features of a head, inputs), and `@` works on each head. `w_o` has its heads in the columns, so unflatten these.
 #
 # </details>
 #
 # <details><summary>What you should find</summary>
 #
-# `attention = middle.self_attn` has `v_proj.weight` and `o_proj.weight`. With the new weights copied into both, and `q = rotating.random_rotation(model.config.head_dim, 0)`, the logits change in their last digits only. There may be fewer value heads than query heads. That's no problem, since all heads share `q`.
+# With `rotating.random_rotation(model.config.head_dim, 0)` as `q`, the logits change in their last digits only.
 #
 # </details>
 
@@ -286,7 +292,7 @@ def turn_values_solution(w_v, w_o, q):
 #
 # - If all inputs of a layer share one scale, the largest sets it; in language models that's a large feature, or the first token.
 # - Untie the head, fold the gains, turn what writes and what reads the residual stream, and test in float that the model still says the same.
-# - A rotation helps because it mixes features, so a permutation does nothing, and it stops at a nonlinearity.
+# - A rotation helps because it mixes features, so a permutation does nothing. It passes through $f$ only if $f(xQ) = f(x)Q$.
 
 # %% [markdown]
 # ## Scorecard
@@ -299,9 +305,9 @@ claims.show("turn_it")
 #
 # ### Four rotations
 #
-# Papers count up to four. The first is ours, of the residual stream. The second turns the values in each head, as in the exercise. Both are merged, so they cost nothing. The third turns queries and keys after the positions, for the cache, and the fourth the inputs of `down_proj`. These two have to be computed while the model runs. With a Hadamard matrix that's fast, since it needs additions only.
+# [QuaRot](https://arxiv.org/abs/2404.00456) (Ashkboos et al., 2024) has four. The first is ours, of the residual stream. The second turns the values in each head, as in the exercise, for the cache and for the inputs of `o_proj`. Both are merged, so they cost nothing. The third turns queries and keys after the positions, for the cache, and the fourth the inputs of `down_proj`. These two have to be computed while the model runs, which costs time. With a Hadamard matrix that's fast: about n log n additions replace n² multiplications.
 #
-# [SpinQuant](https://arxiv.org/abs/2405.16406) (Liu et al., 2024) found that random rotations differ a lot when weights, inputs and cache all have 4 bits: by up to 13 points in tests of reasoning. So it learns the first two. In LLM Compressor, look for `SpinQuantModifier`.
+# [SpinQuant](https://arxiv.org/abs/2405.16406) (Liu et al., 2024) found that random rotations differ a lot when weights, inputs and cache all have 4 bits: by up to 13 points in tests of reasoning. So it learns the first two. `SpinQuantModifier` in LLM Compressor applies them, but without learning.
 #
 # ### A scale for each token
 #
@@ -314,4 +320,4 @@ claims.show("turn_it")
 #
 # **Credits.** SmolLM2 is by Hugging Face, under Apache-2.0. All code was written for this course. Text CC BY 4.0, code MIT.
 #
-# Now weights, cache and inputs of a language model can be rounded. How small can a file get before it's another network? In [[deep_compression]], one shrinks forty times.
+# Now weights, cache and inputs of a language model can be rounded. How small can a file get before it's another network? Find out in [[deep_compression]].

@@ -86,18 +86,19 @@ def hadamard_576(seed):
     return signs * h / 24
 
 
-def smooth(model, largest):
+def smooth(model, largest, alpha):
     """SmoothQuant: divide each feature of a norm's output by its factor, and multiply the weights that read it.
 
     Args:
         largest: layer -> the largest size of each feature of its inputs on some text, (features,).
+        alpha: how much of an outlier goes over to the weights; with 1, all features become equally large on that text.
 
-    Source: G. Xiao et al., "SmoothQuant", 2022, arXiv:2211.10438, equation 4 with an alpha of 0.5.
+    Source: G. Xiao et al., "SmoothQuant", 2022, arXiv:2211.10438, equation 4.
     """
     for block in model.model.layers:
         for norm, layers in readers(block):
             weights = torch.stack([layer.weight.abs().amax(0) for layer in layers]).amax(0)
-            factors = (largest[layers[0]].clamp(min=1e-5) / weights.clamp(min=1e-5)).sqrt()
+            factors = largest[layers[0]].clamp(min=1e-5) ** alpha / weights.clamp(min=1e-5) ** (1 - alpha)
             norm.weight.div_(factors)
             for layer in layers:
                 layer.weight.mul_(factors)

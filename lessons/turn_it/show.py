@@ -8,6 +8,7 @@ from course_utils.show.tables import Table
 from lessons.turn_it import rotating
 
 RECORD = ROOT / "records" / "turn_it" / "ways.json"
+SMOOTH = {"SmoothQuant, α = 0.5": "SmoothQuant 0.5", "SmoothQuant, α = 0.8": "SmoothQuant 0.8"}
 SEEDS = {"random rotation, three seeds": "random", "Hadamard, three seeds": "Hadamard"}
 
 
@@ -53,7 +54,7 @@ def features(models, text):
     axes[-1].set_xlabel("feature")
     plots.show(
         fig,
-        alt="Two rows of bars, one for each feature. In the original a few bars stand far above all others; in the rotated "
+        alt="Two rows of bars, one for each feature. In the original one bar is four times as high as any other; in the rotated "
         f"model all bars are about equally high. {'; '.join(told)}.",
         caption=f"Largest size of each feature over all tokens; orange: the median of all sizes. {'; '.join(told)}.",
     )
@@ -80,7 +81,7 @@ def of_inputs():
         "gains folded": "folded",
         "folded and permuted": "permuted",
         "as it is, first token in float": "first token float",
-        "SmoothQuant": "SmoothQuant",
+        **SMOOTH,
         **SEEDS,
     }
     rows = []
@@ -97,6 +98,7 @@ def where_not():
     ways = {
         "as it is": "as it is",
         "as it is, first token in float": "first token float",
+        "SmoothQuant, α = 0.8": "SmoothQuant 0.8",
         "gains folded": "folded",
         **SEEDS,
     }

@@ -55,7 +55,7 @@ print(f"{size:,} bytes, {model.num_parameters():,} weights: {8 * size / model.nu
 # %% [markdown]
 # ### Four weights by hand
 #
-# How can a float be stored in 4 bits at all? Take four weights that lie side by side in a row: 0.6, −0.2, 0.1 and −0.3. With 4 bits we can tell 16 levels apart, which we space evenly from the lowest weight to the highest. Between 16 levels there are 15 steps, so one step is 0.9 / 15 = 0.06.
+# Take four weights that lie side by side in a row: 0.6, −0.2, 0.1 and −0.3. With 4 bits we can tell 16 levels apart, which we space evenly from the lowest weight to the highest. Between 16 levels there are 15 steps, so one step is 0.9 / 15 = 0.06.
 #
 # Every weight then moves to the nearest level, which is called **round-to-nearest**. We store its **code**: how many steps this level lies above the lowest one.
 #
@@ -107,10 +107,10 @@ moved = {(4, 32): round_blocks(bits=4, group=32)}
 print(f"{moved[4, 32]:,} of {sum(weight.numel() for weight in stored.values()):,} weights moved")
 
 # %% [markdown] tags=["answer"]
-# **None (C), because whoever made the file has already rounded them to 4 bits, in groups of 32.** Round our own four weights again: 0.6 and −0.3 are still the ends, so the levels are the same.
+# **None (C), because whoever made the file has already rounded them to 4 bits, in groups of 32.** Round our own four weights again: 0.6 and −0.3 are still the ends, so the levels are the same, and every weight already lies on one.
 
 # %% [markdown]
-# So the file's weights already lie on levels. What if we choose *finer* levels, those of 5 bits?
+# What if we choose *finer* levels, those of 5 bits?
 
 # %% another_grid
 bits = 5
@@ -165,10 +165,10 @@ found = show.bits_and_groups(rounded)
 show.against_bits(found)
 
 # %% [markdown] tags=["answer"]
-# **A, because the third bit turns 3 steps into 7, while the range of half a group is only a little narrower.**
+# **A, because the third bit turns 3 steps into 7, while the range of half a group is only a little narrower.** Along each line, one bit more for the codes makes the KL divergence about four to seven times smaller. So spend on the codes first, unless a few weights are huge.
 
 # %% [markdown]
-# Lower is better. Along each line, one bit more for the codes makes the KL divergence about four to seven times smaller. Smaller groups help less: with 4-bit codes, at the right end of each line, groups of 16 are only about twice as good as groups of 128, and take 1.75 bits more. That's because neighbours in this model are similarly large, unlike our eight weights. So spend on the codes first, unless a few weights are huge.
+# Lower is better. What do smaller groups bring? With 4-bit codes, at the right end of each line, groups of 16 are about twice as good as groups of 128, and take 1.75 bits more. How much they bring depends on the weights: in this model, neighbours are similarly large, unlike our eight weights.
 
 # %% [markdown]
 # ## 3. Read the bytes
@@ -214,7 +214,7 @@ print("the bytes of the file:", torch.equal(packed, first_group[4:]))
 show.all_bytes(tensors, size)
 
 # %% [markdown]
-# Mostly the table of tokens, with a fifth of all weights. In its form, Q8_0, 32 weights take 32 codes of 8 bits and a step of 16, or 8.5 bits each. Why not 4? In this model the table is also the last layer, so its errors would go straight into the predictions. When we rounded it to 4 bits for the last layer alone, the KL divergence was twenty times as large as when we did so for the lookup alone. The few norms stay floats. So now we know what "4 bits" means: the *codes* of *most* weights.
+# Mostly the table of tokens, with a fifth of all weights. In its form, Q8_0, 32 weights take 32 codes of 8 bits and a step of 16, or 8.5 bits each. Why not 4? In this model the table is also the last layer, so its errors would go straight into the predictions. When we rounded it to 4 bits for the last layer alone, the KL divergence was twenty times as large as when we did so for the lookup alone. So now we know what "4 bits" means: the *codes* of *most* weights.
 
 # %% [markdown]
 # ## 4. When is it faster?
@@ -236,17 +236,15 @@ races = show.race()
 show.race_table(races)
 
 # %% [markdown] tags=["answer"]
-# **C, slower, because it does all that the 16-bit layer does, and before that it unpacks.** PyTorch unpacks in five operations, each over the whole matrix, and they take most of the time.
+# **C, slower, because it does all that the 16-bit layer does, and before that it unpacks.** PyTorch unpacks in five operations, each over the whole matrix, and they take most of the time. So for one input, a small file is fast only with a kernel that unpacks inside the processor.
 
 # %% [markdown]
-# The two 4-bit rows differ only in where they unpack. **For one input, a small file is fast only with a kernel that unpacks inside the processor.**
+# ### When the kernel isn't faster
 #
-# ### When it isn't faster
+# With the kernel, few bits save fetching, and cost unpacking. In two cases the cost can be larger, and 16 bits are faster:
 #
-# Few bits save fetching, and cost unpacking. In two cases the cost can be larger, and 16 bits are faster:
-#
-# - **Your processor has no fast kernel.**
-# - **Many inputs come at once**, as in a long prompt or a batch. With 64 inputs, each fetched weight is multiplied 64 times, so computing takes most of the time, and little fetching is left to save. But the unpacking remains. PyTorch's kernel even repeats it for every four inputs.
+# - **Your processor has no fast one.**
+# - **Many inputs come at once**, as in a long prompt or a batch. With 64 inputs, each fetched weight is multiplied 64 times, so computing takes most of the time, and little fetching is left to save. But the unpacking remains.
 
 # %% [markdown]
 # ## Exercise · Read a group

@@ -56,7 +56,8 @@ def arms(model, calibration):
     found = {
         "as it is": lambda: None,
         "first token float": lambda: None,
-        "SmoothQuant": lambda: rotating.smooth(model, largest(model, calibration)),
+        "SmoothQuant 0.5": lambda: rotating.smooth(model, largest(model, calibration), 0.5),
+        "SmoothQuant 0.8": lambda: rotating.smooth(model, largest(model, calibration), 0.8),
         "folded": lambda: rotating.fold(model),
         "permuted": lambda: rotated(rotating.permutation(width, 0)),
     }

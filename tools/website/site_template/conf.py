@@ -28,6 +28,7 @@ html_theme_options = {
     "show_navbar_depth": 1,
 }
 nb_execution_mode = "off"
+nb_code_prompt_show, nb_code_prompt_hide = "Show the code", "Hide the code"
 nb_merge_streams = True
 myst_enable_extensions = ["dollarmath", "amsmath", "colon_fence", "attrs_block", "attrs_inline"]
 myst_heading_anchors = 3
@@ -38,6 +39,13 @@ epub_exclude_files = ["_static/site.css", "_static/minisearch.LICENSE.txt", "sea
 epub_author = author
 epub_basename = "resource_efficient_deep_learning"
 epub_use_index = False
+epub_tocscope = "includehidden"  # the lists of pages are hidden on the site, where the side has them
+epub_tocdepth = 2
+epub_identifier = epub_uid = "resource-efficient-deep-learning"
+epub_contributor = author
+epub_description = (
+    "Smaller, faster and cheaper neural networks in PyTorch: fewer bits, fewer weights, smaller networks."
+)
 version = "4"  # of the files' format, as e-readers count it
 html_math_renderer = "mathjax"  # the book has another one
 mathjax_path = "mathjax.js"

@@ -54,3 +54,8 @@ document.addEventListener("DOMContentLoaded", () => {
     for (const cell of cells) if (cell.cellIndex) cell.dataset.column = names[cell.cellIndex] ?? "";
   }
 });
+
+// On a phone the list of contents lies over the page: a heading that is chosen there closes it.
+document.addEventListener("click", event => {
+  if (event.target.closest("a[href^='#']")) event.target.closest("dialog")?.close();
+});
