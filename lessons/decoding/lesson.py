@@ -112,7 +112,7 @@ changed = show.changed_keys(model, "sel", "self")
 show.changed_table(changed)
 
 # %% [markdown] tags=["answer"]
-# **In none (A), because nothing that the old characters look at has changed.** In the first block, keys depend on their own character alone. `s`, `e` and `l` don't look at `f`, so the block's results for them stay the same. The second block's keys and values come from these results, so they stay the same, too, and so on.
+# **In none (A), because nothing that the old characters look at has changed.** In the first block, a key depends on its own character and place. `s`, `e` and `l` don't look at `f`, so the block's results for them stay the same. The second block's keys and values come from these, so they stay, too, and so on.
 
 # %% [markdown]
 # In the table, each change is divided by the block's largest key. Without the mask (second row), `s` does look at `f`, so from the second block on its key changes.
@@ -130,7 +130,7 @@ show.keys_of_a_word(model, prompt, page)
 #
 # For our text of section 1 (last picture) it's 32,144 against 255, not 256, because the last character is written but never goes in. There are as many passes as before, but after the first one, each processes a single character.
 #
-# In general, without a cache the number of characters to process grows with the *square* of the text's length, and with one *in proportion* to it.
+# In general, without a cache the number of characters that go through the model grows with the *square* of the text's length, and with one *in proportion* to it.
 
 # %% [markdown]
 # ## 3. Write with a cache, and test it
@@ -212,16 +212,16 @@ print(f"With a cache the step is {without / with_cache:.0f} times as fast.")
 #
 # The weights are stored in the computer's memory, and to multiply with one, the processor first has to *read* it. A large model doesn't fit in the processor's own small memory: the weights of the last block push out those of the first. **So each step has to read all weights again.**
 #
-# Let's take one weight in float32, a memory with 10 GB per second, and a processor with 50 billion operations per second:
+# Let's take one weight in float32, and invent a memory with 10 GB per second and a processor with 50 billion operations per second:
 #
 # - *Reading:* 4 bytes take 4 / 10 = **0.4** nanoseconds.
 # - *Arithmetic:* one multiplication and one addition take 2 / 50 = **0.04** nanoseconds.
 #
-# Both can go on at the same time ([[roofline]]), so the longer one is the least time. With a single token, reading takes far longer, so decoding is *memory-bound*. With several tokens in a step, the weight is still read once, but used for each. At 10 tokens, both take equally long, and with more, as in the prefill of a long prompt, the step is *compute-bound*.
+# Both can go on at the same time ([[roofline]]), so a step takes at least as long as the slower of the two. With a single token, reading takes far longer, so decoding is *memory-bound*. With several tokens in a step, the weight is still read once, but used for each. At 10 tokens, both take equally long, and with more, as in the prefill of a long prompt, the step is *compute-bound*.
 #
-# Does this hold for a whole model? Ours, with 4 MB, may fit in the processor. So we take an untrained one, 12 times as wide, with 144 times as many weights in each matrix: 142 million in all, or **567 MB**. At 10 GB per second, a token then takes at least 0.567 / 10 s = **57 ms**.
+# Does this hold for a whole model? Ours, with 4 MB, may fit in the processor. So we take an untrained one, 12 times as wide, with 144 times as many weights in each matrix: 142 million in all, or **567 MB**. With our invented memory, a token then takes at least 0.567 / 10 s = **57 ms**. Yours may be faster: the last line below says how fast.
 #
-# We time a step with one character, and a step with 256. This one we divide by 256, so the second line is the time *per character*. The linear layers do the same multiplications for each, so if arithmetic set the time, both would be about equal. As a third job we add up all weights, which is little more than reading them.
+# We time a step with one character, and a step with 256. The time of the large step is divided by 256, so the second line is the time *per character*. The linear layers do the same multiplications for each, so if arithmetic set the time, both would be about equal. As a third job we add up all weights, which is little more than reading them.
 
 # %% bytes_not_arithmetic tags=["hide-input"]
 # Times the wide model with one character and with 256 in one step, and then only adds up its weights.
@@ -236,7 +236,7 @@ for job, seconds in times.items():
     print(f"{job:23} {1e3 * seconds:6.1f} ms")
 
 # %% [markdown]
-# A character that comes alone takes many times as long as each of the 256. On our machine, arithmetic at the speed of the large step explains less than a tenth of its time, and reading the weights (last line) about half. The rest includes Python's calls, and products that are less efficient with a single token.
+# A character that comes alone takes many times as long as each of the 256. On our machine, arithmetic at the speed of the large step explains less than a tenth of its time, and reading the weights (last line) half or more. The rest includes Python's calls, and products that are less efficient with a single token.
 #
 # A KV cache saves none of this reading and even adds to it, because the new query meets all old keys. In each block of the wide model, a token leaves a key and a value of 1,536 numbers each:
 #
@@ -246,7 +246,7 @@ for job, seconds in times.items():
 #
 # A server writes many texts side by side, as a *batch*. They share one reading of the weights, but each attends to its own keys and values. With 16 texts of 512 characters, a step reads 567 / 16 + 31.5 = 67 MB for each new character, and for a single text 599. **A batch shares the weights, and not the cache.**
 #
-# The 16 caches, 504 MB, also have to be stored, so on a server their memory often limits the batch ([Kwon et al., 2023](https://arxiv.org/abs/2309.06180)).
+# The 16 caches, about 500 MB, also have to be stored, so on a server their memory often limits the batch ([Kwon et al., 2023](https://arxiv.org/abs/2309.06180)).
 #
 # So why does writing take so long? It's a chain of passes. Without a cache, each processes the whole text again, which made the 126 of section 1. With one, a large model still reads all weights for each token.
 

@@ -149,7 +149,7 @@ print(f"{bits * len(symbols) / int(line(pruned).count_nonzero()):.2f} bits for e
 show.few_values(pruned)
 
 # %% [markdown]
-# Down to 8 values, the differences are a handful of images. Either 8 or 16 would do. We take 16, to be on the safe side: 4 bits in place of 32.
+# Down to 8 values, the differences are fewer than ten images, which may be chance. So either 8 or 16 would do. We take 16, in case another network needs more: 4 bits in place of 32.
 
 # %%
 small = share(pruned, 16)
@@ -175,7 +175,7 @@ codes = line(small)[line(small) != 0].unique(return_inverse=True)[1].tolist()
 show.uneven(gaps, codes)
 
 # %% [markdown]
-# If all symbols were equally frequent (dashed), there would be nothing to save. The gaps are far less even than the values, so Huffman coding saves more on them: a gap symbol now takes under 4 bits in place of 5, and a value about 3.5 in place of 4.
+# If all symbols were equally frequent (dashed), there would be nothing to save. The frequencies of the gaps are far more uneven than those of the values, so Huffman coding saves more on them: a gap symbol now takes under 4 bits in place of 5, and a value about 3.5 in place of 4.
 
 # %% [markdown]
 # ## 5. One file, to the last byte
@@ -212,7 +212,7 @@ print(f"{len(plain) / path.stat().st_size:.1f} times smaller than at first")
 #
 # ### Which stage did the work?
 #
-# We write all eight files in our format, with each stage or without it. Without sharing, we code the single bytes of the floats, with one prefix code for all four. Without pruning, we take the twin.
+# We write all eight files in our format, with each stage or without it. Without sharing, we code the single bytes of the floats, with one prefix code for all four. For the files without pruning, we take the twin.
 #
 # **Predict.** Pruning alone makes the file about ten times smaller. Now take the twin's file, already shared and coded, and prune as well. Does that make it **A** ten times smaller again, **B** about five times, **C** hardly smaller?
 
@@ -222,10 +222,10 @@ files = show.stages(twin, pruned)
 show.eight_files(files)
 
 # %% [markdown] tags=["answer"]
-# **About five times (B), because the place of a weight costs little beside 32 bits, but a lot beside 4.** Sharing, too, brings eight times alone and only four on top of the others, because it doesn't shrink the places.
+# **About five times (B), because the place of a weight costs little beside 32 bits, but a lot beside 4.** Sharing, too, makes the file eight times smaller alone and only four times on top of the others, because it doesn't shrink the places.
 
 # %% [markdown]
-# Of twelve weights, pruning leaves one, and adds its place. With floats, that's 32 + 6 bits in place of 12 · 32, ten times fewer. With shared values, it's 4 + 6 in place of 12 · 4, about five times fewer. Coding then takes about a fifth off both.
+# Of twelve weights, pruning leaves one, and adds its place. With floats, that's 32 + 6 bits in place of 12 · 32, ten times fewer. With shared values, it's 4 + 6 in place of 12 · 4, about five times fewer. Coding then takes about a fifth off the last two.
 #
 # Only coding brings *more* on top than alone, because the other two leave what section 1 asked for: symbols that repeat.
 

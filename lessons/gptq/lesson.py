@@ -34,7 +34,7 @@ torch.set_num_threads(1)
 # %% [markdown]
 # ## 1. Two weights, rounded by hand
 #
-# In [[weight_only]] you quantized a language model by round-to-nearest: every weight went to the level closest to it. Can anyone do better with the same levels? It doesn't look like it, since every weight already moves as little as it can. Let's test that on the smallest layer there is.
+# In [[weight_only]] you quantized a language model by round-to-nearest: every weight went to the level closest to it. Can anyone do better with the same levels? It doesn't look like it, since every weight already moves as little as it can. Let's test that on a layer of two weights.
 #
 # Our layer has two weights, both 0.4, so it computes $y = 0.4\,x_1 + 0.4\,x_2$. Suppose that both inputs are always equal, and that the weights must become whole numbers.
 #
@@ -47,7 +47,7 @@ torch.set_num_threads(1)
 # The next layer sees only the output, and the output is a sum. In a sum, errors of the same sign pile up, and errors of opposite sign cancel.
 
 # %% two_weights tags=["hide-input"]
-# Draws the errors of the two weights as arrows, one behind the other.
+# Draws the errors of the two weights as arrows, end to end.
 show.two_weights()
 
 # %% [markdown]
@@ -113,7 +113,7 @@ show.row_by_hand()
 #
 # Once two weights are rounded, the right-hand side has two errors, $e_1$ and $e_2$, and its block has a column for each: $e_3 = -(0.75\,e_1 + 0.75\,e_2)$.
 #
-# Each number in the blocks is the mean product of two inputs, and each 1 is that of an input with itself. So we collect the mean products of all pairs of inputs in a matrix $H$, with $H_{ik} = \text{mean}(x_i\,x_k)$. However many weights are rounded and free, the best errors of the free ones solve
+# Each number in the blocks is the mean product of two inputs, and each 1 on the diagonal is an input's mean square. So we collect the mean products of all pairs of inputs in a matrix $H$, with $H_{ik} = \text{mean}(x_i\,x_k)$. However many weights are rounded and free, the best errors of the free ones solve
 #
 # $$H_{\text{free, free}}\;e_{\text{free}} = -H_{\text{free, rounded}}\;e_{\text{rounded}}$$
 #
@@ -185,7 +185,7 @@ H = calibrate(layer, learned)
 low, step = grid(layer.weight, bits=2, group=32)  # 32 neighbours in a row share their levels
 
 # %% [markdown]
-# Now we round the layer to 2 bits both ways. How far off are the weights and the outputs? We divide the norm of the errors by the norm of the right values. Outputs that are a third as far off have a ninth of the MSE. We test on code that the model has never seen, because a repair can look too good on the text that it was fitted to.
+# Now we round the layer to 2 bits both ways. How far off are the weights and the outputs? We divide the norm of the errors by the norm of the right values. We test on code that the model has never seen, because a repair can look too good on the text that it was fitted to.
 #
 # **Predict.** How far off will the outputs be with GPTQ, compared with round-to-nearest: **A** about a tenth as far, **B** about half as far, **C** nearly as far?
 
@@ -204,12 +204,12 @@ report("round-to-nearest", nearest(layer.weight, low, step))
 report("GPTQ", gptq(layer.weight, H, low, step))
 
 # %% [markdown] tags=["answer"]
-# **B, about half as far.** The weights that repair are rounded in turn, so something is left. But look at the weights: GPTQ's are much farther from the originals. Its outputs are still closer, because the errors of its weights cancel in the sum. (In the model's other layers, the outputs are a third to four fifths as far off.)
+# **B, about half as far.** The weights that repair are rounded in turn, so something is left. But look at the weights: GPTQ's are much farther from the originals. Its outputs are still closer, because errors times inputs cancel in the sum. (In other layers, GPTQ's error of the outputs is between a third and four fifths of round-to-nearest's.)
 
 # %% [markdown]
 # ## 5. Does it have to be the right $H$?
 #
-# Worse weights made a better layer. But why? Perhaps it helps to move the free weights about a little, whatever $H$ says.
+# Weights farther from the originals made a better layer. But why? Perhaps it helps to move the free weights about a little, whatever $H$ says.
 #
 # A **control** can settle this: we run GPTQ twice, and change only the one thing that should make it work. That's $H$. So we calibrate once on code, and once on as many characters of random digits. This time we round all 20 layers in the model's blocks to 2 bits, and measure how much the perplexity on unseen code goes up.
 #
@@ -235,10 +235,10 @@ for way, rise in rises.items():
     print(f"{way:17} perplexity {rounded[way]:.2f}, up by {rise:.1f} %")
 
 # %% [markdown] tags=["answer"]
-# **C, more.** Calibrated on code, GPTQ avoids about half of the damage. Calibrated on digits, it moves weights as well, and does more damage than round-to-nearest. So it isn't the moving that helps: the repair needs an $H$ that fits the inputs at work. What looks harmless on digits is an error of its own on code.
+# **C, more.** Calibrated on code, GPTQ avoids about half of the damage. Calibrated on digits, it moves weights as well, and does more damage than round-to-nearest. So it isn't the moving that helps: the repair needs an $H$ measured on inputs like those that the layer will get. A change that hardly matters on digits can spoil the outputs on code.
 
 # %% [markdown]
-# Digits are 10 of our model's 96 characters, and their $H$ says little about the others. Must the text be code, then? No. In six tries with English, from Python's manual and a licence, the perplexity rose by 6.2 to 8.7 %, in five with code by 6.6 to 8.9 %, and with code and digits half and half by 6.9 %. Foreign text did little harm where nothing was missing.
+# Digits are 10 of our model's 96 characters, and their $H$ says little about the others. Must the text be code, then? No. In six tries with English, from Python's manual and a licence, the perplexity rose by 6.2 to 8.7 %, in five with code by 6.6 to 8.9 %, and with code and digits half and half by 6.9 %. So other text does as well, as long as no kind of input is missing from it.
 #
 # **Calibrate on varied text, and let what the model will meet be part of it.**
 
@@ -314,4 +314,4 @@ claims.show("gptq")
 #
 # **Credits.** GPTQ and AWQ are by their authors; the code was written anew for this course. Text CC BY 4.0, code MIT.
 #
-# GPTQ repairs what it can by moving weights from one level to another, and half of the damage stays. Could a few new weights, trained beside the rounded ones, repair the rest? That's [[adapters]].
+# GPTQ repairs what it can, column by column, by moving weights from one level to another, and half of the damage stays. Could a few new weights, trained beside the rounded ones, repair the rest? That's [[adapters]].

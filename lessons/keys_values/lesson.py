@@ -152,7 +152,7 @@ print(f"values alone in {bits} bits: KL {kl(values=lambda x: by_token(x, bits)):
 show.stripes()
 
 # %% [markdown]
-# The keys have stripes. In this head one feature is far larger than all others, with the same sign for nearly every token, and there are a few fainter ones. The values have no such stripes. The other heads look much the same, but that some have two or three large features in place of one (for their sizes see the caption).
+# The keys have stripes. In this head one feature is far larger than all others, with the same sign for nearly every token, and there are a few fainter ones. The values have no such stripes. The other heads look much the same, except that some have two or three large features in place of one (for their sizes see the caption).
 #
 # What does such a feature do to the other 63? Take a token with only four features, 12, 0.5, −0.5 and 1, in 2 bits. The levels go from −0.5 to 12 in three steps of 4.2: −0.5, 3.7, 7.8 and 12. So the key becomes **12, −0.5, −0.5, −0.5**. The small numbers are all equal now. But it's they that tell one token from another, since every key has about the same 12.
 #
@@ -167,7 +167,7 @@ def by_feature(x, bits, group=32):  # 32 tokens in a row share the step of a fea
 print(f"keys alone in 2 bits, by feature: KL {kl(keys=lambda x: by_feature(x, 2)):.2f}")
 
 # %% [markdown]
-# That's a rescue. But was it the stripes? By feature, 32 numbers share 4 bytes, so a number costs 3 bits in place of 2.5, and perhaps it's the bytes that helped. More runs, on three texts, settle it (`records/keys_values`). They begin with the 4.39 of above, measured again: it's 4.22 there, because a model that is so badly broken reacts to the last digits of its sums.
+# That's a rescue. But was it the stripes? By feature, 32 numbers share 4 bytes, so a number costs 3 bits in place of 2.5, and perhaps it's the bytes that helped. More runs, on three texts, settle it (`records/keys_values`). The first row repeats the run above. This time it gave 4.22, because a model that is so badly broken reacts to the last digits of its sums.
 #
 # - By feature in groups of 64 tokens. A number costs 2.5 bits again.
 # - By token, but before rounding we subtract from each feature its mean over the text, and add it afterwards. That takes out the stripes.
@@ -251,7 +251,7 @@ show.of_bits()
 # %% [markdown]
 # Four bits change the likeliest token in about one of ten cases. With 2 bits it's four to five of ten. So 4 bits change this small model a little, and 2 bits a lot. KIVI's authors lose hardly any accuracy with 2 bits, but on models that are about fifty times as large, and their newest tokens stay in float.
 #
-# One thing is missing. All our runs read a text in one go, and rounded even its newest keys. But text comes token by token, and a feature of *one* token has no neighbours: minimum and maximum are the number itself. A careless cache that rounds each new token alone, by feature, has no error at all, and saves nothing: it stores a step and a minimum of 16 bits each for every number, more than the number itself took. **An error of 0 can be a mistake, too.** So new keys wait as floats until their group is full.
+# One thing is missing. All runs of our tables read a text in one go, and rounded even its newest keys. But text comes token by token, and a feature of *one* token has no neighbours: minimum and maximum are the number itself. A careless cache that rounds each new token alone, by feature, has no error at all, and saves nothing: it stores a step and a minimum of 16 bits each for every number, more than the number itself took. **An error of 0 can be a mistake, too.** So new keys wait as floats until their group is full.
 
 # %% [markdown]
 # ## Exercise · Keys that wait
@@ -312,11 +312,11 @@ claims.show("keys_values")
 #
 # ### Before or after the positions
 #
-# Our hook rounds a key before its position is turned in ([[attention]]), and most programs keep it afterwards. Turning mixes two features of a pair, by an angle that grows with the position, so a stripe could fade into a wave. In the record, keys of 2 bits by feature lose about half as much again when they are rounded afterwards. That's still seven times less than by token, or better. Probably it's because the largest stripes stand in pairs that turn slowly: in all heads but one, by less than 0.14 radian over 256 tokens.
+# Our hook rounds a key before it's rotated by its position ([[attention]]), and most programs keep it afterwards. Turning mixes two features of a pair, by an angle that grows with the position, so a stripe could fade into a wave. In the record, keys of 2 bits by feature lose about half as much again when they are rounded afterwards. That's still seven times less than by token, or better. Probably it's because the largest stripes stand in pairs that turn slowly: in all heads but one, by less than 0.14 radian over 256 tokens.
 #
 # ### Other models
 #
-# Don't take our numbers for yours. A table of bits for another model is another one: in llama.cpp's discussions, [Qwen2.5-7B breaks](https://github.com/ggml-org/llama.cpp/issues/21591) with a cache with which Mistral-7B works (a user's report). Measure the KL divergence on your own text. In llama.cpp you can begin with keys in 8 bits and values in 4, `-ctk q8_0 -ctv q4_0`. There, 32 features of a token share a scale. Since 2026 it first multiplies queries and keys by a rotation ([its author's note](https://github.com/ggml-org/llama.cpp/pull/21038)). That leaves their products as they are, and spreads a stripe over many features.
+# Don't take our numbers for yours. Another model needs its own table: as a user of llama.cpp reports, [Qwen2.5-7B breaks](https://github.com/ggml-org/llama.cpp/issues/21591) with a cache with which Mistral-7B works. Measure the KL divergence on your own text. In llama.cpp you can begin with keys in 8 bits and values in 4, `-ctk q8_0 -ctv q4_0`. There, 32 features of a token share a scale. Since 2026 it first multiplies queries and keys by a rotation ([its author's note](https://github.com/ggml-org/llama.cpp/pull/21038)). That leaves their products as they are, and spreads a stripe over many features.
 
 # %% [markdown]
 # **Sources.** Z. Liu et al., *KIVI*, 2024, [arXiv:2402.02750](https://arxiv.org/abs/2402.02750); G. Xiao et al., *Efficient streaming language models with attention sinks*, 2023, [arXiv:2309.17453](https://arxiv.org/abs/2309.17453).
