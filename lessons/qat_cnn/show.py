@@ -111,7 +111,7 @@ def one_channel(seen):
         upper.text(n, 1.02, "\n".join(column), **above)
     upper.text(-0.9, 1.02, "nonzero\nintegers", **above)
     lower.set_xlabel("batch")
-    upper.legend(loc="upper left")
+    lower.legend(loc="upper left", bbox_to_anchor=(0.13, 1), frameon=False)
     told = "; ".join(
         f"batch {n}: {', '.join(column)}, deviation {deviation:.1f}, running {running:.1f}, mean {mean:.1f}"
         for n, column, deviation, running, mean in zip(
