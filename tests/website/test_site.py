@@ -97,6 +97,7 @@ def test_the_book_is_xml_throughout_and_has_its_figures_formulas_and_no_way_out(
     for lesson in LESSONS:
         text = pages[f"lessons/{lesson.name}.xhtml"]
         assert "<svg" in text or "<img" in text
+        assert f'href="lessons/{lesson.name}.xhtml"' in pages["nav.xhtml"], "the table of contents"
         assert all('alt="' in picture for picture in re.findall(r"<img[^>]*>", text))
     assert "<math" in pages["lessons/energy.xhtml"] + pages["lessons/integers.xhtml"]
 
@@ -141,6 +142,7 @@ def test_the_menus_open_and_close(built, page, width, narrow):
         page.locator(".secondary-toggle").locator("visible=true").click()
         contents.get_by_text("Remember").click()
         page.wait_for_url("**/integers.html#remember")
+        page.wait_for_function("!document.querySelector('dialog[open]')")  # it would cover what was chosen
         page.reload()
     menu.click()
     page.locator(".bd-links a[href='symptoms.html'], .bd-links a[href$='/symptoms.html']").click()
