@@ -24,10 +24,6 @@ from course_utils.door import need
 
 OPTION_REQUIRES = {"--peers": ("deploy",)}
 NAME = "yours"
-LIMITS = (
-    "at most: mb of the file, ms a call on one thread; at least, from 0 to 1: agreement (answers that stay), accuracy "
-    "(right answers). Without the last two, 0.98 of the answers must stay"
-)
 TO_WRITE = f"def {NAME}():\n    return model, batches  # a torch.nn.Module, and a list of inputs"
 
 
@@ -41,9 +37,16 @@ def main(argv):
         prog="course.py weigh", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "file", metavar="FILE", help=f"a Python file with a function {NAME} that returns (model, batches)"
+        "file", metavar="FILE", help="a Python file with a function yours that returns (model, batches)"
     )
-    parser.add_argument("--limits", nargs="+", default=[], metavar="NAME=NUMBER", help=LIMITS)
+    parser.add_argument(
+        "--limits",
+        nargs="+",
+        default=[],
+        metavar="NAME=NUMBER",
+        help="at most: mb of the file, ms a call on one thread; at least, from 0 to 1: agreement (answers that stay), "
+        "accuracy (right answers); without these two, 0.98 of the answers must stay",
+    )
     parser.add_argument("--minutes", type=float, default=5.0, help="after which no further way is begun; default 5")
     parser.add_argument("--to", default="yours", metavar="FOLDER", help="where the two files go; default: yours")
     parser.add_argument("--peers", action="store_true", help="install ONNX Runtime first, and weigh with it, too")

@@ -62,6 +62,9 @@ def test_whoever_has_an_error_finds_the_page_of_symptoms_beside_it(workspace):
     start.write(workspace)
     assert "](symptoms.md)" in (workspace / "start.md").read_text(encoding="utf-8")
     told = (workspace / "symptoms.md").read_text(encoding="utf-8")
+    heads = {head.replace(" ", "-") for head in re.findall(r"^#+ (.+)$", told, re.M)}
+    inside = re.findall(r"\]\(#([^)]+)\)", told)
+    assert len(inside) > 5 and set(inside) <= heads, "JupyterLab keeps capitals and commas"
     places = set(re.findall(r"\]\((?!https?:|#)([^)#]+)", told))
     assert len(places) > 20 and places <= {lesson.place for lesson in lessons.select([])} | {worksheets.YOURS.place}
 

@@ -355,7 +355,7 @@ def small_cnn():
     return nn.Sequential(*layers, nn.Linear(64, 10))
 
 
-def shipping(name, folder, limits=None):
+def shipping(name, folder, limits=None, ms=1e3):
     """The report on one form of `small_cnn`, whatever would be chosen."""
     sheet = yours.look(small_cnn(), IMAGES)
     sheet.doubt, sheet.step = "", 600
@@ -364,8 +364,50 @@ def shipping(name, folder, limits=None):
         yours.cut(sheet, clock=False, say=str)
         sheet.rows = [row for row in sheet.rows if row.name == name]
     assert sheet.rows[0].built, sheet.rows[0].remark
-    sheet.rows[0].ms = sheet.rows[0].ms_all = 1e3
+    sheet.rows[0].ms = sheet.rows[0].ms_all = ms
     return sheet.rows[0], yours.ship(sheet, {"agreement": 0} | (limits or {}), folder)
+
+
+def test_a_file_that_takes_longer_than_the_limit_where_it_is_opened_says_so(tmp_path):
+    _, report = shipping(ways.FLOAT, tmp_path, {"ms": 1e-5}, ms=1e-6)
+    assert report["file"] and "and misses your limit of 1e-05 ms" in report["opened_elsewhere"]
+    assert "your limit" not in shipping(ways.FLOAT, tmp_path, {"ms": 1e4})[1]["opened_elsewhere"]
+
+
+def test_without_a_limit_for_answers_it_says_what_would_fit(tmp_path):
+    sheet = yours.look(small_cnn(), IMAGES)
+    sheet.doubt = ""
+    yours.run(
+        sheet, ways=[way for way in yours.routes(sheet) if way.name in (ways.FLOAT, ways.HALF)], clock=False, say=str
+    )
+    for row, (size, agreement) in zip(sheet.rows, ((2e6, 1.0), (1e6, 0.6)), strict=True):
+        row.file_bytes, row.agreement, row.ms = int(size), agreement, 1.0
+    said = yours.recommend(sheet, {"mb": 1.5})
+    assert (
+        "98% of the answers" in said
+        and f"kept by “{sheet.rows[1].name}”" in said
+        and "60.0% of the answers stay" in said
+    )
+    assert "Nothing fits the limits" in yours.recommend(sheet, {"mb": 0.5, "agreement": 0.9})
+    with pytest.raises(ValueError, match="agreement=0.95"):
+        yours.recommend(sheet, {"agreement": 95})
+
+
+def test_a_dict_of_several_tensors_is_refused_and_of_one_is_told():
+    class Two(torch.nn.Linear):
+        def forward(self, x):
+            return {"hidden": x, "scores": super().forward(x)}
+
+    class Named(torch.nn.Linear):
+        def forward(self, x):
+            return {"hidden": x, "logits": super().forward(x)}
+
+    with pytest.raises(TypeError, match="'hidden', 'scores', and which of them matters isn't said"):
+        yours.look(Two(16, 3), floats(4, 16))
+    assert (
+        "`logits` of a dict; a file that is shipped returns this tensor alone"
+        in yours.look(Named(16, 3), floats(4, 16)).facts["a call"]
+    )
 
 
 def lines_of(report):

@@ -17,7 +17,7 @@ from tools.workspace.workspace import START_PAGE
 YOURS = """\
 **Do you have a model of your own that is too slow or too large?** [{sheet.title}]({sheet.place}) weighs it, tries what
 fits, and says what to ship."""
-SYMPTOMS = "symptoms.md"  # of docs, too
+SYMPTOMS, TO_HEADS = "symptoms.md", re.compile(r"\]\(#([^)]+)\)")  # of docs, too
 TO_COPIES, TO_DOCS = "](../notebooks/", re.compile(r"\[([^]]+)\]\((\w+\.md)\)")  # links of that page
 KEY = "start page"  # in the workspace's record of what was handed out
 WAYS = """\
@@ -75,6 +75,9 @@ def _write_symptoms(workspace, root):
     """A copy of *You see this* whose links lead to the learner's copies, since JupyterLab shows this folder alone."""
     if (page := root / "docs" / SYMPTOMS).exists():
         told = page.read_text(encoding="utf-8").replace(TO_COPIES, "](")
+        heads = re.findall(r"^#+ (.+)$", told, re.M)
+        places = {re.sub(r"[^\w -]", "", head).lower().replace(" ", "-"): head.replace(" ", "-") for head in heads}
+        told = TO_HEADS.sub(lambda link: f"](#{places.get(link[1], link[1])})", told)  # as JupyterLab spells them
         write_whole(workspace / SYMPTOMS, TO_DOCS.sub(r"\1 (`docs/\2`)", told))
 
 
