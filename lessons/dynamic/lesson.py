@@ -157,7 +157,7 @@ races = {width: race_layer(nn.Linear(width, width), rows=1) for width in (8, 32,
 show.price_curves(races)
 
 # %% [markdown]
-# From width 8 to 128 the number of weights grows 256-fold, and yet the int8 call takes about as long as before: nearly all of its time is the price. The fp32 call begins far lower, and then climbs. Where the curves cross, the gain has paid for the price. LeNet's largest linear layer has as many weights as a square one of width 219, left of the crossing. So it loses. The Transformer's layers are at least 768 wide, and each call brings them 128 rows, one for each token. So they gain.
+# From width 8 to 128 the number of weights grows 256-fold, and yet the int8 call takes about as long as before: nearly all of its time is the price. The fp32 call begins far lower, and then climbs. Where the curves cross, the gain has paid for the price. LeNet's largest linear layer has as many weights as a square one of width 219, left of the crossing. So it loses. The Transformer's layers are at least 768 wide, right of it. So they gain.
 
 # %% [markdown]
 # ### Measure your layers, with your rows
