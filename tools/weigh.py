@@ -37,7 +37,10 @@ def main(argv):
         prog="course.py weigh", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "file", metavar="FILE", help="a Python file with a function yours that returns (model, batches)"
+        # Plain texts: the help before the set-up reads them here.
+        "file",
+        metavar="FILE",
+        help="a Python file with a function yours that returns (model, batches)",
     )
     parser.add_argument(
         "--limits",

@@ -226,7 +226,7 @@ def draw(*shape):
 found = show.what_finds_what(failures, TwoOfFour, draw)
 
 # %% [markdown]
-# The plain cases in the first column find nothing. Each of the next three kinds finds a fault that the other two miss, and the last kind finds all four. It finds the first two faults in fewer cases, because a group that has lost weights offers fewer chances for them, and five values tie more rarely than the three of the third column. A method that passes may still be wrong.
+# The plain cases in the first column find nothing. Each of the next three kinds finds a fault that the other two miss, and the last kind finds all four. A method that passes may still be wrong.
 
 # %% [markdown]
 # ## Exercise · n of m
@@ -332,4 +332,4 @@ claims.show("own_method")
 #
 # **Credits.** After *Pruning tutorial* by Michela Paganini (PyTorch), whose class this lesson extends. Part of the course's idea is Tal Daniel's (Technion, EE 046211, tutorial 10). Text CC BY 4.0, code MIT.
 #
-# **What's still open.** Your method now keeps the highest scores, and keeps them rightly. But is a large weight really an important one? In [[scores]], some weights of a trained network are of no use at all, and a cut by magnitude keeps most of them. And the weights that do stay: could they have learned on their own, from the start ([[ticket]])?
+# **What's still open.** Your method now keeps the highest scores, and keeps them rightly. But is a large weight really an important one? In [[scores]], some weights of a trained network are of no use at all, and a cut by magnitude keeps most of them.

@@ -85,7 +85,7 @@ sparsity_report(halved)
 #
 # A weight $w$ with the input $x$ adds $w \cdot x$ to the sum, and setting $w$ to zero takes just that away. So if the inputs are about equally large, the weight that you miss least is the one of least **magnitude** $|w|$, the size without the sign. Removing the weights in this order is called **magnitude pruning**.
 #
-# It's a rule of thumb, for two reasons. It never looks at the inputs: a weight of 0.1 with an input of 100 matters more than a weight of 1 with an input of 0.1. And it looks at each weight alone, although two errors can cancel: with equal inputs, you could remove 0.5 and −0.5 together, and the sum would stay as it was. So let's test the rule in `fc1`, where the inputs do differ. By how much do the sums of its neurons change?
+# It's a rule of thumb, because it never looks at the inputs: a weight of 0.1 with an input of 100 matters more than a weight of 1 with an input of 0.1. So let's test the rule in `fc1`, where the inputs do differ. By how much do the sums of its neurons change?
 
 # %% change_of_sums tags=["hide-input"]
 # Compares the sums of fc1 on unseen digits before and after removing a half: the smaller one, and one drawn at random.
@@ -255,7 +255,7 @@ print(f"without the zeros: {files['zeros left out']:.0f} kB")
 show.four_files(files)
 
 # %% [markdown]
-# It fits into storage. (The program gzip makes the file after `remove` about as small, because it finds the zeros by itself.) (To compute, LeNet reads the weights back, and then they take 240 kB in memory again.)
+# It fits into storage. (To compute, LeNet reads the weights back, and then they take 240 kB in memory again.)
 #
 
 # %% [markdown]

@@ -15,8 +15,8 @@ def in_tensors(right, kilobytes, most):
     count = choosing.long().sum(1)
     best = torch.where(inside, count, -1).argmax()
     apart = (choosing ^ choosing[best]).sum(1)
-    as_good = inside & ((count[best] - count) ** 2 <= 4 * apart)
-    number = next(k for k in sizes.argsort().tolist() if as_good[k])
+    passing = inside & ((count[best] - count) ** 2 <= 4 * apart)
+    number = next(k for k in sizes.argsort().tolist() if passing[k])
     return number, reporting[number].float().mean().item()
 
 
@@ -59,9 +59,9 @@ WRONG = {
         "the halves are swapped": ("right[:, :half], right[:, half:]", "right[:, half:], right[:, :half]"),
         "a file of just this size doesn't fit": ("kilobytes[k] <= most", "kilobytes[k] < most"),
         "the best of all, whether it fits or not": ("max(fits, key", "max(range(len(right)), key"),
-        "the best, and no smaller one": ("min(as_good, key=lambda k: kilobytes[k])", "best"),
-        "the smallest that fits": ("min(as_good, key", "min(fits, key"),
-        "the largest that passes": ("min(as_good, key", "max(as_good, key"),
+        "the best, and no smaller one": ("min(passing, key=lambda k: kilobytes[k])", "best"),
+        "the smallest that fits": ("min(passing, key", "min(fits, key"),
+        "the largest that passes": ("min(passing, key", "max(passing, key"),
         "d on all images": ("(choosing[k] != choosing[best])", "(right[k] != right[best])"),
         "d counts where the two agree": ("choosing[k] != choosing[best]", "choosing[k] == choosing[best]"),
         "d counts one way only": ("(choosing[k] != choosing[best])", "(choosing[best] & ~choosing[k])"),
@@ -81,6 +81,6 @@ EQUIVALENT = {
         "the best that fits in place of the model to send, in the result": "both are None where nothing fits",
         "fits doubled": "a list with each model twice",
         "count doubled": "a list twice as long, and its second half is not asked",
-        "as_good doubled": "a list with each model twice",
+        "passing doubled": "a list with each model twice",
     }
 }

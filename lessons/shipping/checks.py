@@ -17,8 +17,8 @@ def promise(right, kilobytes, most):
     count = choosing.sum(1).tolist()  #: right answers of each model on the choosing images
     best = max(fits, key=lambda k: count[k], default=None)  #: the best that fits
     apart = {k: (choosing[k] != choosing[best]).sum().item() for k in fits}  #: d of each model that fits
-    as_good = [k for k in fits if count[best] - count[k] <= 2 * apart[k] ** 0.5]  #: the models that pass
-    number = min(as_good, key=lambda k: kilobytes[k], default=None)  #: the model to send
+    passing = [k for k in fits if count[best] - count[k] <= 2 * apart[k] ** 0.5]  #: the models that pass
+    number = min(passing, key=lambda k: kilobytes[k], default=None)  #: the model to send
     return "none" if number is None else (number, reporting[number].double().mean().item())
 
 
@@ -45,11 +45,11 @@ def _calls(draw):
 
 
 _large_leads = _rows("111111 110000", "000000 111111")
-_small_as_good = _rows("111111 000000", "111000 110000")
+_small_passing = _rows("111111 000000", "111000 110000")
 promise.tries(
     _calls().filter(_clear),
     also=[
-        (_small_as_good, [40, 10], 40),
+        (_small_passing, [40, 10], 40),
         (_large_leads, [40, 10], 40),
         (_large_leads, [40, 10], 20),
         (_large_leads, [40, 10], 5),
@@ -70,7 +70,7 @@ promise.ideas(
         "choosing, reporting = right[:, :half], right[:, :half]": "The images that chose are too kind to the winner. Report the other half.",
         "fits = [k for k in range(len(kilobytes)) if kilobytes[k] < most]": "At most 20 kB includes 20.",
         "best = max(range(len(kilobytes)), key=lambda k: count[k], default=None)": "A model that doesn't fit can't be the best one.",
-        "as_good = [best]": "The best isn't always sent: a smaller model that *passes* goes first.",
+        "passing = [best]": "The best isn't always sent: a smaller model that *passes* goes first.",
         "apart = {k: (right[k] != right[best]).sum().item() for k in fits}": "d counts *choosing* images only. The others "
         "must take no part in the choice.",
     }

@@ -240,12 +240,12 @@ def promise_solution(right, kilobytes, most):
         return "none"
     count = choosing.sum(1).tolist()
     best = max(fits, key=lambda k: count[k])
-    as_good = []
+    passing = []
     for k in fits:
         d = (choosing[k] != choosing[best]).sum().item()
         if count[best] - count[k] <= 2 * d**0.5:
-            as_good.append(k)
-    number = min(as_good, key=lambda k: kilobytes[k])
+            passing.append(k)
+    number = min(passing, key=lambda k: kilobytes[k])
     return number, reporting[number].double().mean().item()
 
 

@@ -127,7 +127,7 @@ print(f"whole: {show.accuracy(lenet):.0f} % right   cut: {show.accuracy(cut_lene
 print(f"any three channels, on average: {show.any_three(lenet, surgery):.0f} % right")
 
 # %% [markdown]
-# Was the norm a good choice? There are 20 ways to keep three of six channels. On average they're clearly worse, but five are better than ours. And this is one network: in five other LeNets the norm found the best three channels twice, but twice it did no better than the average. It looks at a filter alone, and doesn't see what the next layer does with the channel.
+# Was the norm a good choice? There are 20 ways to keep three of six channels. On average they're clearly worse, but five are better than ours. And this is one network: in five other LeNets the norm found the best three channels twice, but twice it did no better than the average.
 #
 # ### The masked twin
 #
@@ -319,4 +319,4 @@ print(f"just cut: {show.accuracy(cut_resnet):.0f} % right   measured again: {sho
 #
 # **Credits.** The calls of `torch.nn.utils.prune` follow Michela Paganini's PyTorch tutorial. torch-pruning is by Gongfan Fang and contributors (MIT). The lecture is Tal Daniel's (Technion, EE 046211, tutorial 10). Text CC BY 4.0, code MIT.
 #
-# **What's still open.** `ln_structured` ranks channels by a norm. What if you want to cut by a rule that no library has, and still let PyTorch keep the masks ([[own_method]])? And could a few single weights, with the values that they had before any training, learn as well as all of them ([[ticket]])?
+# **What's still open.** Here whole channels went. Could a few single weights, with the values that they had before any training, learn as well as all of them ([[ticket]])? And what if you want to cut by a rule that no library has ([[own_method]])?

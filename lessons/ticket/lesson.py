@@ -153,19 +153,19 @@ def rewind(net, first):
 
 
 # %% five_steps_in_open_code
-def search(go_back, seed=0):
+def search(seed=0):
     torch.manual_seed(seed)
     net = make()
     first = copy.deepcopy(net)  # 1. keep a copy
     for _ in range(2):  # 5. repeat
         train(net)  # 2. train
         cut(net, (0.6, 0.6, 0.3))  # 3. prune
-        go_back(net, first)  # 4. rewind
+        rewind(net, first)  # 4. rewind
     return first, net
 
 
 # %% ticket_learns
-_, ticket = search(rewind)
+_, ticket = search()
 train(ticket)
 print(f"ticket: {training.evaluate(ticket, *test_set):.1%} right")
 
@@ -178,15 +178,12 @@ print(f"ticket: {training.evaluate(ticket, *test_set):.1%} right")
 
 
 # %% test_the_rewind
-def is_back(go_back):
-    _, net = search(go_back, seed=0)
-    torch.manual_seed(0)
-    drawn = make()  # as in search
-    named = net.named_parameters()
-    return all(torch.equal(value, drawn.get_parameter(name.removesuffix("_orig"))) for name, value in named)
-
-
-print("back at its first values:", is_back(rewind))
+_, net = search(seed=0)
+torch.manual_seed(0)
+drawn = make()  # as in search
+named = net.named_parameters()
+back = all(torch.equal(value, drawn.get_parameter(name.removesuffix("_orig"))) for name, value in named)
+print("back at its first values:", back)
 
 # %% [markdown]
 # This isn't overcareful. In [[lightning_pruning]] the same test finds a fault in a well-known library.
@@ -215,7 +212,7 @@ def controls(first, masks):
 
 # %% six_networks tags=["hide-input"]
 # Searches for tickets in six networks, trains the four of each, and draws them.
-all_right = show.six_networks(search, rewind, controls)
+all_right = show.six_networks(search, controls)
 
 # %% [markdown] tags=["answer"]
 # **Hardly at all (C), probably because the positions were found for the first values, and not for others.**

@@ -106,11 +106,11 @@ def five_steps(before, after):
     )
 
 
-def six_networks(search, rewind, controls):
+def six_networks(search, controls):
     """Draws what six networks get right after a training, whole and in parts; returns arm -> these numbers."""
     everything, untrained = {}, {}
     for seed in SEEDS:
-        first, ticket = search(rewind, seed)
+        first, ticket = search(seed)
         nets = {"all weights": copy.deepcopy(first), "ticket": ticket}
         for arm, net in (nets | controls(first, [layer.weight_mask for layer in ticket.children()])).items():
             untrained.setdefault(arm, []).append(_right(net))

@@ -126,11 +126,3 @@ def rounded_inputs(model, bits):
     """In its block, every layer that reads the residual stream gets its inputs on levels."""
     with watched(all_readers(model), lambda _, x: to_levels(x, bits)):
         yield
-
-
-def in_groups(weight, bits, group):
-    """Weights on levels, up to the largest of each group of neighbours in a row."""
-    part = weight.reshape(-1, group)
-    top = 2 ** (bits - 1) - 1
-    step = (part.abs().amax(1, keepdim=True) / top).clamp(min=1e-12)
-    return (step * torch.round(part / step)).view_as(weight)

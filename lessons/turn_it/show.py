@@ -5,19 +5,14 @@ import json
 from course_utils.files import ROOT
 from course_utils.show import plots
 from course_utils.show.tables import Table
+from lessons.the_same_model.show import ask
 from lessons.turn_it import rotating
+
+__all__ = ["ask"]  # of another lesson, and given on
 
 RECORD = ROOT / "records" / "turn_it" / "ways.json"
 SMOOTH = {"SmoothQuant, α = 0.5": "SmoothQuant 0.5", "SmoothQuant, α = 0.8": "SmoothQuant 0.8"}
 SEEDS = {"random rotation, three seeds": "random", "Hadamard, three seeds": "Hadamard"}
-
-
-def ask(model, tokenizer, question, n=12):
-    """What the model answers, always the most probable token: at most n of them."""
-    chat = [{"role": "user", "content": question}]
-    ids = tokenizer.apply_chat_template(chat, add_generation_prompt=True, return_tensors="pt", return_dict=True)
-    written = model.generate(**ids, max_new_tokens=n, do_sample=False)
-    return tokenizer.decode(written[0, ids["input_ids"].shape[1] :], skip_special_tokens=True)
 
 
 def same_weights(model, other):
@@ -69,9 +64,19 @@ def runs(arm, rounded):
     return found
 
 
-def _cell(values, digits):
+def _cell(arm, rounded, digits):
+    """The range of the KL divergence over the texts and seeds of the record; "–" where it has none."""
+    values = [kl for of_text in runs(arm, rounded).values() for kl in of_text]
+    if not values:
+        return "–"
     low, high = (f"{f(values):.{digits}f}" for f in (min, max))
     return low if low == high else f"{low} to {high}"
+
+
+def _table(ways, columns):
+    """A row for each way; `columns`: heading -> (what is rounded, digits)."""
+    rows = [[name, *(_cell(arm, *of) for of in columns.values())] for name, arm in ways.items()]
+    return Table(["the model", *columns], rows, caption="Smallest and largest of three texts.")
 
 
 def of_inputs():
@@ -84,13 +89,7 @@ def of_inputs():
         **SMOOTH,
         **SEEDS,
     }
-    rows = []
-    for name, arm in ways.items():
-        values = [[v for of in runs(arm, f"inputs, {bits} bits").values() for v in of] for bits in (8, 5)]
-        rows.append([name, _cell(values[0], 3), _cell(values[1], 2)])
-    return Table(
-        ["the model", "KL, inputs of 8 bits", "of 5 bits"], rows, caption="Smallest and largest of three texts."
-    )
+    return _table(ways, {"KL, inputs of 8 bits": ("inputs, 8 bits", 3), "of 5 bits": ("inputs, 5 bits", 2)})
 
 
 def where_not():
@@ -102,12 +101,11 @@ def where_not():
         "gains folded": "folded",
         **SEEDS,
     }
-    rows = []
-    for name, arm in ways.items():
-        found = [runs(arm, what) for what in ("inputs of down_proj, 8 bits", "weights, 4 bits")]
-        rows.append([name, *(_cell([v for values in of.values() for v in values], 2) if of else "–" for of in found)])
-    columns = ["the model", "KL, inputs of down_proj, 8 bits", "KL, weights of 4 bits"]
-    return Table(columns, rows, caption="Smallest and largest of three texts.")
+    columns = {
+        "KL, inputs of down_proj, 8 bits": ("inputs of down_proj, 8 bits", 2),
+        "KL, weights of 4 bits": ("weights, 4 bits", 2),
+    }
+    return _table(ways, columns)
 
 
 def ratio(arm, over, rounded):

@@ -13,6 +13,7 @@ from course_utils import runtime
 from course_utils.files import ROOT
 from lessons.turn_it import rotating
 from records import writing
+from records.the_same_model.measure import rounded
 
 PIECES, LENGTH = 2, 128  # of each text; every piece is read alone
 SEEDS = 3
@@ -126,7 +127,7 @@ def rounding(model, what, but_first):
     if what.startswith("weights"):
         stored = {layer: layer.weight.clone() for layer in readers + writers}
         for layer, weight in stored.items():
-            layer.weight.copy_(rotating.in_groups(weight, bits, 32))
+            layer.weight.copy_(rounded(weight, bits, 32))
         yield
         for layer, weight in stored.items():
             layer.weight.copy_(weight)

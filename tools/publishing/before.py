@@ -15,7 +15,7 @@ ANSWER = "<details>\n<summary>Answer</summary>\n\n{answer} ({where})\n\n</detail
 
 
 def three(lesson):
-    """The questions of a lesson's fold: one of the lesson in front, one of those that it needs, one of any before.
+    """The questions of a lesson's fold: one of the lesson in front, and two of those before, rather of what it needs.
 
     Only of lessons that whoever reads this one has read: what it needs and, of the essentials, what came before it. Of
     these the questions that have been asked least so far, so that with time all of them come back.
@@ -41,11 +41,11 @@ def _all(root, _changed):
         read = {*course.needed(lesson), *(essentials[: essentials.index(name)] if name in essentials else [])}
         candidates = [other for other in known if other in read and of[other]]
         *older, last = candidates or [None]
-        needed, chosen, often = course.needed(lesson), [], asked[name in essentials]
-        for group in ([last], candidates, candidates):
+        needed = [other for other in older if other in course.needed(lesson)]
+        chosen, often = [], asked[name in essentials]
+        for group, rather in (([last], [last]), (candidates, needed), (candidates, older)):
             left = [q for other in group if other for q in of[other] if q not in chosen]
-            first = [other for other in older if len(chosen) == 2 or other in needed]
-            chosen += sorted(left, key=lambda q: (often[q], q.lesson.name not in first))[:1]
+            chosen += sorted(left, key=lambda q: (often[q], q.lesson.name not in rather))[:1]
         often.update(chosen)
         asked[False].update(chosen if name in essentials else [])
         found[name] = chosen
