@@ -35,11 +35,11 @@ torch.set_num_threads(1)
 # %% [markdown]
 # ## 1. A phone book
 #
-# Here's a tiny phone book, and behind it somebody asks for a name:
+# Here's a tiny phone book, and after it somebody asks for a name:
 #
 # `Ada 7 · Ben 2 · Eva 5 · Max 4 · Ida 3 · Uwe 8 · Ada?`
 #
-# You find the 7 at once. Can a network learn to? Every book combines names and digits anew, so it can't learn them by heart. It has to look them up.
+# You find the 7 at once. Can a network learn to do that? Every book combines names and digits anew, so it can't learn them by heart.
 #
 # Two networks try. The first has two linear layers with a ReLU between them, and gets all entries and the question in one long vector. The second has one layer of *attention*.
 #
@@ -61,7 +61,7 @@ Table(
 )
 
 # %% [markdown] tags=["answer"]
-# **In about a third (C), because you can reach that without looking at the names.** If you always answer the book's most frequent digit, which mostly stands there twice, you're right in two of six cases. Attention is nearly always right, with far fewer parameters.
+# **In about a third (C), because you can reach that without looking at the names.** If you always answer the book's most frequent digit, which usually appears twice, you're right in two of six cases.
 
 # %% [markdown]
 # In about [[minutes]] minutes you will be able to
@@ -70,7 +70,7 @@ Table(
 #
 # [[builds_on]]
 #
-# What does a lookup need? The 7 should only count if it's the right person's, so the *names* must decide how much each *digit* counts. But the weights of a linear layer are fixed, and a 7 in position 1 always adds the same. A ReLU can help, but slowly: with ten times the neurons and three times the batches, it was two books in three. **Attention computes from its input how much each entry counts.**
+# What does a lookup need? The 7 should only count if it's the right person's, so the *names* must decide how much each *digit* counts. But the weights of a linear layer are fixed, and a 7 in position 1 always adds the same. A ReLU can help, but it takes many more neurons and batches. **Attention computes from its input how much each entry counts.**
 
 # %% [markdown]
 # ## 2. Three entries by hand
@@ -80,7 +80,7 @@ Table(
 # To compare names, a network needs numbers, so each name becomes a vector: Ada (1, 0), Ben (0, 1) and Eva (−1, 0). Three words go with the lookup:
 #
 # - The **query** is what we ask for, here (3, 0): Ada's vector times 3, so that a good fit stands out.
-# - The **key** of an entry is what it's found by: the vector of its name.
+# - The **key** of an entry is what we compare the query with: the vector of its name.
 # - The **value** of an entry is what we get from it: its digit.
 #
 # The dot product of a query and a key, the **score**, says how well they match. Ada's key gets 3 · 1 + 0 · 0 = 3, Ben's gets 0, and Eva's gets −3.
@@ -91,9 +91,9 @@ Table(
 #
 # | entry | score | *e* to the score | attention weight | value | weight · value |
 # |---|---|---|---|---|---|
-# | Ada | 3 | 20.09 | 20.09 / 21.14 = 0.950 | 7 | 6.652 |
-# | Ben | 0 | 1.00 | 0.047 | 2 | 0.095 |
-# | Eva | −3 | 0.05 | 0.002 | 5 | 0.012 |
+# | Ada | 3 | 20.09 | 20.09 / 21.14 = 0.9503 | 7 | 6.652 |
+# | Ben | 0 | 1.00 | 0.0473 | 2 | 0.095 |
+# | Eva | −3 | 0.05 | 0.0024 | 5 | 0.012 |
 # | **sum** | | **21.14** | | | **6.759** |
 #
 # So attention returns 6.76, nearly Ada's 7.
@@ -116,7 +116,7 @@ v = torch.tensor([[7.0], [2.0], [5.0]])
 print(f"{attention(q, k, v).item():.2f}")
 
 # %% [markdown]
-# **Try it.** Take a pen: what does the query (3, 3) find, which asks for Ada *and* Ben? Then change `q` to `[[3.0, 3.0]]`, and run the cell again.
+# **Try it.** The query (3, 3) asks for both Ada and Ben. With pen and paper: what does it find? Then change `q` to `[[3.0, 3.0]]`, and run the cell again.
 #
 # <details><summary>What others found</summary>
 #
@@ -152,20 +152,20 @@ print("the digit:", answer)
 show.one_lookup((names, digits, asked), weights)
 
 # %% [markdown]
-# It does: most of the attention weight goes to Ada's entry.
+# In this book it does: most of the attention weight goes to Ada.
 #
-# Why the √16, the root of the number of features? A score adds up a product for each feature. Without the root, more features would mean larger scores, the softmax would give nearly all of the weight to one entry, and hardly any gradient would get through (*Deeper*). Our network learns without it, too.
+# Why the √16, the root of the number of features? A score adds up a product for each feature, so more features would mean larger scores, and then hardly any gradient gets through (*Deeper*).
 
 # %% [markdown]
 # ## 4. In a text, every token asks, and a mask hides the future
 #
-# So far, a single question has searched a finished book. A language model predicts what comes next after *every* piece of a text, called a **token**. Let our text have four:
+# A language model predicts what comes next after *every* piece of a text, called a **token**. Here a whole entry is one token, so our text has four:
 #
 # `Ada 7 · Ben 2 · Ada? · 7`
 #
 # Every token makes a query, a key and a value, and its query is compared with the keys of all tokens (*self-attention*).
 #
-# After `Ada?`, the model should predict `7`, which it can find in the first entry. But in training the whole text is there, and the fourth token *is* the answer. Why compare names, if you can look ahead? Training could end up with keys that don't tell the names apart. Only the fourth token, the answer, has a key that fits the query:
+# After `Ada?`, the model should predict `7`, which it can find in the first entry. But in training the whole text is there, and the fourth token *is* the answer. Why compare names, if you can look ahead? Training could end up with keys that don't tell the names apart. Only the fourth token, the answer, has a key that fits the query. `Ada?` brings no digit, so its value is 0. To keep the numbers simple, we leave out the root, here and in section 5.
 #
 # | | Ada 7 | Ben 2 | Ada? | 7 |
 # |---|---|---|---|---|
@@ -178,9 +178,9 @@ show.one_lookup((names, digits, asked), weights)
 #
 # So a **causal mask** hides what comes later, in training as well: each token sees itself and what came before. Now looking ahead doesn't help, so the keys have to tell the names apart.
 #
-# How do you hide a token? If we set its attention weight to 0, the others would add up to 0.007 and not to 1, because the softmax has already divided by a sum that contains the future. So we set its *score* to −∞, *before* the softmax. Since *e* to the power of −∞ is 0, the token drops out of that sum.
+# How do you hide a token? If we set its attention weight to 0, the others would add up to less than 0.01 and not to 1, because the softmax has already divided by a sum that contains the future. So we set its *score* to −∞, *before* the softmax. Since *e* to the power of −∞ is 0, the token drops out of that sum.
 #
-# **Predict.** With the mask, training changes two keys: `Ada 7` now has (1, 0), and `Ben 2` has (0, 1). Take a pen: what does `Ada?` find?
+# **Predict.** With the mask, training changes two keys: `Ada 7` now has (1, 0), and `Ben 2` has (0, 1). With pen and paper: what does `Ada?` find?
 
 # %% [markdown] tags=["answer"]
 # **6.46, because `Ada 7` fits best of what `Ada?` may see.** The scores are 3, 0, 0 and −∞, so the powers of *e* are 20.09, 1, 1 and 0, with the sum 22.09. It finds (20.09 · 7 + 1 · 2 + 1 · 0 + 0 · 7) / 22.09 = 6.46.
@@ -188,7 +188,7 @@ show.one_lookup((names, digits, asked), weights)
 # %% [markdown]
 # Does this happen on a real text? Two small language models, identical except for the mask, are trained on the source code of Python's library. Each character is a token, one of 96.
 #
-# We measure their **perplexity** on other code: *e* to the power of the mean loss. It's as if the model chose among that many equally likely characters: 1 if it's sure and right, 96 if it knows nothing, and more if it's sure and *wrong*.
+# We measure their **perplexity** on other code: *e* to the power of the mean loss. It's as if the model chose among that many equally likely characters: 1 if it's sure and right, and 96 if it knows nothing. We measure it twice: with the whole piece visible, and with only what came before each character, as when the model writes.
 
 # %%
 from lessons.attention.show import small_model
@@ -208,7 +208,7 @@ Table(
 )
 
 # %% [markdown]
-# Without the mask, the model is far better while it can look ahead, and far worse when it writes. With it, both columns agree, because the rest is hidden anyway. **If a result is too good to be true, look for where the model may have seen the answer.**
+# Without the mask, the model is far better while it can look ahead, and far worse when it writes. With it, both columns agree, because the rest is hidden anyway.
 
 # %% [markdown]
 # ## 5. Two questions need two heads, and a block has two halves
@@ -217,22 +217,20 @@ Table(
 #
 # So we run attention twice. Each run is a **head**, with its own queries, keys and values:
 #
-# | | query | attention weights | finds |
-# |---|---|---|---|
-# | head 1 | (3, 0) | 0.950, 0.047, 0.002 | **6.76** |
-# | head 2 | (0, 3) | 0.045, 0.909, 0.045 | **2.36** |
+# | | query | finds |
+# |---|---|---|
+# | head 1 | (3, 0) | **6.76** |
+# | head 2 | (0, 3) | **2.36** |
 #
-# Side by side, that's (6.76, 2.36): nearly Ada's digit and Ben's.
+# A language model is an embedding, a stack of **Transformer blocks**, and a last norm and linear layer that say what comes next. A block has two halves. In the first, tokens exchange information. These are its parts in the course's trained model, which has 128 features and four heads:
 #
-# A language model is an embedding, a stack of **Transformer blocks**, and a linear layer that says what comes next. A block has two halves. In the first, tokens exchange information. These are its parts in the course's trained model, which has 128 features and four heads:
-#
-# 1. `block.qkv`, one linear layer, makes the queries, keys and values of all heads. `into_heads` gives each head 32 of the 128 features. It also writes the order of the tokens into queries and keys (*Deeper*).
+# 1. `block.qkv`, one linear layer, makes the queries, keys and values of all heads. `into_heads` cuts them into pieces of 32 features, one for each head. It also turns queries and keys by an angle for each position, which tells the order of the tokens (*Deeper*).
 # 2. PyTorch's `scaled_dot_product_attention` does the rest in each head: scores, root, mask, softmax, weighted mean.
-# 3. `block.out`, another linear layer, mixes what the heads have found.
+# 3. `side_by_side` joins what the heads have found, and `block.out`, another linear layer, mixes the features of different heads.
 #
 # Attention only takes means, and what has been found must also be *processed*. So the second half, the **feed-forward** part, treats each token on its own: `block.up`, a linear layer to four times as many features, a nonlinearity (GELU, a smooth relative of ReLU), and `block.down`, a linear layer back.
 #
-# In section 4, attention found 6.46 for `Ada?`. If that *replaced* the token, it would forget that it was asking for Ada. So we *add* what a half has found to what came in, by a **residual connection**. Sums can get large, so before each half a **norm** brings all vectors to a similar size.
+# In section 4, attention found 6.46 for `Ada?`. If that *replaced* the token, it would forget that it was asking for Ada. So we *add* what a half has found to what came in, by a **residual connection**. Sums can get large, so before each half a **norm** divides each vector by its typical size.
 
 # %% block tags=["hide-input"]
 # Draws the block.
@@ -270,10 +268,10 @@ block, x = model.blocks[0], model.tokens(ids)  # the embedding: (1, 16, 128)
 print("the same:", torch.allclose(transformer_block(block, x), block(x), atol=1e-4))
 
 # %% [markdown]
-# **Predict.** Which half has more weights? And would eight heads need more than four?
+# **Predict.** Which half has more weights in its linear layers, and how many times as many?
 
 # %% [markdown] tags=["answer"]
-# **The feed-forward half, and no, because heads only share out the features.** With *w* features, `qkv` has 3*w*² weights, `out` has *w*², and `up` and `down` have 4*w*² each. That's 12*w*², here 196,608.
+# **The feed-forward half, twice as many.** With *w* features, `qkv` has 3*w*² weights, `out` has *w*², and `up` and `down` have 4*w*² each. That's 12*w*², here 196,608.
 
 # %% [markdown]
 # ## Exercise · Attention of your own
@@ -283,7 +281,7 @@ print("the same:", torch.allclose(transformer_block(block, x), block(x), atol=1e
 #
 # <details><summary>Hint</summary>
 #
-# Begin with `attention` of section 2. `torch.ones_like(scores, dtype=torch.bool).tril()` is True on the diagonal and below, and `torch.where(allowed, scores, -torch.inf)` keeps the scores where `allowed` is True.
+# `torch.ones_like(scores, dtype=torch.bool).tril()` is True on the diagonal and below, and `torch.where(allowed, scores, -torch.inf)` keeps the scores where `allowed` is True.
 #
 # </details>
 
@@ -310,7 +308,7 @@ def attend_solution(q, k, v):
 # ## Remember
 #
 # - Attention compares a query with every key, turns the scores into attention weights by a softmax, and returns the mean of the values with these weights.
-# - The causal mask sets the scores of later tokens to −∞ before the softmax, because a model that can read the answer doesn't learn to predict it.
+# - The causal mask hides later tokens, because a model that can read the answer doesn't learn to predict it. It sets their scores to −∞ before the softmax, so that the other attention weights still add up to 1.
 # - A Transformer block is attention in several heads, and then a feed-forward part. Each half has a norm before it, and adds its result to what came in.
 
 # %% [markdown]
@@ -324,7 +322,7 @@ claims.show("attention")
 #
 # ### How a rotation tells the order
 #
-# If Ada and Ben change places in our book, attention adds up the same products, and finds 6.76 again. It doesn't know the order of its tokens.
+# If Ada and Ben change places in our book, attention adds up the same products, and finds 6.76 again. Attention doesn't know the order of the tokens that it sees.
 #
 # So take two features of a query as the hand of a clock. **Rotary position embedding** (RoPE, [Su et al., 2021](https://arxiv.org/abs/2104.09864)) turns it by an angle for each position, say 30°. A key is turned in the same way. Let query and key both point to 0° before they are turned. A query at position 2 then stands at 60°, and a key at position 1 at 30°. Both have length 1, so their dot product is the cosine of the angle between them: cos 30° = 0.87. And at positions 12 and 11? 360° and 330°, so it's 0.87 again. The score depends on how far two tokens are *apart*, and not on where they stand.
 #

@@ -71,24 +71,22 @@ for name, model in four.items():
 # %% [markdown]
 # ## 2. Which layers `quantize_dynamic` finds
 #
-# How does the function look for layers? A model is a tree, with the model itself as its root: a module keeps other modules as attributes, its *children*, and they can have children of their own. `quantize_dynamic` walks through this tree, and asks of each child: is its type on my list? If so, it puts an int8 layer into the parent's attribute, in place of the child. If not, it looks at the child's own children. On the list are linear layers, LSTMs, GRUs and the cells of recurrent networks, but no convolutions.
+# How does the function look for layers? A model is a tree, with the model itself as its root: a module keeps other modules as attributes, its *children*, and they can have children of their own. `quantize_dynamic` walks through this tree, and asks of each child: is its type on my list? If so, it puts an int8 layer into the parent's attribute, in place of the child. If not, it looks at the child's own children. On the list are linear layers, LSTMs, GRUs and the cells of recurrent networks. Embeddings aren't on it, and neither are convolutions, because PyTorch's developers found them too inaccurate in this form.
 #
-# Let's walk by hand through `Sequential(Linear, Sequential(ReLU, MultiheadAttention))`:
+# Let's walk by hand through `Sequential(Linear, MultiheadAttention)`:
 #
 # | child | its type | what happens |
 # |---|---|---|
 # | `0` | `Linear` | replaced |
-# | `1` | `Sequential` | look inside |
-# | `1.0` | `ReLU` | nothing, no children |
-# | `1.1` | `MultiheadAttention` | look inside |
-# | `1.1.out_proj` | `NonDynamicallyQuantizableLinear` | nothing, no children |
+# | `1` | `MultiheadAttention` | look inside |
+# | `1.out_proj` | `NonDynamicallyQuantizableLinear` | nothing, no children |
 #
-# Now take a model that is `nn.Linear(256, 256)` and nothing else.
+# Our first model in section 1, `nn.Linear(256, 256)` and nothing else, stayed float, although its type is on the list.
 #
-# **Predict.** What does the function replace: **A** the layer, **B** its weight alone, **C** nothing?
+# **Predict.** What is the cause: **A** the layer is too small, **B** it has no parent, **C** its weight isn't a module?
 
 # %% [markdown] tags=["answer"]
-# **Nothing (C), because only children are replaced, and the layer is the root of the tree.** There's no parent into whose attribute an int8 layer could be put. The LSTM stayed float for the same reason.
+# **It has no parent (B), because the layer is the root of the tree, and only children are replaced.** There's no attribute into which an int8 layer could be put. The LSTM stayed float for the same reason.
 
 # %% [markdown]
 # In the CNN, only the last layer is linear, and it holds about one in a hundred of the weights.
@@ -103,14 +101,14 @@ for name, model in four.items():
 #
 # The attention stayed float for two other reasons. It turns its inputs into *queries*, *keys* and *values* ([[attention]]), and keeps the three matrices for that in one *parameter*. A parameter isn't a module, so the function never meets it.
 #
-# The attention's last layer, `out_proj`, is a child. But its type is derived from `Linear`, and the function asks whether a type *is* on the list, not whether it's derived from one that is. So any class that you derive from `nn.Linear` stays float, too.
+# The attention's last layer, `out_proj`, is a child. But its type is derived from `Linear`, and the function asks whether a type *is* on the list, not whether it's derived from one that is. So any class that you derive from `nn.Linear` stays float, too. That's cautious, because an int8 layer would drop whatever your class adds.
 
 # %% [markdown]
 # ## 3. Which operators ran
 #
 # The file showed us what had *not* been converted. But a small file would only tell us that integers are stored. Are they multiplied, too?
 #
-# In the end, every module calls **operators**, compiled functions that do the arithmetic. In an int8 layer of PyTorch, integers are multiplied by an operator of its own, with a name such as `quantized::linear_dynamic`, so the names of the operators tell us which arithmetic ran. PyTorch's *profiler* watches a run, and notes how often each operator was called, and how long it took by itself. We print the five that took longest. In a linear layer, nearly all the work is multiplication.
+# In the end, every module calls **operators**, compiled functions that do the arithmetic. In an int8 layer of PyTorch, integers are multiplied by an operator of its own, with a name such as `quantized::linear_dynamic`, so the names of the operators tell us which arithmetic ran. PyTorch's *profiler* watches a run, and notes how often each operator was called, and how long it took by itself. We print the five that took longest.
 
 # %% operators
 from torch.profiler import ProfilerActivity, profile
@@ -133,7 +131,7 @@ operators(layer, rows)
 operators(quantize_dynamic(layer), rows)
 
 # %% [markdown]
-# In float, `aten::addmm` is at the top, a matrix multiplication (*mm*) that adds the bias. In int8 it's `quantized::linear_dynamic`, which takes all four steps of [[dynamic]], from the search for a range to the way back to float.
+# In float, `aten::addmm` is at the top, a matrix multiplication (*mm*) that adds the bias. In int8 it's `quantized::linear_dynamic`.
 #
 # ### Only the weights in int8
 #
@@ -157,7 +155,7 @@ operators(stored, rows)
 # %% [markdown]
 # ## 4. Repair an attention
 #
-# Now let's check a real model. A Vision Transformer ([Dosovitskiy et al., 2020](https://arxiv.org/abs/2010.11929)) cuts a picture into patches, and describes each by a row of numbers, in the base size by 768. We take one block of torchvision's, with random weights, and a picture of 256 patches. The attention compares each patch with all patches, and then two linear layers work on each patch by itself.
+# Now let's check a real model. A Vision Transformer ([Dosovitskiy et al., 2020](https://arxiv.org/abs/2010.11929)) cuts a picture into patches, and describes each by a row of numbers, 768 in the base model. We'll use one of torchvision's blocks, with random weights, and a picture of 256 patches. The attention compares each patch with all patches, and then two linear layers work on each patch by itself.
 
 # %% audit_of_a_block tags=["legacy"]
 from torchvision.models.vision_transformer import EncoderBlock
@@ -166,9 +164,9 @@ block, x = EncoderBlock(12, 768, 3072, dropout=0.0, attention_dropout=0.0).eval(
 operators(quantize_dynamic(block), x)
 
 # %% [markdown]
-# Only the two layers behind the attention are int8. What multiplies floats? `aten::mm` makes the queries, keys and values, and `aten::addmm` is `out_proj`. Between them, `aten::bmm`, a batch of matrix multiplications, runs twice: the first compares the patches, and the second mixes their values. Such a list of what ran in int8 and what in float is an **audit**.
+# Only the two layers behind the attention are int8. What multiplies floats? `aten::mm` makes the queries, keys and values, and `aten::addmm` is `out_proj`. Between them, `aten::bmm`, a batch of matrix multiplications, runs twice: the first multiplies queries by keys, which tells how well each two patches match, and the second adds up the values, weighted by that. Such a list of what ran in int8 and what in float is an **audit**. A full one has more rows, but these five hold nearly all of the time.
 #
-# The function finds modules, so let's write the attention with modules. `qkv` takes over the parameter, and `out` is a plain linear layer with the weights of `out_proj`. What happens between them needs no weights, and our function `attend` does it.
+# The function finds modules, so let's write the attention with modules. `qkv` takes over the parameter, and `out` is a plain linear layer with the weights of `out_proj`. What happens between them needs no weights: our function `attend` takes queries, keys and values apart, and calls PyTorch's `scaled_dot_product_attention`. The block hands its input over three times, once for each of them, but `forward` needs it only once.
 
 
 # %% the_repair
@@ -200,24 +198,24 @@ print(f"3. in int8, the largest difference is {(ours_int8(x) - block(x)).abs().m
 print(f"   and the largest output is {block(x).abs().max():.2f}")
 
 # %% [markdown]
-# All four linear layers are int8, and the outputs are close. One operator still multiplies floats: `attend` calls PyTorch's `scaled_dot_product_attention`, which does the work of both `bmm`. `quantize_dynamic` can't convert it, because no factor of these products is a weight: queries, keys and values are new for each picture, so no module holds them.
+# All four linear layers are int8, and the outputs are close. One operator still multiplies matrices of floats: `scaled_dot_product_attention` does the work of both `bmm`, and of the softmax between them. `quantize_dynamic` can't convert it, because no factor of these products is a weight: queries, keys and values are new for each picture, so no module holds them.
 
 # %% [markdown]
 # ## 5. What the float part costs
 #
-# So a part stays float: the products inside the attention, and also norms, additions and the nonlinearity, GELU. How much of the gain does that cost? Take round numbers. Sixteen small pictures take 16 ms in the linear layers, and 1 ms in the float part, let's say all of it in the attention. Int8 makes the linear layers four times as fast. Then 4 + 1 = 5 ms are left of 17, so the block is 3.4 times as fast.
+# How much of the gain does the float part cost? Take round numbers. Sixteen small pictures take 32 ms in the linear layers, and 1 ms in the float part, let's say all of it in the attention. Int8 makes the linear layers four times as fast. Then 8 + 1 = 9 ms are left of 33, so the block is 3.7 times as fast.
 #
-# Now take *one* large picture with as many patches as those sixteen together. The linear layers work on each patch by itself, so they take 16 ms as before. But the attention compares each patch with all patches of its picture, and there are now sixteen times as many of them. So now the float part takes 16 ms, too.
+# Now take *one* large picture with as many patches as those sixteen together. The linear layers work on each patch by itself, so they take 32 ms as before. But the attention compares each patch with all patches of its picture, and there are now sixteen times as many of them. So the float part takes up to sixteen times as long, say 16 ms.
 #
-# **Predict.** How many times as fast does int8 make the block now: **A** 3.4, **B** 2.5, **C** 1.6?
+# **Predict.** How many times as fast does int8 make the block now: **A** 3.7, **B** 3, **C** 2?
 
 # %% [markdown] tags=["answer"]
-# **1.6 times (C), because 4 + 16 = 20 ms are left of 16 + 16 = 32.** The float part isn't any faster in int8, and now it's most of the time. Even linear layers that take no time at all would leave 16 of the 32 ms, so the limit is 2.
+# **Twice (C), because 8 + 16 = 24 ms are left of 32 + 16 = 48.** The float part isn't any faster beside int8, and now it's most of what is left.
 
 # %% [markdown]
-# How many times as fast can a block become at most, as long as the rest stays float? Even linear layers that take no time at all would leave the time of the float part. So the limit is **the whole time, divided by the time of the float part**, for the small pictures 17 / 1 = 17. This is *Amdahl's law*, and you can work it out from the profile of the float model that you are going to quantize.
+# How many times as fast can a block become at most, as long as the rest stays float? Even if the linear layers took no time, the float part would remain. So the limit is **the whole time, divided by the time of the float part**: 33 / 1 = 33 for the small pictures, and 48 / 16 = 3 for the large one. This is *Amdahl's law*.
 #
-# Does our block obey? We time its parts, for 16 pictures of 64 patches and for one of 1,024.
+# How close does our block come to its limit? We time its parts, for 16 pictures of 64 patches and for one of 1,024.
 
 # %% small_and_large tags=["hide-input"]
 # Times the parts of the block, in float and in int8, and draws them; then prints the limit and the gain.
@@ -225,9 +223,9 @@ large = torch.randn(1, 1024, 768)
 spent = show.parts(ours, ours_int8, {"16 small pictures": torch.randn(16, 64, 768), "1 large picture": large})
 
 # %% [markdown]
-# For each input, the two float parts, the attention and the grey rest, take about as long beside int8 as beside float, because int8 changes nothing in them. In the large picture the attention takes much longer, so the limit falls. If int8 makes the linear layers faster at all, which depends on the processor, the gain falls with it. And both gains stay well below their limits, because int8 makes the linear layers a few times as fast at best, and not infinitely fast.
+# For each input, the two float parts, the attention and the grey rest, take about as long beside int8 as beside float, because int8 changes nothing in them. In the large picture the attention takes much longer, so the limit falls. Both gains stay well below their limits, because the linear layers still take time. Divide yellow by blue for the small pictures, put the result where the round numbers had four, and you can foresee the gain for the large one.
 #
-# So work out the limit first, with the inputs that you'll have. Here's the profile of a float copy of our block, for the large picture.
+# So before you quantize, work out the limit from the float model's profile, with the inputs that you'll have. Here's that of a float copy of our block, for the large picture. It's a single run, so its times differ from the shortest ones in the figure.
 
 # %% hers tags=["hide-input"]
 # Makes the colleague's block, and prints its operators in float.
@@ -238,17 +236,15 @@ operators(hers, large)
 # ## Exercise · A class of her own
 # ★★ · 10 minutes
 #
-# In `hers`, a copy of our block, a colleague has counted calls: its linear layers are of her class `Counted`, derived from `nn.Linear`, so `quantize_dynamic` passes over them.
+# To count calls, a colleague built `hers`: our block, with linear layers of her class `Counted`, derived from `nn.Linear`. So `quantize_dynamic` passes over them.
 #
-# Write `to_int8(model, kind)`: an int8 copy in which layers of the derived class `kind` are int8, too. The model itself may be one.
+# Write `to_int8(model, kind)`: an int8 copy in which layers of the derived class `kind` are int8, too. They needn't count any more. The model itself may be such a layer.
 #
 # Then foresee from its profile above: at most how many times as fast can `hers` become for the large picture? Try `show.race(hers, to_int8, large)`.
 #
 # <details><summary>Hint</summary>
 #
 # Put a copy of the model into an `nn.Sequential`. For each `parent` in `list(model.modules())` and each `name, child` in `parent.named_children()`, ask for `type(child)`. With `setattr`, put a plain `nn.Linear` with the same weight and bias in its place.
-#
-# Which of the five rows are the linear layers? `addmm`, and `copy_`, which writes the bias that is added. The other rows are the float part, and nearly all of it.
 #
 # </details>
 #
@@ -285,7 +281,7 @@ def to_int8_solution(model, kind):
 # ## Remember
 #
 # - `quantize_dynamic` replaces children whose type is exactly one of its list, and says nothing about the rest.
-# - File and class only tell what is stored. What was computed is told by the operators of a run.
+# - File and class only tell what is stored. To see what was computed, look at the operators of a run.
 # - What stays float limits the gain to the whole time, divided by the time of the float part.
 
 # %% [markdown]

@@ -88,7 +88,7 @@ print(f"first token {seconds[0]:.2f} s, then from {took['float32']:.3f} to {max(
 # %% [markdown]
 # ## 2. What a token reads
 #
-# From [[decoding]] we know what a token costs: the processor has to *read* the weights, which means to bring them over from memory, and for the next token it has to do so again.
+# From [[decoding]] we know what a token costs: the processor has to *read* the weights, which means to fetch them from memory, and for the next token it has to do so again.
 #
 # A token begins in the **embedding table**, which has a row of 576 numbers for each of the 49,152 tokens. Its row goes through 30 **blocks**. At the end, the **head** gives each of the 49,152 tokens a score, and for that it needs 576 weights for each of them, a matrix of the same shape as the table. In SmolLM2 it even *is* the table, used a second time and stored only once. This is called a **tied head** ([Press and Wolf, 2017](https://arxiv.org/abs/1608.05859)).
 #
@@ -98,9 +98,9 @@ print(f"first token {seconds[0]:.2f} s, then from {took['float32']:.3f} to {max(
 # | 30 blocks | 106.2 million | 66.4 MB | 424.7 MB |
 # | all, with the small norms | 134.5 million | **96.6 MB** | **538.1 MB** |
 #
-# Why two columns of bytes? In the file, the blocks have codes of 4 bits, or 5 bits a weight with each group's step and minimum, and the table takes 8.5 ([[weight_only]]). But PyTorch's ordinary layers multiply floats. So when we open the file, we unpack all codes, and from then on each weight takes 4 bytes. **Our float32 model is the 4-bit file, unpacked.**
+# Why two columns of bytes? In the file, the blocks have codes of 4 bits. Each group of 32 adds a step and a minimum of 16 bits each, so a weight takes 5 bits. The table has codes of 8 bits and no minimum, which makes 8.5 ([[weight_only]]). But PyTorch's ordinary layers multiply floats. So when we open the file, we unpack all codes, and from then on each weight takes 4 bytes. **Our float32 model is the 4-bit file, unpacked.**
 #
-# It's no more exact than the file, because unpacking can't bring back what rounding has lost. And for every token it reads 5.6 times as many bytes as the file has, although they say the same.
+# It's no more exact than the file, because unpacking can't bring back what rounding has lost.
 
 # %%
 _, tensors = real_models.read_gguf(real_models.smollm2_file())
@@ -113,10 +113,10 @@ print(f"{in_file / 1e6:.1f} MB in the file, {in_float32 / 1e6:.1f} MB in float32
 #
 # Another model is like SmolLM2, but *untied*: its table and its head are two matrices, of 28.3 million numbers each.
 #
-# **Predict.** How many more numbers than SmolLM2 must it read for a token: **A** 28.3 million, **B** 576, **C** none?
+# **Predict.** How many numbers of its *table* must it read for a token: **A** 28.3 million, **B** 576, **C** none?
 
 # %% [markdown] tags=["answer"]
-# **576 (B), because looking a token up takes one row of the table, and the head is read whole in both models.** Any token may be the next one, so the head needs all its rows. But the newest token is known, and only its row is looked up.
+# **576 (B), because the newest token is known, and only its row is looked up.** The head needs all its rows, since any token may be the next one. SmolLM2 looks up a row as well, but there it's a row of the head, and the head is counted already.
 
 # %% [markdown]
 # One more thing is read: the KV cache of the text so far. In each of the 30 blocks, a token leaves a key and a value of 3 heads with 64 numbers. That's 2 · 30 · 3 · 64 = 11,520 numbers, or 46 kB in float32, and after 1,000 tokens 46 MB.
@@ -131,9 +131,9 @@ print(f"{in_file / 1e6:.1f} MB in the file, {in_float32 / 1e6:.1f} MB in float32
 # - *In float32:* 538 MB take 538 / 10,000 = **0.054 seconds**. So SmolLM2 can't write more than 1 / 0.054, about 19 tokens, per second.
 # - *As in the file:* 97 MB would take 97 / 10,000 = **0.0097 seconds**. That would allow 103 tokens per second.
 #
-# Bytes over bandwidth is the **memory floor** of a token ([[roofline]] calls it the memory's time). An engine may be as clever as it likes: if it reads these bytes from this memory, it can't be faster.
+# Bytes over bandwidth is the **memory floor** of a token. An engine may be as clever as it likes: if it reads these bytes from this memory for every token, it can't be faster.
 #
-# How much does *your* memory deliver? We multiply 67 million numbers by themselves and add them up, which is little work besides the reading. They have 268 MB, far more than a laptop's processor can keep inside. The model writes with one thread, so we use one here, too. With all threads, your memory may deliver more, and then the floor is lower.
+# How much does *your* memory deliver? We multiply 67 million numbers by themselves and sum them up, which adds little work to the reading. They take up 268 MB, far more than a laptop's processor can keep inside. The model writes with one thread, so we use one here, too. With all threads, your memory may deliver more, and then the floor is lower.
 
 # %% the_memory_floor
 from timeit import repeat
@@ -145,7 +145,9 @@ print(f"{bandwidth / 1e9:.0f} GB per second, so the floor is {floor:.3f} s a tok
 print(f"measured: {took['float32']:.3f} s a token")
 
 # %% [markdown]
-# Your model needs longer than its floor. On our machine, that's mostly because PyTorch multiplies matrices with rows as short as SmolLM2's, 576 numbers, more slowly than the memory delivers them: 10 GB per second, in place of 17 for the same bytes in rows of 4,096. So the floor doesn't forecast the time. It's a limit, which you can compute before you download or buy anything.
+# Your model needs longer than its floor. On our machine, that's mostly because SmolLM2's rows are short, 576 numbers. PyTorch multiplies such matrices at only 10 GB per second, and with rows of 4,096 numbers at 17. So the floor doesn't forecast the time. It's a limit.
+#
+# And you can compute it before you download or buy anything. The model's page states the size of its file. For a laptop that you don't have yet, take the bandwidth that the maker states. It's a peak, so a token can't be faster than the floor that follows from it.
 #
 # ### Seven billion
 #
@@ -163,7 +165,7 @@ print(f"measured: {took['float32']:.3f} s a token")
 #
 # ### PyTorch with int8 weights
 #
-# torchao rounds the weights to codes of 8 bits. A token then reads 135 MB in place of 538, so the floor is a quarter of what it was.
+# torchao rounds the weights to codes of 8 bits. The codes take up 135 MB in place of 538, so their floor is a quarter of what it was.
 
 # %%
 import copy
@@ -189,9 +191,7 @@ print(f"a token in float32 {took['float32']:.3f} s, in int8 {took['int8']:.3f} s
 print(f"converting all codes to floats, and nothing else: {to_floats:.3f} s")
 
 # %% [markdown]
-# Int8 is slower than float32. For every token, each layer first converts all its codes to floats, and then it multiplies, as the float32 layer does. As the last line shows, this conversion takes a large part of the time. So the floor of the codes is out of reach here.
-#
-# But don't blame the 8 bits. `torch.compile` builds new kernels for a model, which probably make the floats while they multiply. On the machine of our record (`records/language`), a token took 0.078 seconds in float32, 0.141 in int8, and 0.044 with *the same int8 weights*, compiled.
+# Int8 is slower than float32. For every token, each layer first converts all its codes to floats, and then it multiplies, as the float32 layer does. As the last line shows, this conversion takes a large part of the time. The multiplying is faster than in float32, because a block's floats have just been made and still lie inside the processor. But both together take longer, so the floor of the codes is out of reach here. Don't blame the 8 bits: it's the engine that makes floats of them.
 #
 # ### An engine that you can't see into
 #
@@ -200,10 +200,10 @@ print(f"converting all codes to floats, and nothing else: {to_floats:.3f} s")
 # **Predict.** Suppose that an engine takes 0.024 seconds for a token of SmolLM2, and the memory delivers 10 GB per second. How many bytes does it read for each weight: **A** 4, as in float32, **B** certainly fewer, **C** impossible to tell?
 
 # %% [markdown] tags=["answer"]
-# **Certainly fewer (B), because in 0.024 seconds this memory delivers at most 0.024 · 10,000 = 240 MB.** Four bytes for each weight would be 538 MB. We've turned the floor around: seconds times bandwidth is the most that can have been read. (It can't tell 5 bits from 8, since 97 MB and 135 MB both fit into 240.)
+# **Certainly fewer (B), because in 0.024 seconds this memory delivers at most 0.024 · 10,000 = 240 MB.** Four bytes for each weight would be 538 MB. We've turned the floor around: seconds times bandwidth is the most that can have been read. It can't tell 5 bits from 8, since 97 MB and 135 MB both fit into 240.
 
 # %% [markdown]
-# Now for OpenVINO on your machine:
+# Now for OpenVINO on your machine, with one thread, as we measured the memory:
 
 # %% in_openvino tags=["hide-input"]
 # Opens the file in OpenVINO, if it's installed, lets it answer, and keeps the shortest time of a token.
@@ -225,22 +225,22 @@ else:
 show.floors(took, {"float32": in_float32, "int8": in_float32 / 4, "OpenVINO": in_file}, bandwidth)
 
 # %% [markdown]
-# Does OpenVINO's bar end left of the dashed line, the floor of float32? Then it can't have read four bytes for each weight. (If it ends on the right, the question stays open.)
+# Does OpenVINO's bar end left of the dashed line, the floor of float32? Then it can't have read four bytes for each weight. If it ends on the right, the question stays open.
 #
 # **A small file allows speed, but the engine has to make use of it.**
 #
 # ### Fast, but is it still the same model?
 #
-# OpenVINO has opened the same file as we have, and yet it answers in other words. How far has it moved from our float32 model, which has exactly the weights of the file? As in [[weight_only]], we take the KL divergence, which is 0 where all probabilities are equal, and the share of places with the same first choice (`records/real_model`):
+# OpenVINO has opened the same file as we have, and yet it answers in other words. Our float32 model has exactly the weights of the file. But when OpenVINO opens the file, it rounds each group's minimum to a whole number of steps. Is that the cause? As a control, we rounded just the minima, in PyTorch.
+#
+# Each row tells how far one model is from another. As in [[weight_only]], we take the KL divergence, which is 0 where all probabilities are equal, and the share of places with the same first choice (`records/real_model`):
 
 # %% still_the_same tags=["hide-input"]
 # Shows the record: how far each copy has moved from the weights of the file, on a text of a thousand tokens.
 show.still_the_same()
 
 # %% [markdown]
-# OpenVINO has moved much further than int8, because when it opens the file, it rounds each group's minimum to a whole number of steps. It's a second rounding, and as in [[weight_only]], its errors come on top.
-#
-# The last two rows are the control. We rounded just the minima, in PyTorch. This model moves as far as OpenVINO (third row), and the two are close to each other (fourth row). So before you trust a fast engine, compare it with one that you know.
+# OpenVINO has moved much further than int8. The control moves as far (third row), and the two are close to each other (fourth row). So the rounding of the minima is the cause. Before you trust a fast engine, compare it with one that you know.
 
 # %% [markdown]
 # ## Exercise · How fast at best?
@@ -289,7 +289,7 @@ def fastest_solution(model, positions, bandwidth):
 # ## Remember
 #
 # - For each token, a model like SmolLM2 reads all its weights and the whole cache, but only one row of a table that is only looked up.
-# - Bytes over bandwidth is the memory floor: compute it before you download, because no engine that reads these bytes from this memory can be faster.
+# - Bytes over bandwidth is the memory floor: compute it before you download, because no engine that reads these bytes from this memory for every token can be faster.
 # - A small file makes writing faster only if the engine makes use of it: seconds times bandwidth is the most that it can have read.
 
 # %% [markdown]
@@ -303,13 +303,13 @@ claims.show("real_model")
 #
 # ### A file that OpenVINO takes as it is
 #
-# In the group that [[weight_only]] took apart, the step is 0.0497 and the minimum −0.490. That's 0.490 / 0.0497 = 9.86 steps below 0, and OpenVINO makes 10 of it, so all 32 weights move by 0.14 steps.
+# In the group that [[weight_only]] took apart, the step is 0.0497 and the minimum −0.490. That's 0.490 / 0.0497 = 9.86 steps below 0, and OpenVINO rounds that to 10, so all 32 weights move by 0.14 steps.
 #
-# GGUF has another form, Q8_0, with codes of 8 bits and a step for each group, but no minimum that could be rounded. We wrote SmolLM2's weights into such a file. In OpenVINO, its KL divergence from our float32 model is 0.005, and 96 % of the first choices are the same. The floor is half as high again (143 MB in place of 97), but on the machine of our record, where neither comes near its floor, it was hardly slower: 39 tokens per second in place of 42.
+# GGUF has another form, Q8_0, with codes of 8 bits and a step for each group, but no minimum that could be rounded. We wrote SmolLM2's weights into such a file. In OpenVINO, its KL divergence from our float32 model is 0.005, and 96 % of the first choices are the same. The floor is about one and a half times as high (143 MB in place of 97), but on the machine of our record (`records/language`), where neither comes near its floor, it was hardly slower: 39 tokens per second in place of 42.
 #
 # ### A tied head is untied by rounding
 #
-# How large is our int8 model as a file? A token reads 135 MB, but the file has 249 MB. torchao rounds linear layers. The head is one, but the table isn't, so it stays in float32, and one matrix becomes two: 107 MB for the blocks, 29 for the head and 113 for the table.
+# How large is our int8 model as a file? The codes that a token needs take up 135 MB, but the file takes 249. torchao rounds linear layers. The head is one, but the table isn't, so it stays in float32, and one matrix becomes two: 107 MB for the blocks and 29 for the head, both with their steps, and 113 for the table.
 #
 # ### Does it fit, and which file may I open?
 #

@@ -89,9 +89,9 @@ print(f"float: {accuracy(cnn):.1f} % right, int8: {accuracy(model):.1f} %")
 # %% [markdown]
 # ### A look at the two scales
 #
-# Both printed modules have the scale 1. A number is stored as round(number / scale), so a pixel of 0.4 becomes 0, and a pixel of 0.8 becomes 1. An image keeps only two shades of grey.
+# Both printed modules have a scale of 1. A number is stored as round(number / scale), so a pixel of 0.4 becomes 0, and a pixel of 0.8 becomes 1. An image keeps only two shades of grey.
 #
-# Without data, PyTorch falls back on the scale 1. We never showed this network an image, so its layers don't know how large their numbers are.
+# Without data, PyTorch falls back on a scale of 1. Since the recipe began, not one image has gone through the network, so PyTorch can't know how large its numbers get.
 
 # %% [markdown]
 # ## 2. Calibration: example images fix the scales
@@ -102,12 +102,12 @@ print(f"float: {accuracy(cnn):.1f} % right, int8: {accuracy(model):.1f} %")
 #
 # **Static quantization** therefore fixes all scales beforehand. You send typical images through the network while it still computes in float, and note the range of the numbers at each place. This is called **calibration**. It needs no labels and trains nothing.
 #
-# Take the pixels. Their range is 0 to 1, and PyTorch divides it into 127 steps, since it leaves one of the eight bits free, as in [[dynamic]]. So the scale is 1 / 127 = 0.0079. Now a pixel of 0.8 is stored as 0.8 · 127 = 101.6, rounded to 102, and 102 stands for 0.803. The free bit is a reserve: with it the integers go up to 255, and pixels up to 2 can be stored as well.
+# Take the pixels. Their range is 0 to 1, and PyTorch divides it into 127 steps, as in [[dynamic]]. So the scale is 1 / 127 = 0.0079. Now a pixel of 0.8 is stored as 0.8 · 127 = 101.6, rounded to 102, and 102 stands for 0.803.
 #
 # In PyTorch this takes four steps, and our recipe left one of them out.
 #
 # 1. *Wrap.* `QuantWrapper` adds two **stubs**. The one in front of the model will turn floats into integers, and the one behind it will turn them back.
-# 2. *Prepare.* `prepare` adds **observers**, small modules that watch the numbers that pass, and choose a range. The **qconfig**, our settings, names the kind of observer.
+# 2. *Prepare.* `prepare` adds **observers**, small modules that watch the numbers passing through, and choose a range. The **qconfig** holds our settings, for example which kind of observer. The recipe keeps it in `qconfig`.
 # 3. *Calibrate.* You run the images. This is the step that was missing.
 # 4. *Convert.* `convert` turns each range into a scale and a zero point, and each layer into an int8 layer.
 
@@ -133,7 +133,7 @@ print(f"float: {accuracy(cnn):.1f} % right, int8: {accuracy(int8):.1f} %")
 #
 # <details><summary>What others found</summary>
 #
-# Here, the first image is nearly enough. Of 18 others that we tried, 17 were about as good, and one cost two points more. Nobody knows beforehand which image is typical, so take a few dozen different ones.
+# Here, the first image is nearly enough. But nobody knows beforehand which image is typical, so take a few dozen different ones.
 #
 # </details>
 #
@@ -158,31 +158,29 @@ show.first_block(
 #
 # 1. *Round.* Divided by their scale, the pixels become 80 and 20. The weights become 50 and −20.
 # 2. *Multiply and add.* 80 · 50 + 20 · (−20) = 3,600. What is one unit of this number worth? A pixel counts in units of 0.01 and a weight in units of 0.005, so a product counts in units of 0.01 · 0.005 = 0.00005.
-# 3. *Add the bias in the same unit.* The bias is 0.03 / 0.00005 = 600 of these units, and 3,600 + 600 = 4,200. (With many inputs, such a sum outgrows 16 bits, so layers add in 32.)
+# 3. *Add the bias in the same unit.* The bias is 0.03 / 0.00005 = 600 of these units, and 3,600 + 600 = 4,200. With many inputs, such a sum outgrows 16 bits, so layers add in 32.
 # 4. *Go back to 8 bits.* The next layer expects steps of 0.05. One of our units is 0.00005 / 0.05 = 0.001 of such a step, so 4,200 units are 4.2 steps, rounded to **4**. It stands for 4 · 0.05 = 0.20.
 #
 # Step 4 is called **requantizing**, and its factor is
 #
 # $$M = \frac{\text{pixel scale} \cdot \text{weight scale}}{\text{output scale}} = \frac{0.01 \cdot 0.005}{0.05} = 0.001$$
 #
-# The weights have fixed one of these scales and calibration the other two, so M is known before an image arrives. (With our settings, each output channel has its own weight scale, and so its own M.)
+# The weights fix one of these scales and calibration the other two, so M is known before an image arrives.
 #
 # ### The zero point, when outputs are negative
 #
-# Suppose calibration saw outputs down to −0.10, two steps below 0. Then −0.10 is stored as the integer 0, and the number 0 as the integer 2. This 2 is the output's **zero point**. The layer adds it at the end, so our 4 is stored as 4 + 2 = **6**, and 6 stands for (6 − 2) · 0.05 = 0.20. Before the next layer multiplies, it subtracts the 2 again, as in [[dynamic]].
+# Suppose calibration saw outputs down to −0.10, two steps below 0. Then −0.10 is stored as the integer 0, and the number 0 as the integer 2. This 2 is the output's **zero point**. The layer adds it at the end, so our 4 is stored as 4 + 2 = **6**, and 6 stands for (6 − 2) · 0.05 = 0.20. Before the next layer multiplies, it subtracts the 2 again.
 
 # %% [markdown]
 # ## 4. Fusion: three modules become one
 #
-# In SmallCNN, a batch norm and a ReLU come after each convolution. So in our figure, the first block writes its 31,360 numbers three times. Once would do, if one layer did the work of all three.
+# In SmallCNN, a batch norm and a ReLU come after each convolution. These are the three thick wires of our figure: the first block writes 31,360 numbers after the convolution, again after batch norm, and again after the ReLU. One layer that does the work of all three would write them once.
 #
 # **Batch norm** first. After training, its mean and its standard deviation are fixed, so in each channel it multiplies by one number and adds another. Say a convolution computes c = 0.50p − 0.20q, and its batch norm 0.5c + 0.03. Put c in, and you get one layer, 0.25p − 0.10q + 0.03. It's the layer of section 3. Batch norm has been **folded** into the convolution.
 #
 # Now the **ReLU**, which sets negative outputs to 0. Let the next pixels be p = 0 and q = 0.80. The sum is 0 · 50 + 80 · (−20) + 600 = −1,000, and times M that's −1. If the observer stands *after* the ReLU, it sees no negative number, so the zero point is 0. Then there's no integer for −1, and the layer stores the nearest one, 0. That's what the ReLU would have done: **the clipping is the ReLU**.
 #
-# In our figure, the observer stands *before* the ReLU. Its zero point lies in the middle, so about half of the 127 steps go to negative numbers, which the ReLU sets to 0.
-#
-# Making one module of the three is called **fusing**. Fuse before `prepare`, so that the observer comes after the ReLU. And fuse in evaluation mode (`.eval()`), because in training batch norm's numbers still change.
+# Making one module of the three is called **fusing**. Fuse before `prepare`, so that the observer comes after the ReLU. In our figure it stood before the ReLU, so about half of the 127 steps went to negative numbers, and the scale was 0.14. Fused, it's 0.059. And fuse in evaluation mode (`.eval()`), because in training batch norm's numbers still change. Each name in the code begins with `module`, because `QuantWrapper` keeps our network under that name.
 
 # %% fuse tags=["legacy"]
 # `print(cnn)` shows these names: features.0.1 is the second module of the first block, its batch norm.
@@ -204,12 +202,12 @@ speed = show.speed(three, test_images[:64])
 show.price_and_gain(right, kilobytes, speed)
 
 # %% [markdown]
-# Int8 costs less than a point of accuracy. (On 2,000 images, half a point can be chance.) The file doesn't quite shrink to a quarter, because biases, scales and names stay. How much faster int8 is depends on the processor's instructions for int8, and on the float network beside it. Traced, and prepared by `torch.jit.optimize_for_inference`, the float network became 1.4 times as fast, so compare with the fastest one that you can make. In the bill of [[energy]], this is the row *store and multiply in int8*, which saves three quarters or more.
+# Int8 costs less than a point of accuracy. On 2,000 images, half a point can be chance, so whether fusion helps the accuracy can't be seen here. It helps the file and the speed. How much faster int8 is depends on the processor's instructions for int8, and on the float network beside it. So compare with the fastest float network that you can make.
 
 # %% [markdown]
 # ## 5. What one bad calibration image does
 #
-# All scales rest on a few images. What if one of them isn't like the others? In [[dynamic]], somebody forgot to divide a picture by 255, and it spoiled the answers of its batch. Suppose that such a picture is among our 256.
+# Every scale rests on a few images. What if one of them isn't like the others? Suppose that somebody forgot to divide one of our 256 images by 255.
 
 # %% spoiled tags=["legacy"]
 one_bright = images.clone()
@@ -225,19 +223,17 @@ calibrations = {"256 good images": int8_fused, "one × 255": spoiled}
 show.as_stored(calibrations, test_images[1:2], {name: accuracy(net) for name, net in calibrations.items()})
 
 # %% [markdown] tags=["answer"]
-# **0 (C), because each step is now almost 2 wide, and 0.8 is less than half a step.** Only the brightest pixels become 1, and the network guesses.
+# **0 (C), because each step is now almost 2 wide, and 0.8 is less than half a step.** Only the brightest pixels become 1, and the network is reduced to guessing.
 
 # %% [markdown]
-# PyTorch's default observers stretch their range for extreme numbers (Deeper says why), and this image went through all of them. So the scales of the later layers are far too coarse as well.
+# Images that are far too dark hurt, too: their range is too narrow, so the bright pixels at work are clipped.
 #
-# It also hurts if the calibration images are less than half as bright as the real ones: then even the reserve up to 255 is too small, and bright pixels are clipped.
+# **So calibrate on images like those that the network will see at work.** Prepare them with the same code, and take some of every kind that occurs there. Take them from the training images, so that the test images stay new.
 #
-# **So calibrate on images like those that the network will see at work.**
-#
-# A bad calibration gives no warning, so you have to look.
+# A missing calibration at least warns. A bad one doesn't, so you have to look.
 #
 # 1. *Compare with float on new images.* How often do the two networks agree? That needs no labels. If more than a few in a hundred differ, look at the scales.
-# 2. *Print the scales.* For pixels, 127 · scale should be 1, and here it's 127 · 1.92 = 244. For the other layers, compare with the scales that other good images give.
+# 2. *Print the scales* with `print(spoiled)`. For pixels, 127 · scale should be 1, and here it's 127 · 1.92 = 244. For the other layers, calibrate again with other images: the scales should stay about the same.
 
 # %% [markdown]
 # ## Exercise · A static int8 layer of your own
@@ -249,7 +245,7 @@ show.as_stored(calibrations, test_images[1:2], {name: accuracy(net) for name, ne
 #
 # <details><summary>Hint</summary>
 #
-# The float outputs are `torch.relu(examples @ weight.T + bias)`, and `.clamp(0, 127)` clips.
+# The float outputs are `torch.relu(examples @ weight.T + bias)`, and `.clamp(0, 127)` clips. The weights of section 3 become 127 and −51, because their scale is finer here.
 #
 # </details>
 
@@ -295,11 +291,11 @@ claims.show("static")
 #
 # ### Why 127 steps and not 255
 #
-# PyTorch has several libraries that compute int8, called *engines*. On many x86 processors some of them use an instruction that adds two products in 16 bits first, and 16 bits end at 32,767. With inputs up to 127 and weights down to −128, a product is at most 127 · 128 = 16,256, and two of them fit, as long as the inputs stay in the calibrated range. With inputs of 255, two products of 255 · 128 would not. That's why the settings for x86 leave one bit free. Those for the engines `onednn` and `qnnpack` use 255 steps.
+# PyTorch has several libraries that compute int8, called *engines*. On many x86 processors some of them use an instruction that adds two products in 16 bits first, and 16 bits end at 32,767. With inputs up to 127 and weights down to −128, a product is at most 127 · 128 = 16,256, and two of them fit. Two products of 255 · 128 would not. That's why the settings for x86 leave one bit free. An input beyond the calibrated range still uses it: integers go up to 255, so a pixel up to 2 isn't clipped, but a sum may overflow.
 #
 # ### Couldn't an observer cut off the bright image?
 #
-# It could, but at a price: what lies outside is clipped. PyTorch's default, the *histogram* observer, weighs the two. It looks for the range with the smallest sum of squared errors. A pixel of 255 that is cut to 1 is off by 254, and 254² = 64,516. With the wide range, an ordinary pixel is off by 1 at most. So one bright pixel weighs as much as 64,516 ordinary ones at their worst, and the range stays wide: here it ends at 244. `MovingAverageMinMaxObserver` averages the ranges of the batches instead. Here its range ended at 3.4, and 90.1 % were right, but it would thin out a rare large number that matters, too.
+# It could, but at a price: what lies outside is clipped. PyTorch's default, the *histogram* observer, weighs the two. It looks for the range with the smallest sum of squared errors. A pixel of 255 that is cut to 1 is off by 254, and 254² = 64,516. With the wide range, an ordinary pixel is off by 1 at most. So one bright pixel weighs as much as 64,516 ordinary ones at their worst, and the range stays wide: here it ends at 244. `MovingAverageMinMaxObserver` averages the ranges of the batches instead. Here its range ended at 3.4, and 90.1 % were right, but it would also average away a rare large number that matters.
 #
 # ### Stubs in a model of your own
 #
@@ -323,4 +319,4 @@ claims.show("static")
 # %% [markdown]
 # ## When good images aren't enough
 #
-# In [[depthwise]], a network gets 8 bits and good images, too, yet loses about 25 points. Which of its weights are to blame? And what if no scale is good enough, because there are only 2 bits? Then a network has to *learn* with its rounding ([[qat]]).
+# In [[depthwise]], a network gets 8 bits and good images, too, yet loses about 25 points. Which of its weights are to blame? And with only 2 bits, a network has to be trained with the rounding in place ([[qat]]).

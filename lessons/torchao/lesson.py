@@ -56,7 +56,7 @@ for dtype in (torch.int8, torch.int4, torch.int2):
     quantize_(networks[dtype], config, filter_fn=lambda module, name: name == "fc1")
 
 # %% [markdown]
-# **Predict.** With 8 bits, each weight of `fc1` becomes an integer of one byte. How large is the file with 2 bits, compared with the one with 8: **A** about two thirds, **B** a little smaller, **C** the same?
+# **Predict.** With 8 bits, each weight of `fc1` becomes an integer of one byte. How large is the file with 2 bits, compared with the one with 8: **A** the same, **B** a little smaller, **C** about two thirds?
 
 # %% four_files tags=["hide-input"]
 # Saves each network, and prints the bytes of its file.
@@ -65,7 +65,7 @@ for name, size in files.items():
     print(f"{str(name).removeprefix('torch.'):5} {size:,} bytes")
 
 # %% [markdown] tags=["answer"]
-# **The same (C), because this config rounds each weight to one of four integers, and then stores the integer in a whole byte.** So "2 bits" told us about the *values* of the weights, and nothing about the *bytes* in the file.
+# **The same (A), because this config rounds each weight to one of four integers, and then stores the integer in a whole byte.** So "2 bits" told us about the *values* of the weights, and nothing about the *bytes* in the file.
 
 # %% [markdown]
 # In about [[minutes]] minutes you will be able to
@@ -79,7 +79,7 @@ for name, size in files.items():
 #
 # `quantize_(model, config, filter_fn)` goes through all modules of a network. The *filter* gets each module with its name, and answers yes or no. Where it says yes, the **config** decides what becomes of the weights, and perhaps of the inputs.
 #
-# Our config rounds only weights. `PerGroup(40)` cuts each row of `fc1`, 400 weights, into ten **groups of weights**: 40 neighbours that share a scale. One large weight makes the scale large for all that share it ([[integers]]), and in a group that's only 39 neighbours.
+# Our config rounds only weights. `PerGroup(40)` cuts each row of `fc1`, 400 weights, into ten **groups of weights**: 40 neighbours that share a scale, so one large weight harms only 39 others ([[integers]]).
 #
 # Now print the network, and look at `fc1`:
 
@@ -89,10 +89,9 @@ print(networks[torch.int2])
 # %% [markdown]
 # `fc1` is still a `Linear`. Only its *weight* has another class, one of torchao's, and PyTorch asks this class how to multiply. That's why your code can stay as it is. `target_dtype` is the int2 that we asked for. But the name of the class says *unpacked to int8*, and that's what the file showed.
 #
-# Always look at the types of the weights, by printing the network after `quantize_` or by `type(layer.weight)`, because `quantize_` can leave a layer in float without a word:
+# Always look at the types of the weights, by printing the network after `quantize_` or by `type(layer.weight)`, because `quantize_` can leave a layer in float without a word. A weight in float is a plain `Parameter`.
 #
-# - **Without a filter** it takes the linear layers, but neither convolutions nor the last layer of PyTorch's own attention ([[audit]]). Your own filter replaces this rule and is asked about every module, so it should begin with `isinstance(module, nn.Linear)`.
-# - **Groups may not fit.** 400 isn't a multiple of 32. With `PerGroup(32)` our config stops with an error, but others, such as `Int4WeightOnlyConfig`, skip the layer. The type of its weight is then a `Parameter`, which means float.
+# Without a filter, `quantize_` takes the linear layers, but neither convolutions nor the last layer of PyTorch's own attention ([[audit]]). Your own filter replaces this rule and is asked about every module, so unless it asks for a name, as ours did, it should begin with `isinstance(module, nn.Linear)`.
 
 # %% [markdown]
 # ## 3. Values and bytes
@@ -118,7 +117,7 @@ print(tiny[0].weight.qdata, tiny[0].weight.dequantize(), sep="\n")
 # %% [markdown]
 # It does. So that's how you ask **which values** are left: `qdata` holds the integers, and `dequantize()` gives the numbers that they stand for.
 #
-# ### How many bits does a weight take?
+# ### How many bits are stored for each weight?
 #
 # The integers fit into 4 bits, but their type is `int8`. A byte is the smallest piece of memory that has an address. Smaller integers have to be *packed*, several into one byte, and unpacked again before each use. This config doesn't pack.
 #
@@ -144,7 +143,7 @@ print([bits(networks[dtype].fc1.weight) for dtype in (torch.int8, torch.int4, to
 #
 # ### Where 6 bits hide in "int4"
 #
-# `PrototypeInt4WeightOnlyConfig` does pack. (It's a prototype, so its name may change.) Its groups have 32, 64 or 128 weights, which doesn't fit our `fc1`. So from here on we take a wider layer, and four configs, the last of them for section 4.
+# `PrototypeInt4WeightOnlyConfig` does pack. It's a prototype. Its groups have 32, 64 or 128 weights, which doesn't fit our `fc1`. So until the end of section 4 we take a wider layer, and four configs.
 
 # %%
 from torchao.prototype.quantization.int4 import PrototypeInt4WeightOnlyConfig
@@ -167,7 +166,9 @@ for name, config in configs.items():
 show.a_group_in_bytes(layers, bits)
 
 # %% [markdown]
-# Packed, two integers share a byte, so 32 of them take 16 bytes. But there are two more numbers: the scale, and the value from which the steps are counted, a zero point in float. Each is a float of 4 bytes. Together that's 24 bytes, or 192 bits, for 32 weights: **6 bits a weight. The name says 4.** (With groups of 128, the config's default, it's 4.5.) And without packing, int4 takes 9.25 bits, *more* than int8.
+# Packed, two integers share a byte, so 32 of them take 16 bytes. But there are two more numbers: the scale, and the value from which the steps are counted, a zero point in float. In this float32 layer each takes 4 bytes. Together that's 24 bytes, or 192 bits, for 32 weights: **6 bits a weight. The name says 4.** In a bfloat16 network each takes 2 bytes, and a weight 5 bits. Without packing, int4 takes 9.25 bits: a byte for each integer, exactly as int8 would in such small groups.
+#
+# To see the values of packed int4, separate the two integers in each byte of its `qdata`. It has no `dequantize()`.
 
 # %% [markdown]
 # ## 4. Arithmetic
@@ -177,9 +178,9 @@ show.a_group_in_bytes(layers, bits)
 # Take the first of our four weights again, stored as 7 with the scale 0.1. Let its input be 0.6. There are two ways to multiply:
 #
 # - *The weight becomes a float again.* 7 · 0.1 = 0.7, and 0.7 · 0.6 = **0.42**, a product of floats. This is **weight-only quantization**: the weights are *stored* in few bits, but the layer *computes* in float.
-# - *The input becomes an integer, too.* With the scale 0.005, 0.6 is stored as 120. Now 7 · 120 = 840 is a product of integers, and 840 · 0.1 · 0.005 = **0.42**. This is dynamic quantization ([[dynamic]]). Only a product of integers can use a processor's instructions for int8.
+# - *The input becomes an integer, too.* Suppose that the largest input of its row makes the scale 0.005. Then 0.6 is stored as 120. Now 7 · 120 = 840 is a product of integers, and 840 · 0.1 · 0.005 = **0.42**. This is dynamic quantization ([[dynamic]]), but torchao gives each row of inputs a scale of its own, so one bright picture no longer harms the others. Only a product of integers can use a processor's instructions for int8.
 #
-# The result doesn't tell which way was taken. But PyTorch's profiler lists every routine that runs, and those that multiply matrices usually have `mm` in their names (*matrix multiplication*):
+# In a real layer the second way also rounds the input, but the outputs stay close, so you can't see at a glance what was multiplied. The names help only halfway: `WeightOnly` means the first way, and `DynamicActivation` says that inputs are rounded. PyTorch's profiler lists every routine that runs, and those that multiply matrices usually have `mm` in their names (*matrix multiplication*):
 
 # %% what_is_multiplied
 from torch.profiler import profile
@@ -190,7 +191,7 @@ for name, layer in layers.items():
     print(f"{name:13}", *[e.key for e in seen.key_averages() if "mm" in e.key])
 
 # %% [markdown]
-# `_int_mm` multiplies integers. `mm` and `addmm` get floats here, as in the float layer: the inputs are floats, and a product needs two factors of one type. And `_weight_int4pack_mm_for_cpu` gets packed weights and float inputs: it unpacks a few weights, multiplies them as floats, and goes on to the next few.
+# `_int_mm` multiplies integers. `mm` and `addmm` get floats here, as in the float layer: the inputs are floats, and a product needs two factors of one type. `addmm` adds the bias as well, and with int8 weights torchao applies the scale and the bias afterwards. And `_weight_int4pack_mm_for_cpu` gets packed weights and float inputs: it unpacks a few weights, multiplies them as floats, and goes on to the next few.
 #
 # ### Does it save time?
 #
@@ -204,12 +205,12 @@ race = show.race(wide, layers, configs, x)
 show.times(race)
 
 # %% [markdown] tags=["answer"]
-# **Slower (C), because at each call it first makes floats of all 16.8 million weights.** The third row is the time for that alone, and the product of floats comes on top. Much of that can be memory, and not arithmetic: each call needs 67 MB of new memory for the floats.
+# **Slower (C), because at each call it first makes floats of all 16.8 million weights.** The third row is the time for that alone, and the product of floats comes on top.
 
 # %% [markdown]
-# Compare the third row with the fourth. In the third, the operating system has to hand out new memory for the floats, and in the fourth, the same floats are made in memory that is already there. So the difference is mostly the price of new memory.
+# In the fourth row the same floats go into memory that is already there, so most of the third row is the price of 67 MB of new memory at each call.
 #
-# The packed layer needs no float matrix, because its routine unpacks *while* it multiplies. It's made for bfloat16, so compare it with the row above it. With one row of inputs, most of the time goes into fetching weights, so fewer bytes can save time. But the routine must be a fast one for your processor: in the record under *Deeper* it takes less than half as long as bfloat16.
+# The packed layer's routine unpacks *while* it multiplies, so it needs no float matrix. It's made for bfloat16: compare it with the row above it. With one row of inputs, most of the time goes into fetching weights, so fewer bytes can save time, if the routine is a fast one for your processor.
 #
 # ### The three answers
 
@@ -219,7 +220,7 @@ ran = show.routines(layers, x)
 show.three_answers(layers, bits, ran)
 
 # %% [markdown]
-# For a small file on any machine, take int8 weights, if it may be slow. To save time with few rows, as when a language model writes, try packed int4 in bfloat16. With many rows, try int8 × int8, compiled, and plain bfloat16: in the record both take less than half of compiled float's time, and int8 is a little ahead. But measure with your rows, on your machine. Unpacked int4 shows how few bits your network can tolerate, and it's meant for export to phones, where other programs pack it.
+# Two rows of this table are "in int4", but one takes 9.25 bits and the other 6.
 
 # %% [markdown]
 # ## 5. Into a new network
@@ -233,7 +234,7 @@ torch.save(networks[torch.int4].state_dict(), "lenet_int4.pt")
 fresh = models.LeNet().eval()
 
 # %% [markdown]
-# **Predict.** What does she get: **A** a quantized network, **B** a float network with rounded weights, **C** an error?
+# **Predict.** What does she get: **A** a quantized network, **B** an error, **C** a float network with rounded weights?
 
 # %% without_assign tags=["hide-input"]
 # Loads the file as one usually does, and prints the beginning of the error.
@@ -243,7 +244,7 @@ except RuntimeError as error:
     print("RuntimeError:", str(error).splitlines()[1].split(",")[0].strip(), "… an exception occurred")
 
 # %% [markdown] tags=["answer"]
-# **An error (C), because `load_state_dict` copies numbers into the tensors that are there, and torchao's tensor can't be copied into a float tensor.**
+# **An error (B), because `load_state_dict` copies numbers into the tensors that are there, and torchao's tensor can't be copied into a float tensor.**
 
 # %% [markdown]
 # With `assign=True`, it puts the tensors of the file in the place of those that are there:
@@ -255,8 +256,6 @@ print("the same outputs:", torch.equal(fresh(image), networks[torch.int4](image)
 
 # %% [markdown]
 # The file holds integers, scales and the names of torchao's classes, but no code. So your colleague needs the code of the float network, and `import torchao` before `torch.load`, which otherwise refuses the unknown class: *Unsupported global*.
-#
-# Keep the float file as well, because rounding can't be undone.
 
 # %% [markdown]
 # ## Exercise · Ship the wide layers
@@ -266,19 +265,19 @@ print("the same outputs:", torch.equal(fresh(image), networks[torch.int4](image)
 #
 # 1. In a copy of `model`, quantize the linear layers that have `least` inputs or more, with `Int8WeightOnlyConfig()`. All else stays float.
 # 2. Save its state as `"int8.pt"`.
-# 3. Load the file into a new network from `make()`, and return this one, in evaluation mode.
+# 3. Load the file into a new network from `make()`, and return it in evaluation mode.
 #
-# Then ship a small Transformer, with `make = lambda: models.Encoder(n_layers=2, width=192)` and inputs from 512 on. Print `type(layer.weight)` for each of its `nn.Linear` layers. Which are in int8?
+# Then ship a small Transformer, with `make = lambda: models.Encoder(n_layers=2, width=192)` and inputs from 512 on. Print `type(layer.weight)` for each `nn.Linear`. Which are in int8? How many bits a weight?
 #
 # <details><summary>Hint</summary>
 #
-# A norm has no `in_features`, so ask first whether a module is an `nn.Linear`. Everything else is in sections 1 and 5.
+# A norm has no `in_features`, so ask first whether a module is an `nn.Linear`.
 #
 # </details>
 #
 # <details><summary>What others found</summary>
 #
-# Only the two layers called `down` have an `Int8Tensor`. Their weights take 8.05 bits each.
+# Only the two layers called `down` have an `Int8Tensor`. Each of their rows has 768 inputs, a scale and a zero point, together 773 bytes: 8.05 bits a weight.
 #
 # </details>
 
@@ -310,7 +309,7 @@ def ship_solution(model, make, least):
 # ## Remember
 #
 # - "Int4" says only which values are left: ask also how many bits a weight takes, scales included, and what is multiplied.
-# - `quantize_` exchanges the weights of the layers that a filter chooses, and the file goes into a new float network with `import torchao` and `assign=True`.
+# - `quantize_` replaces the weights of the layers that a filter chooses, and the file goes into a new float network with `import torchao` and `assign=True`.
 # - For few rows, weight-only quantization saves time only with a routine that unpacks while it multiplies, since a layer that first makes floats of all its weights is slower than float.
 
 # %% [markdown]
@@ -324,7 +323,7 @@ claims.show("torchao")
 #
 # ### Training for a config
 #
-# Has int4 or int2 cost too much accuracy? As in [[qat]], you can train with the rounding in place. One `quantize_` before your training loop makes the layers round in float, and another after it puts in the real config:
+# Did accuracy drop too far with int4 or int2? As in [[qat]], you can train with the rounding in place. One `quantize_` before your training loop makes the layers round in float, and another after it puts in the real config:
 #
 # ```python
 # from torchao.quantization.qat import QATConfig
@@ -358,7 +357,7 @@ claims.show("torchao")
 show.recorded()
 
 # %% [markdown]
-# This processor has instructions for int8 and for bfloat16. With 64 rows int8 × int8, compiled, is the fastest, but bfloat16, which needs no scales, comes close. On x86 processors without instructions for int8 (VNNI), the sums of int8 × int8 can overflow: pass `reduce_range=should_reduce_range(torch.device("cpu"))`, from `torchao.utils`.
+# This processor has instructions for int8 and for bfloat16. Packed int4 gets bfloat16 inputs, and with one row it takes less than half as long as bfloat16. Uncompiled int8 × int8 is the slowest of all with one row. With 64 rows eager float is slow here, so compare with compiled float: int8 weights take two or three times as long. Int8 × int8, compiled, is the fastest, but bfloat16, which needs no scales, comes close. On x86 processors without instructions for int8 (VNNI), the sums of int8 × int8 can overflow: pass `reduce_range=should_reduce_range(torch.device("cpu"))`, from `torchao.utils`. To load a file of packed int4, import `torchao.prototype.quantization.int4` as well, and keep the float file, because rounding can't be undone.
 #
 # **Sources.** torchao's [documentation](https://docs.pytorch.org/ao/stable/index.html); PyTorch on [the end of `torch.ao.quantization`](https://docs.pytorch.org/docs/2.13/quantization.html). B. D. Rouhani et al., *Microscaling data formats for deep learning*, 2023, [arXiv:2310.10537](https://arxiv.org/abs/2310.10537); the [MX specification 1.0](https://www.opencompute.org/documents/ocp-microscaling-formats-mx-v1-0-spec-final-pdf), 2023; [NVIDIA on NVFP4](https://developer.nvidia.com/blog/introducing-nvfp4-for-efficient-and-accurate-low-precision-inference/), 2025.
 #

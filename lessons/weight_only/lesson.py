@@ -119,9 +119,9 @@ print(f"{moved[bits, 32]:,} weights moved")
 print(ask(model, tokenizer, "What is the capital of France?"))
 
 # %% [markdown]
-# Most weights moved, and the answer is nonsense. It's an unlucky one, since on a page of Python's manual 85 % of the first choices stay as they were. But why do finer levels do any harm? Take our −0.18, which is 2 of 15 steps above the minimum. On 31 steps that's 2 · 31 / 15 = 4.13, so it's rounded to 4. Only the two ends of a group stay.
+# Most weights moved, and the answer is nonsense. That's bad luck: on a page of Python's manual, the model's first choice for the next token stayed the same 85 % of the time. But why do finer levels do any harm at all? Take our −0.18, which is 2 of 15 steps above the minimum. On 31 steps that's 2 · 31 / 15 = 4.13, so it's rounded to 4. Only the two ends of a group stay.
 #
-# So are 4 bits better than 5? No. This was a *second* rounding, whose errors came on top of those of the first. What the first one cost, nobody can tell from the file. **Round once, from the original weights.**
+# So are 4 bits better than 5? No. This was a *second* rounding, so its errors came on top of those of the first. **Round once, from the original weights.**
 #
 # **Try it.** One number of bits from 5 to 8 moves nothing. Which one? Change `bits`, and run the cell again.
 #
@@ -155,9 +155,9 @@ print(ask(model, tokenizer, "What is the capital of France?"))
 # - **A** 3 bits in groups of 32
 # - **B** 2 bits in groups of 16
 #
-# We round the small Transformer of [[decoding]], whose original weights we have, in nine ways. The **KL divergence** ([[the_same_model]]) says how far the model's predictions move: 0 is not at all.
+# We round the small Transformer of [[decoding]], whose original weights we have, in nine ways. The **KL divergence** ([[the_same_model]]) says how far the model's predictions move: 0 is not at all, so lower is better.
 #
-# **Predict.** Which one stays closer to the original? Think of the length of a step.
+# **Predict.** Which one stays closer to the original?
 
 # %% against_bits tags=["hide-input"]
 # Rounds the small Transformer in nine ways, and draws the KL divergence over the bits per weight, all counted.
@@ -165,10 +165,10 @@ found = show.bits_and_groups(rounded)
 show.against_bits(found)
 
 # %% [markdown] tags=["answer"]
-# **A, because the third bit turns 3 steps into 7, while the range of half a group is only a little narrower.** Along each line, one bit more for the codes makes the KL divergence about four to seven times smaller. So spend on the codes first, unless a few weights are huge.
+# **A, because the third bit turns 3 steps into 7, while the range of half a group is only a little narrower.** Along each line, one bit more for the codes makes the KL divergence about four to seven times smaller.
 
 # %% [markdown]
-# Lower is better. What do smaller groups bring? With 4-bit codes, at the right end of each line, groups of 16 are about twice as good as groups of 128, and take 1.75 bits more. How much they bring depends on the weights: in this model, neighbours are similarly large, unlike our eight weights.
+# What do smaller groups bring? For the same bits, the largest groups are best here, because neighbours in this model are similarly large: the steps in groups of 16 are only a third shorter than those in groups of 128. Where a few weights are huge, as among our eight, small groups are worth their bits.
 
 # %% [markdown]
 # ## 3. Read the bytes
@@ -195,7 +195,7 @@ show.twenty_bytes(first_group)
 #
 # To **pack** 8 and 11 into a byte, we compute 8 + 16 · 11 = 184. In bits, `1011` (11) and `1000` (8) stand side by side: `10111000`. To unpack, `184 & 15` keeps the four low bits, 8, and `184 >> 4` moves the four high bits down, 11.
 #
-# In Q4_1, the low halves hold weights 1 to 16, and the high halves 17 to 32. So we can make these bytes ourselves, from the floats in the model:
+# In Q4_1, the low halves hold weights 1 to 16, and the high halves 17 to 32. So we can make the sixteen bytes of codes ourselves, from the floats in the model, where this matrix is called `layers.0.mlp.up_proj`:
 
 # %% two_codes_in_a_byte
 part = stored["layers.0.mlp.up_proj"][0, :32]  # the same 32 weights, as floats
@@ -214,12 +214,12 @@ print("the bytes of the file:", torch.equal(packed, first_group[4:]))
 show.all_bytes(tensors, size)
 
 # %% [markdown]
-# Mostly the table of tokens, with a fifth of all weights. In its form, Q8_0, 32 weights take 32 codes of 8 bits and a step of 16, or 8.5 bits each. Why not 4? In this model the table is also the last layer, so its errors would go straight into the predictions. When we rounded it to 4 bits for the last layer alone, the KL divergence was twenty times as large as when we did so for the lookup alone. So now we know what "4 bits" means: the *codes* of *most* weights.
+# Mostly the table of tokens, the model's embedding, which holds a fifth of all weights and has codes of 8 bits. Why not 4? In this model the table is also the last layer, so its errors would go straight into the predictions. So now we know what "4 bits" means: the *codes* of *most* weights.
 
 # %% [markdown]
 # ## 4. When is it faster?
 #
-# The file is small. Does the model also write faster? Not our `model`: when it was loaded, all codes became floats of 32 bits, so while it runs it saves neither memory nor time. But a program can keep the weights packed. For each token, nearly all of them are fetched from memory again ([[decoding]]), and packed they're fewer bytes. Let's time one layer of 4,096 × 4,096 weights: 34 MB in 16 bits, and 10 MB packed.
+# The file is small. Does the model also write faster? Not our `model`: when it was loaded, all codes became floats of 32 bits, so while it runs it saves neither memory nor time. But a program can keep the weights packed. For each token, nearly all of them are fetched from memory again ([[decoding]]), and packed they're fewer bytes. A model is mostly linear layers, so let's time one with 4,096 × 4,096 weights: 34 MB in 16 bits, and 10 MB packed.
 #
 # Its inputs stay floats of 16 bits. There are only 4,096 per token, so rounding them would save hardly any bytes, and add errors. This is **weight-only quantization** ([[torchao]]).
 #
@@ -236,15 +236,17 @@ races = show.race()
 show.race_table(races)
 
 # %% [markdown] tags=["answer"]
-# **C, slower, because it does all that the 16-bit layer does, and before that it unpacks.** PyTorch unpacks in five operations, each over the whole matrix, and they take most of the time. So for one input, a small file is fast only with a kernel that unpacks inside the processor.
+# **C, slower, because it does all that the 16-bit layer does, and before that it unpacks.** So for one input, a small file is fast only with a kernel that unpacks inside the processor.
 
 # %% [markdown]
+# And the kernel? It fetches 5 bits per weight and not 16, so fewer bytes alone can make the layer at most 16 / 5 = 3.2 times as fast. Where a table shows more, there's a second reason: PyTorch's routine for 16 bits is slow with one input, and the kernel's is better.
+#
 # ### When the kernel isn't faster
 #
-# With the kernel, few bits save fetching, and cost unpacking. In two cases the cost can be larger, and 16 bits are faster:
+# In two cases, 16 bits can still be faster:
 #
-# - **Your processor has no fast one.**
-# - **Many inputs come at once**, as in a long prompt or a batch. With 64 inputs, each fetched weight is multiplied 64 times, so computing takes most of the time, and little fetching is left to save. But the unpacking remains.
+# - **There's no fast kernel for your processor.**
+# - **Many inputs come at once**, as in a long prompt or a batch. Each fetched weight is then multiplied many times, so computing takes most of the time, and there's little fetching to save. But the unpacking grows: on x86 processors, this kernel unpacks all codes again for every four inputs, so with 64 inputs it does so 16 times.
 
 # %% [markdown]
 # ## Exercise · Read a group
@@ -289,7 +291,7 @@ def read_group_solution(group):
 # ## Remember
 #
 # - A group's step and minimum count as well: 4 bits in groups of 32 are 5 bits per weight.
-# - Round once, from the original weights, because rounded weights lie on levels, and most other levels move them again.
+# - Round once, from the original weights. Rounded weights lie on levels, and almost any other levels move them again.
 # - Few bits make writing faster if a kernel unpacks them inside the processor and few inputs come at once. Otherwise unpacking can cost more time than it saves.
 
 # %% [markdown]
@@ -322,9 +324,9 @@ eight = torch.tensor([6, 2, 7, 0, 1, 5, 3, 4])
 print(pack(eight, 3).tolist(), unpack(pack(eight, 3), 3).tolist())
 
 # %% [markdown]
-# ### Why isn't it just three times as fast?
+# ### Why 8 bits take 8.5
 #
-# If fetching took all of the time, a third of the bytes would make the layer three times as fast as 16 bits. But both layers also compute. Unpacking makes the gain smaller than that. A processor that's slow with 16-bit floats makes it larger: on our machine, the 16-bit layer took more than twice as long as fetching its bytes would. There, much of the gain is due to a faster routine, and not to fewer bytes.
+# The table of tokens has the form Q8_0. There, a group of 32 weights stores 32 codes of 8 bits and a step of 16 bits. That's 272 bits, or 8.5 per weight. Where is the minimum? In [[integers]], a scale and a zero point placed the levels. Our step is that scale, and in Q4_1 the minimum does the job of the zero point. Q8_0 needs no such thing, because its codes are signed and its levels lie evenly around 0. The last digit of a form's name says which kind it is: 0 stands for a step alone, and 1 for a step and a minimum. So a file in Q4_0 takes 4.5 bits per weight in its blocks, and not 5.
 #
 # ### A smaller model, or fewer bits?
 #
