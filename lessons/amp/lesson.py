@@ -34,7 +34,7 @@ torch.set_num_threads(1)
 # %% [markdown]
 # ## 1. A training run that goes nowhere
 #
-# PyTorch computes in **fp32**, with 32 bits for each number. 16 bits take half the room, and many chips multiply them faster. Let's train a small network, LeNet-300-100, on 3,000 images of Fashion-MNIST, small pictures of clothes, once in fp32, and once with its matrix products in the 16-bit type **fp16**.
+# PyTorch computes in **fp32**, with 32 bits for each number. A 16-bit number takes half the memory, and many chips multiply such numbers faster. Let's train a small network, LeNet-300-100, on 3,000 images of Fashion-MNIST, small pictures of clothes, once in fp32, and once with its matrix products in the 16-bit type **fp16**.
 #
 # One thing is unusual. In a real training some gradients are tiny. To see what becomes of such gradients, we make all of ours tiny: we divide the loss by $2^{20}$, about a million. To make up for it, we multiply the learning rate by as much. In exact arithmetic each step of SGD stays the same.
 
@@ -129,7 +129,7 @@ print(output.dtype, loss.dtype, net.fc1.weight.grad.dtype)
 # %% [markdown]
 # The output comes from a product, so it's in fp16. The weight's gradient is in fp32, because a gradient is stored in the type of its weight.
 #
-# Then where did ours vanish? Right at its start: each operation goes backward in the type that it had going forward, even after the block. The loss was computed in fp32, but it hands its gradient to an output in fp16, and there it became 0. Between the layers, too, a gradient is in fp16.
+# Then where did ours vanish? On the way there. Each operation goes backward in the type that it had going forward, so the loss hands its gradient to an output in fp16, and there it became 0.
 
 # %% [markdown]
 # ### The scaler saves small gradients
@@ -159,7 +159,7 @@ def train(scaler, shrink=2**20, seed=0):
 #
 # You make one scaler for the whole training: `train(torch.amp.GradScaler(device))`. Autocast and the scaler each have a switch, `enabled=`. In our loop autocast takes the scaler's, so `GradScaler(device, enabled=False)` turns both off, and we have the plain loop in fp32.
 #
-# Does the network learn again? One run could be lucky, so here are four ways to train, from six seeds each. (Those without a scaler are the loop of section 1.)
+# Does the network learn again? One run could be lucky, so here are four ways to train, from six seeds each.
 
 # %% four_ways tags=["hide-input"]
 # Trains in four ways from six seeds, and shows how many test images come out right.
@@ -175,15 +175,15 @@ show.by_seed(four_ways)
 # %% [markdown]
 # It does. After this one epoch all six runs with the scaler are close to those in fp32, and all six without it stand still.
 #
-# bf16 needs no scaler, because small gradients don't vanish there. So choose bf16 where your chip multiplies it fast (section 4): give autocast `dtype=torch.bfloat16`, and use no scaler. In fp16 always take a scaler. With the loss divided by 4,096 or less, our small network learned as well without one, and at 16,384 no longer. You can't know beforehand on which side yours lies.
+# With fp16, always use a scaler, because you can't know beforehand how small your gradients will be. In bf16 they don't vanish, so choose bf16 if your chip has units for it: give autocast `dtype=torch.bfloat16`, and turn the scaler off. But then autocast needs a switch of its own. In our loop it takes the scaler's, so it would be off as well, and you'd train in fp32 without noticing.
 
 # %% [markdown]
 # ## 3. How the scaler finds its scale
 #
 # Why not use a huge scale? Because the largest fp16 number is 65,504. At a scale of 262,144, a gradient of 0.3 would be 78,643, so it **overflows**: it becomes infinite, and a step with it would destroy the weights. Nobody knows how large the gradients of the next batch will be, so the scaler searches:
 #
-# 1. It begins with 65,536.
-# 2. If a gradient is infinite or not a number, it skips the step, halves the scale, and starts counting again. The weights stay as they are, and the batch is lost.
+# 1. It begins with 65,536 (`init_scale`).
+# 2. If a gradient is infinite or not a number, it skips the step, halves the scale, and starts counting again. `optimizer.step()` isn't called, so the weights and the optimizer's own numbers stay as they are.
 # 3. After 2,000 good steps in a row (`growth_interval`) it doubles the scale, and starts counting again.
 #
 # Let's follow six steps by hand, with a `growth_interval` of 2. Steps 1 and 2 are good, so the scale doubles to 131,072. In step 3 a gradient is infinite. Steps 4, 5 and 6 are good again.
@@ -194,20 +194,22 @@ show.by_seed(four_ways)
 # **131,072 (B), because step 3 halves the scale, and the good steps 4 and 5 double it again.** Step 6 begins a new pair.
 
 # %% [markdown]
-# Now a real training, with the loss at its usual size. It has only 47 steps, so we let the scale begin at 4,096, and double after three good steps.
+# Now a real training, with the loss at its usual size. It has only 47 steps, so we give the scaler an `init_scale` of 4,096 and a `growth_interval` of 3.
 
 # %% staircase
 show.staircase(train, device)
 
 # %% [markdown]
-# The scale doubles until a gradient overflows. Each skipped step loses a batch: six of 47 cost such a training about three points, as they do when fp32 leaves the same ones out. But skipping is how the scaler finds the limit, and with 2,000 good steps in place of three it's rare. If the scale falls and falls, though, the gradients are infinite at any scale. Then set `enabled=False`: if fp32 fails as well, look for a bug or a learning rate that is too high, and if it doesn't, try bf16.
+# The scale doubles until a gradient overflows, and then falls back by half. So skipping isn't a fault: it's how the scaler finds the limit. Each skipped step loses its batch for this epoch, but with 2,000 good steps in place of three that's rare.
+#
+# In a training of your own, print `scaler.get_scale()` now and then. If it keeps falling, the gradients are infinite or not a number at any scale. Then set `enabled=False`: if fp32 fails as well, look for a bug or a learning rate that is too high, and if it doesn't, try bf16.
 
 # %% [markdown]
 # ## 4. When does it save time, and when memory?
 #
 # A large training step spends nearly all its time on multiplications. Some chips have **16-bit units**, such as the tensor cores of NVIDIA's GPUs, which multiply several 16-bit pairs in the time of one fp32 pair. There such a step becomes faster.
 #
-# Without these units most chips turn each 16-bit number into fp32 first, so the multiplications gain nothing. On the processors that we tried, PyTorch's 16-bit routines are then even far slower than fp32, as the records below show.
+# Without these units most chips turn each 16-bit number into fp32 first, so the multiplications gain nothing. On the processors that we tried, PyTorch's 16-bit routines are then even far slower than fp32.
 #
 # Let's time a training step of three layers, 1,024 wide, with a batch of 256 (on a GPU, width and batch are both 4,096). How many times as fast as in fp32 is it under autocast? Below 1 means slower.
 
@@ -217,17 +219,19 @@ times = show.race(device)
 show.side_by_side(times, device)
 
 # %% [markdown]
-# In the records (without a scaler, and beside PyTorch's default fp32: see Deeper) the step gains only where there are units. A small network may gain nothing even there, because it has few multiplications, and autocast's conversions between 16 and 32 bits take time as well. So time *your* network on *your* chip ([[measuring]] shows how).
+# On the H100, 9.48 flatters the 16 bits, because PyTorch's default fp32 leaves these units idle. If you let fp32 products use them, too, with fewer digits, 16 bits are at most twice as fast.
+#
+# A small network may gain nothing even there, because it has few multiplications, and autocast's conversions between 16 and 32 bits take time as well. So time *your* network on *your* chip.
 
 # %% [markdown]
 # ### Half the memory?
 #
-# Do half the bits need half the memory? Take twelve linear layers, 256 wide, and a batch of 32. Beside its weights and the optimizer's numbers, which autocast leaves as they are, a layer needs room for two things:
+# Does halving the bits halve the memory? Take twelve linear layers, 256 wide, and a batch of 32. Apart from its weights and the optimizer's numbers, which autocast leaves as they are, a layer needs room for two things:
 #
-# - its input, an *activation*, which it keeps for the backward pass: 32 · 256 = 8,192 numbers, under autocast in 16 bits;
-# - the gradients of its weights: 256 · 256 = 65,536 numbers, always in fp32.
+# - its input, an *activation*, until the backward pass has used it: 32 · 256 = 8,192 numbers, under autocast in 16 bits;
+# - the gradients of its weights, from then on: 256 · 256 = 65,536 numbers, stored in fp32.
 #
-# **Predict.** Is the peak of memory (beside the weights) under autocast **A** about half of that in fp32, **B** about three quarters, or **C** about the same?
+# **Predict.** Apart from the weights, is the peak of memory under autocast **A** about half of that in fp32, **B** about three quarters, or **C** about the same?
 
 # %% memory tags=["hide-input"]
 # Counts the peak of memory in a forward and a backward pass, with and without autocast.
@@ -237,10 +241,10 @@ for batch in (32, 1024):
     print(f"batch {batch}: {peaks[batch]:.2f} times the peak in fp32")
 
 # %% [markdown] tags=["answer"]
-# **About the same (C), because nearly all of the memory goes to the gradients, which stay in fp32.** So autocast saves memory where the activations clearly outweigh the gradients.
+# **About the same (C), because the peak comes at the end of the backward pass, where all gradients are there, in fp32, and the activations are gone.**
 
 # %% [markdown]
-# With a batch of 1,024, a layer's activation has 1,024 · 256 numbers, four times as many as there are gradients. There autocast saves memory, though not half of it, partly because the 16-bit copies of the weights come on top.
+# With a batch of 1,024, a layer's activation has 1,024 · 256 numbers, four times as many as there are gradients. Now the peak comes at the start of the backward pass, where all activations are there, so autocast saves memory. It doesn't save half, because two things come on top: the 16-bit copies of the weights, each until the backward pass has used it, and the loss's copy of the output, in fp32, with its gradient.
 
 # %% [markdown]
 # ## Exercise · A batch in parts
@@ -248,17 +252,9 @@ for batch in (32, 1024):
 #
 # Your batch doesn't fit into memory, so it comes in `parts`, a list of pairs `(x, y)` of equal size. Write `train_step(model, parts, optimizer, scaler)`: one training step, in fp16 (fp32 if the scaler is off), as if the batch had come whole. The loss is the mean cross-entropy of the whole batch. Return it, unscaled, as a float.
 #
-# Then decide: section 4's twelve layers read the batch of 1,024 in 32 parts. Does autocast still save memory?
-#
 # <details><summary>Hint</summary>
 #
 # `backward()` adds to the gradients that are there. Which calls belong to a part, and which to the batch? Autocast takes `x.device.type`.
-#
-# </details>
-#
-# <details><summary>Does it still save memory?</summary>
-#
-# No. With only 32 inputs the gradients fill the memory again. And now those of earlier parts are there all the time, so the 16-bit copies of the weights come on top: we counted 1.3 times the peak in fp32.
 #
 # </details>
 
@@ -309,6 +305,8 @@ claims.show("amp")
 #
 # Probably both figures also contain what a trial before had left, because the recipe's `start_timer()` calls `torch.cuda.empty_cache()`, which can't free a tensor that still has a name. So delete such names before you trust `end_timer_and_print()`.
 #
+# A batch in parts gains as little. When our batch of 1,024 comes in 32 parts, we count 1.3 times the peak in fp32, because from the second part on the gradients are there already when the forward pass makes its copies of the weights.
+#
 # ### How much can a GPU gain?
 #
 # On eight V100, the first with tensor cores, whole trainings became 1.5 to 5.5 times as fast ([PyTorch's report](https://pytorch.org/blog/what-every-user-should-know-about-mixed-precision-training-in-pytorch)). The H100 gains more in our step, 8.3 times even with the scaler, because the step is nearly all large products, and PyTorch's fp32 leaves the units idle. After `torch.set_float32_matmul_precision("high")` they take fp32 products, too, rounded to 19 bits (tf32). Over tf32, 16 bits at most double the speed, by [NVIDIA's data](https://www.nvidia.com/en-us/data-center/h100/).
@@ -338,4 +336,4 @@ claims.show("amp")
 #
 # **Credits.** The loop and the network of section 4 follow [Michael Carilli's recipe](https://docs.pytorch.org/tutorials/recipes/recipes/amp_recipe.html), after [NVIDIA's page on mixed precision](https://developer.nvidia.com/automatic-mixed-precision). The published run is [Tal Daniel's](https://github.com/taldatech/ee046211-deep-learning). Text CC BY 4.0, code MIT.
 #
-# **What's still open.** At a small batch the gradients fill the memory. What else lies there, and what of it could you throw away and compute again ([[training_memory]])? And could a network get by with 8-bit integers ([[integers]])?
+# **What's still open.** At a small batch the gradients fill the memory. What else lies there, and what of it could you throw away and compute again ([[training_memory]])?

@@ -40,7 +40,7 @@ warnings.filterwarnings("ignore")
 #
 # In [[static]] you changed a network before you could quantize it: it needed stubs, and a list of what to fuse. But what if somebody else wrote the network, and its code lies in a package?
 #
-# Let SmallResNet stand for such a network. It's already trained on Fashion-MNIST. It has two shortcuts with a plain `+`, and it calls `torch.relu` as a function, which `fuse_modules` can't see. We'll take it to int8 with **PT2E**, short for *PyTorch 2 export quantization*, and touch none of its lines.
+# We'll use SmallResNet as our example of such a network. It's already trained on Fashion-MNIST. It has two shortcuts with a plain `+`, and it calls `torch.relu` as a function, which `fuse_modules` can't see. We'll take it to int8 with **PT2E**, short for *PyTorch 2 export quantization*, without touching a line of it.
 
 # %%
 from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
@@ -83,7 +83,7 @@ print(f"int8 has {first_race.ratio('int8'):.2f} times the speed of float")
 #
 # So `torch.export` *runs* the network once, for the example that you give it, and writes down every operation. The run uses stand-ins for the tensors, which have a shape and a type but no numbers. What comes out is the **exported graph**: a list of operations, each with what it takes.
 #
-# Here's a toy network. Write down its list on paper before you run the second cell.
+# Here's a toy network. Write down its list of operations on paper before you run the second cell, which skips the graph's inputs and its output.
 
 
 # %%
@@ -106,7 +106,7 @@ for node in torch.export.export(Toy(), (batches[0],)).graph.nodes:
 # %% [markdown]
 # Each line has the name of a result, and in brackets what the operation takes; `p_` marks a parameter of the network.
 #
-# The loop is gone. Its two rounds follow each other, and read the same weight. The `+` is an operation like all others, and so is the ReLU, whether the author wrote it as a function or as a module. In such a list, a program can find what to fuse. Two traps are left, and our toy falls into one of them, because it calls one convolution twice: see *Deeper*.
+# The loop is gone. Its two rounds follow each other, and read the same weight. The `+` is an operation like all others, and so is the ReLU, whether the author wrote it as a function or as a module. In such a list, a program can find what to fuse. Our toy is an exception, because it calls one convolution twice: there you do have to touch the code, as *Deeper* explains.
 #
 # ### Call `eval()` before you export
 #
@@ -116,7 +116,7 @@ for node in torch.export.export(Toy(), (batches[0],)).graph.nodes:
 #
 # <details><summary>What others found</summary>
 #
-# The last line now ends with `False`. In evaluation mode, dropout returns its input unchanged.
+# The last line now ends with `False`.
 #
 # </details>
 #
@@ -128,43 +128,45 @@ for node in torch.export.export(Toy(), (batches[0],)).graph.nodes:
 # **C, because it asks for a number that the export doesn't have.** The layers and the shape are known. But the largest value depends on the image, so nobody can say which branch belongs in the list.
 
 # %% [markdown]
-# Our graph takes batches of 50 images only, because it was exported with one. (The argument `dynamic_shapes` can leave this open.)
+# Our graph takes batches of 50 images only, because it was exported with one. The argument `dynamic_shapes` can leave this open.
 
 # %% [markdown]
 # ## 3. The list describes int8
 #
 # We have a list in float. This is how it becomes int8:
 #
-# - **The quantizer** knows which operations one target can do in int8. Our target is PyTorch's compiler on an x86 processor; another target has another quantizer.
+# - **The quantizer** knows which operations one target can do in int8, and which scales it wants. Our target is PyTorch's compiler on an x86 processor. It wants one scale for a layer's input, and one for each output channel of the weight.
 # - **`prepare_pt2e`** asks the quantizer where in the list a range is needed, and puts an observer there. So nobody has to write stubs. It also folds each batch norm into its convolution.
-# - **`convert_pt2e`** comes after the calibration, in which images pass and the observers note ranges, as in [[static]]. It replaces each observer by two operations: `quantize` rounds a float to an integer, and `dequantize` makes it a float again. (A weight is stored as integers at once, so it only needs the second.)
+# - **`convert_pt2e`** comes after the calibration, in which images pass and the observers note ranges, as in [[static]]. It replaces each observer by two operations: `quantize` turns a float into an integer, and `dequantize` turns the integer back into a float. A weight is already stored as integers, so it only needs the second.
 #
-# Here's the first layer in the converted list, shortened:
+# Here's the first layer in the converted list. The `dequantize` of its weight isn't shown, and the one that belongs to `quantize_1` opens the next layer:
 
 # %% first_layer tags=["hide-input"]
 # Prints the operations of the first layer in the converted graph.
 show.first_layer(int8)
 
 # %% [markdown]
-# Pixels go up to 1 and the integers to 127, so the scale is about 1/127 = 0.0079. Weights are stored in bytes with a sign, −128 to 127, and inputs in bytes without one, 0 to 255. But `reduce_range=True` uses only 0 to 127, which are 7 bits, because sums of products may overflow on older processors.
+# Pixels go up to 1 and the integers to 127, so the scale is about 1/127 = 0.0079. `reduce_range=True` uses only 0 to 127, which are 7 bits, because sums of products may overflow on older processors.
 #
-# **Predict.** This list can be run as it stands. What does `conv2d` multiply: **A** integers, **B** floats?
+# Now look at what `conv2d` takes: the output of `dequantize`. So it multiplies floats, as before, and the rounding comes on top. That's why the graph is slower than the network we started from. An int8 **kernel** is a routine that multiplies the integers themselves.
+#
+# **Predict.** A pixel is 0.753, a weight is stored as the integer 40, and both scales are 0.01. The list multiplies floats, a kernel integers. Whose product is closer to 0.753 · 0.40: **A** the list's, **B** the kernel's, **C** neither's?
 
 # %% [markdown] tags=["answer"]
-# **Floats (B), because `dequantize` has made floats of the integers.** They're rounded floats, so the answers are nearly those of an int8 network. But the arithmetic isn't int8, and the rounding comes on top, so the graph is slower than the network we started from.
+# **Neither's (C), because `dequantize` can't bring back what `quantize` has rounded.** The pixel becomes 0.753 / 0.01 = 75.3, rounded to **75**.
+#
+# - *The list* multiplies 75 · 0.01 = 0.75 by 40 · 0.01 = 0.40, and gets **0.30**.
+# - *The kernel* multiplies 75 · 40 = 3,000. Both scales turn this into 3,000 · 0.01 · 0.01 = **0.30**.
 
 # %% [markdown]
-# Let's follow one product by hand, in both ways. A pixel is 0.753, and its scale is 0.01. A weight is stored as the integer 40, and its scale is 0.01 as well. First, `quantize` computes 0.753 / 0.01 = 75.3, and rounds it to **75**.
-#
-# - *Integers.* An int8 **kernel**, a routine of the processor's library, multiplies 75 · 40 = 3,000. Both scales turn this into 3,000 · 0.01 · 0.01 = **0.30**.
-# - *Floats.* `dequantize` computes 75 · 0.01 = 0.75, and for the weight 40 · 0.01 = 0.40. Their product is 0.75 · 0.40 = **0.30**.
-#
-# It's the same number. **So the converted graph *describes* an int8 network,** whichever way it's computed.
+# **So the converted graph *describes* an int8 network.** It fixes each scale and each rounding, and leaves open how the products are computed.
 
 # %% [markdown]
 # ## 4. A compiler reads the list
 #
-# The graph says what to compute, and leaves open how. Now a compiler can read it. PyTorch's own, *inductor*, is called by `torch.compile`. It looks for chains such as `dequantize` (dq), `conv2d`, `relu`, `quantize` (q), and replaces each of them by one int8 kernel.
+# Who can put an int8 kernel where the list says `conv2d`? A compiler. PyTorch's own, *inductor*, is called by `torch.compile`. It looks for chains such as `dequantize` (dq), `conv2d`, `relu`, `quantize` (q), and replaces each of them by one int8 kernel.
+#
+# The figure shows a layer inside the network, which gets its integers from the layer before it.
 
 # %% chain tags=["hide-input"]
 # Draws one layer: as exported, as converted, and what the compiler makes of it.
@@ -193,9 +195,9 @@ def int8_kernels(net):
 kernels = {name: int8_kernels(net) for name, net in nets.items()}
 
 # %% [markdown]
-# The cell compiles for about half a minute. (Without a C++ compiler, as on most Windows laptops, the compiled networks are left out below. The published page has them.)
+# The cell compiles for about half a minute. Without a C++ compiler, or on a Mac with an Apple chip, go by the published page.
 #
-# Why count kernels at all? Because correct answers don't prove that int8 is running: a network that's still in float gives them, too. So PyTorch's profiler writes down what was called. On x86 processors the int8 kernels come from the library oneDNN, and their names begin with `onednn::q`. (This quantizer is for x86. On a Mac with an Apple chip you may find none; then go by the published page.)
+# Why count kernels at all? Because correct answers don't prove that int8 is running: a network that's still in float gives them, too. If you forget freezing, for example, no int8 kernel is called, and there's no error. So PyTorch's profiler writes down what was called. On x86 processors the int8 kernels come from the library oneDNN, and their names begin with `onednn::q`.
 
 # %% count_then_time tags=["hide-input"]
 # Times the networks, counts their right answers, and shows both beside the number of int8 kernels.
@@ -205,27 +207,16 @@ speeds = show.race(nets, batches[0])
 show.kernels_and_speed(kernels, speeds, right)
 
 # %% [markdown]
-# The int8 graph calls no int8 kernel. Compiled, it calls seven, because SmallResNet has six convolutions and one linear layer. The ReLUs and even the `+` of the shortcuts are part of these kernels. And now int8 is faster than float.
+# The int8 graph calls no int8 kernel. Compiled, it calls seven. Is that every layer? The exported graph can tell, even if you didn't write the network: `print(program.graph)` shows six lines that call `conv2d` and one that calls `linear`. The ReLUs and even the `+` of the shortcuts are part of these kernels. And now int8 is faster than float.
 #
 # How much of that comes from int8? The compiler makes float faster, too. So the fair opponent is *compiled* float: divide the last speed by the one above it, and you have what int8 itself has gained. It depends on the processor.
-#
-# **Try it.** What if you forget the promise? Set `inductor.freezing = False`, and run that cell and the folded one below it again. Then change it back, and run both once more.
-#
-# <details><summary>What others found</summary>
-#
-# The last row has 0 int8 kernels, and it isn't faster than compiled float. There was no error. Only the count tells.
-#
-# </details>
 
 # %% [markdown]
 # ## 5. Does it still answer alike?
 #
-# Two comparisons tell you where something goes wrong.
+# We compare float with the graph, and the graph with the compiled one. For each pair we count the images that get the same class from both, and those for which all ten outputs are equal within 0.001.
 #
-# - **Float with the graph.** What differs here is due to the rounding. If it's much, check the calibration.
-# - **The graph with the compiled one.** What differs here is due to the compiler, which then doesn't do exactly what the graph describes.
-#
-# **Predict.** Which outputs should be closer: **A** those of float and the graph, **B** those of the graph and the compiled one?
+# **Predict.** Which pair has more equal outputs: **A** float and the graph, which both multiply floats, **B** the graph and the compiled one, which both round?
 
 # %% three_compared tags=["hide-input"]
 # Compares the outputs of the networks for 2,000 test images, and those of a graph that clips at 255.
@@ -233,12 +224,14 @@ wide = show.logits(show.clipped_at_255(int8), test_images)
 show.compared(logits, wide)
 
 # %% [markdown] tags=["answer"]
-# **The graph and the compiled one (B), because both have the same scales and round to the same integers.** In the second row, hardly an answer differs.
+# **The graph and the compiled one (B), because both have the same scales and round to the same integers.** In the second row, hardly any answers differ.
 
 # %% [markdown]
-# The first row shows what int8 changes: fewer than one answer in 100. You can always measure that, because it needs no labels.
+# **Float and the graph** differ by the rounding. It shifts the outputs of every image a little, so none are equal within 0.001. But fewer than one image in 100 gets another class, and you need no labels to measure that. If more than two do, check the calibration.
 #
-# In the second row, some output differs for about a quarter of the images. Why? Our observers leave a few large values outside the range, because all the others then get finer steps. Say the scale is 0.01, and a value is 1.40. That's the integer 140. The graph clips it at 127, as described. But the kernel stores it in a byte, which ends at 255, and keeps 140. As a control, the third row compares with a graph that clips at 255, too, and nearly all differences vanish. They do no harm here: a value that isn't clipped is closer to the float one.
+# **The graph and the compiled one** differ where the compiler doesn't do exactly what the graph describes. Here that's about a quarter of the images. Why? Our observers leave a few large values outside the range, because all the others then get finer steps. Say the scale is 0.01, and a value is 1.40. That's the integer 140. The graph clips it at 127. But the kernel stores it in a byte, which ends at 255, so it keeps 140.
+#
+# Is that really the cause? As a control, the third row compares the compiled network with a graph that clips at 255, too, and nearly all differences vanish. The answers don't suffer, since a value that isn't clipped is closer to the float one. But on an older processor, a sum with such values may still overflow.
 #
 # ### A graph that nobody calibrated
 #
@@ -266,7 +259,7 @@ print(f"\n{alike_uncalibrated:.0f} % of the answers are those of float")
 #
 # <details><summary>Hint</summary>
 #
-# Work with `copy.deepcopy(model)`, and use the `quantizer` of section 1. `.argmax(1)` gives the classes of a batch, and `.sum().item()` counts.
+# Import `copy`, work with `copy.deepcopy(model)`, and use the `quantizer` of section 1.
 #
 # </details>
 
@@ -302,7 +295,7 @@ def to_int8_solution(model, batches, test):
 #
 # - `torch.export` runs a network once, and writes down its operations and its mode; in this list, a quantizer finds what to fuse and where ranges are needed.
 # - The converted graph describes int8, but computes in float; a compiler that knows such chains makes it compute in int8, if the weights are frozen.
-# - Count the int8 kernels; compare float with the graph, and the graph with the compiled network.
+# - Count the int8 kernels and the layers of the exported graph; compare float with the graph, and the graph with the compiled network.
 
 # %% [markdown]
 # ## Scorecard
@@ -326,18 +319,20 @@ claims.show("pt2e")
 # torch.export.save(to_save, "resnet.pt2")
 # ```
 #
-# Now the file has about half the size of the float one. It isn't a quarter, because the list of operations takes as much room as the weights of so small a network. Another machine needs PyTorch, torchao and this file, but not the code of the network:
+# Now the file has about half the size of the float one. It isn't a quarter, because the list of operations takes at least as much room as the int8 weights of so small a network. Another x86 machine needs PyTorch, torchao, a C++ compiler and this file, but not the code of the network:
 #
 # ```python
+# import torch
+# import torch._inductor.config as inductor
 # import torchao.quantization.pt2e.quantizer.x86_inductor_quantizer
 #
 # inductor.freezing = True
 # with torch.no_grad():
 #     fast = torch.compile(torch.export.load("resnet.pt2").module())
-#     answers = fast(batches[0])
+#     answers = fast(images)
 # ```
 #
-# The import looks unused, but it defines `quantize` and `dequantize`, and teaches the compiler the int8 kernels.
+# The last import looks unused, but it defines `quantize` and `dequantize`, and teaches the compiler the int8 kernels.
 #
 # ### A layer that stays float, and nobody notices
 #
@@ -348,21 +343,21 @@ claims.show("pt2e")
 show.own_class(quantizer)
 
 # %% [markdown]
-# The layer answers as well as ever, since it's float. That's one more reason to count.
+# The layer answers as well as ever, since it's float. Only the counts show it: the exported graph has one more `conv2d` than there are int8 kernels.
 #
-# The other trap at least makes a noise. One module that is called twice, such as the convolution of our toy, can stop `prepare_pt2e` with the error *partition has more than one output node*. Then you do need the code, and give each call a module of its own.
+# A module that is called twice, such as the convolution of our toy, at least raises an error. It can stop `prepare_pt2e` with *partition has more than one output node*. Then you do need the code, and give each call a module of its own.
 #
 # ### Networks that are int8 already
 #
-# Before you quantize somebody's network, see whether somebody already has. torchvision publishes int8 weights for GoogLeNet, InceptionV3, MobileNetV2 and V3, ResNet, ResNeXt and ShuffleNetV2. By its own figures, InceptionV3 classifies 77.2 % of ImageNet's photos correctly in int8, and 77.3 % in float. These networks use the older tools with stubs, which came with PyTorch 1.3, and the first of the networks came with torchvision 0.5. To save one with `torch.jit`, it must be *traceable* or scriptable, and float and int8 layers can be mixed in it.
+# torchvision publishes int8 weights for GoogLeNet, InceptionV3, MobileNetV2 and V3, ResNet, ResNeXt and ShuffleNetV2. By its own figures, InceptionV3 classifies 77.2 % of ImageNet's photos correctly in int8, and 77.3 % in float. These networks use the older tools with stubs, which came with PyTorch 1.3, and the first of the networks came with torchvision 0.5. To save one with `torch.jit`, it must be *traceable* or scriptable, and float and int8 layers can be mixed in it.
 #
 # **Sources.** [PT2E quantization](https://docs.pytorch.org/ao/stable/pt2e_quantization/index.html), torchao. J. Ansel et al., *PyTorch 2: faster machine learning through dynamic Python bytecode transformation and graph compilation*, 2024, [doi:10.1145/3620665.3640366](https://doi.org/10.1145/3620665.3640366).
 #
-# **Going further.** EfficientNet-Lite0 is a network for phones with 49 convolutions, which knows ImageNet: `course_utils.real_models.efficientnet_lite0()`, with photos from `crops(16)` ([R. Liu, 2020](https://blog.tensorflow.org/2020/03/higher-accuracy-on-vision-models-with-efficientnet-lite.html); [M. Tan and Q. V. Le, 2019](https://arxiv.org/abs/1905.11946)). Take it to int8, one photo at a time, and count its kernels. `prepare_qat_pt2e` trains with the rounding, as in [[qat]].
+# **Going further.** EfficientNet-Lite0 is a network for phones with 49 convolutions, which knows ImageNet: `course_utils.real_models.efficientnet_lite0()`, with photos from `crops(16)` ([R. Liu, 2020](https://blog.tensorflow.org/2020/03/higher-accuracy-on-vision-models-with-efficientnet-lite.html); [M. Tan and Q. V. Le, 2019](https://arxiv.org/abs/1905.11946)). Take it to int8, one photo at a time, and count its kernels.
 #
 # **Credits.** Part of the course's idea is Tal Daniel's (Technion, EE 046211, tutorial 10). Text CC BY 4.0, code MIT.
 
 # %% [markdown]
 # ## Dynamic, static, or trained with the rounding?
 #
-# You've now met several ways to int8: dynamic, static with stubs, QAT, and today's graph. In [[choosing]] you'll look at a network and tell, by a count and three questions, which of them suits it. And sometimes the answer is: none.
+# In [[choosing]] you'll look at a network and tell, by a count and three questions, which way to int8 suits it. And sometimes the answer is: none.
