@@ -61,7 +61,7 @@ show.conversions_table(timed)
 # %% [markdown]
 # ## 2. How often is an input used?
 #
-# Neither the number of conversions nor their price is the reason. What differs is what we divide by, the time of the int8 layers: BERT's do far more work with each number. Can we see that from the shape of a layer?
+# Neither the number of conversions nor the time of one is the reason. What differs is what we divide by, the time of the int8 layers: BERT's do far more work with each number. Can we see that from the shape of a layer?
 #
 # A layer's work is counted in **MACs**: multiply an input by a weight, and add the product to a sum. Take a linear layer with 3 inputs and 2 outputs, so 6 weights. It gets 4 rows.
 #
@@ -72,13 +72,13 @@ show.conversions_table(timed)
 # A conversion is paid once for an input, so the more MACs share it, the less it matters.
 
 # %% [markdown]
-# **Predict.** BERT reads 256 tokens in place of 128, and each token is a row. How often does a linear layer now use an input: **A** twice as often, **B** as often as before, **C** half as often?
+# **Predict.** BERT reads 256 tokens in place of 128, and each token is a row. How often does a linear layer now use an input: **A** half as often, **B** twice as often, **C** as often as before?
 
 # %% [markdown] tags=["answer"]
-# **As often as before (B), because an input is used once for each output of its row.** There are twice as many MACs, but twice as many inputs, too.
+# **As often as before (C), because an input is used once for each output of its row.** There are twice as many MACs, but twice as many inputs, too.
 
 # %% [markdown]
-# In a **convolution**, a window slides over the image, so an input takes each place of the window once. With 3 × 3 places and 64 output channels, that's up to 9 · 64 = 576 MACs for each input. A *depthwise* convolution filters each channel on its own, so there it's 9 at most. (A window that moves by two pixels uses each input less often.)
+# In a **convolution**, a window slides over the image, and each of its 3 × 3 positions passes over an input once. So one output channel uses the input 9 times, and 64 of them up to 9 · 64 = 576 times. A *depthwise* convolution filters each channel on its own, so there it's 9 at most, and less if the window moves by two pixels.
 #
 # To count a whole network, we put a hook on each layer. PyTorch calls it with the layer, its inputs and its output. Each output is a sum with one MAC for each weight of its row or filter, `weight[0]`.
 
@@ -106,11 +106,11 @@ print(count(nn.Linear(3, 2), torch.zeros(4, 3)))  # the layer by hand
 #
 # <details><summary>What others found</summary>
 #
-# The depthwise convolution uses each input 9 times, and the other one 576 times. (The count includes products with the zeros of the padding.)
+# The depthwise convolution uses each input 9 times, and the other one 576 times.
 #
 # </details>
 #
-# A count needs only shapes, and on PyTorch's device `meta` tensors have nothing else:
+# Counting needs only shapes, and tensors on PyTorch's `meta` device have nothing else:
 
 # %% uses
 from torchvision.models import mobilenet_v2
@@ -126,7 +126,7 @@ uses = {name: sum(row[1] for row in rows) / sum(row[2] for row in rows) for name
 print({name: round(number) for name, number in uses.items()})
 
 # %% [markdown]
-# BERT uses an input about thirty times as often, because its linear layers have 768 outputs or more, while MobileNet-v2 saves MACs by depthwise and narrow convolutions.
+# BERT uses an input about thirty times as often, because its linear layers have 768 outputs or more, while MobileNet-v2 saves MACs by depthwise and narrow convolutions. A BERT with separate layers for queries, keys and values converts their input three times, so there it's 1,024 uses.
 
 # %% [markdown]
 # ## 3. From a count to a time
@@ -141,7 +141,7 @@ for name, net in timed.items():
     print(f"{name}: guess {price / uses[name]:.0%}, measured {net.added:.0%}")
 
 # %% [markdown]
-# For BERT the two agree, because the price came from there. For MobileNet-v2 the guess is several times too high. It assumes that a MAC takes equally long in every layer. Does it? Let's look, in picoseconds (ps), thousandths of a nanosecond:
+# For BERT they agree by construction, since we took the price from its own times. For MobileNet-v2 the guess is several times too high. It assumes that a MAC takes equally long in every layer. Does it? Let's look, in picoseconds (ps), thousandths of a nanosecond:
 
 # %% mac_by_mac tags=["hide-input"]
 # Prints how often an input is used, and how long a MAC takes, for three kinds of layers.
@@ -149,14 +149,14 @@ for name, often, ps in show.kinds(timed):
     print(f"{name:24} {often:7,.1f} uses, {ps:4.0f} ps for a MAC")
 
 # %% [markdown]
-# In the depthwise layers a MAC takes many times as long as in BERT's linear layers. But they do only one MAC in fourteen. The ordinary convolutions do all the others, and there a MAC takes two or three times as long, which adds about as much time. So both kinds take longer than their MACs say. We divided by too short a time, and so the guess for the conversions came out too high. (Why these MACs are slow, we haven't measured: the routine may be a poor one for such layers.)
+# It doesn't. In the depthwise layers a MAC takes many times as long as in BERT, but only one MAC in fourteen is done there. All the others are done in ordinary convolutions, where a MAC takes two or three times as long. The few very slow MACs and the many somewhat slow ones cost about the same extra time. So MobileNet-v2's layers take several times as long as their MACs say, and because the guess divided by too short a time, it came out too high. Why these MACs are slow, we haven't measured.
 #
-# **The count shows where conversions are cheap, and only the clock shows how much they add.** For a rule of thumb, let's be careful and take 100 MACs as the price, since on the two processors that we tried it was between 20 and 50. Then from 400 uses on, conversions should add no more than about 100 / 400, a quarter. With fewer uses they may still be cheap, as MobileNet-v2 shows, so below 400 let the clock decide.
+# **The count shows where conversions are cheap, and only the clock shows how much they add.** As a careful rule of thumb we take 100 MACs as the price, since on the two processors that we tried it was between 20 and 50. Then from 400 uses on, conversions should add no more than about 100 / 400, a quarter. With fewer uses they may still be cheap, as MobileNet-v2 shows, so below 400 let the clock decide.
 
 # %% [markdown]
 # ## 4. Three questions
 #
-# The four options are ordered by how much they ask of you. QAT is quantization-aware training ([[qat]]). We stop at the first way that will do.
+# The four options are ordered by how much they ask of you. QAT is quantization-aware training ([[qat]]). We stop at the first way that will do, where an arrow leads down.
 
 # %% chain tags=["hide-input"]
 # Draws three questions and the four ways that they lead to.
@@ -165,25 +165,25 @@ show.chain()
 # %% [markdown]
 # **1. Is int8 faster than the best fp32 (section 5) on your device?** Time whichever int8 version is quickest to build: dynamic int8 for a Transformer, and for a CNN static int8, calibrated with a single batch, since the time doesn't depend on the ranges. For a small network, or without fast int8 instructions, the answer may be no. Then stay in float, unless all you want is a smaller file.
 #
-# **2. Is dynamic int8 cheap, and does it lose at most a point of accuracy?** `quantize_dynamic` converts linear layers, LSTMs and GRUs, and leaves convolutions in float ([[audit]]). Without a clock, we call it cheap if these layers make more than half of all MACs, and use an input at least 400 times on average. A network of *BERT's shape* uses an input more than 1,000 times, and for BERT PyTorch [published](https://pytorch.org/blog/introduction-to-quantization-on-pytorch/) a loss of 0.7 points (of F1), so we stop here. *MobileNet-v2* makes nearly all its MACs in convolutions, so we go on.
+# **2. Is dynamic int8 cheap, and does it lose at most a point of accuracy?** `quantize_dynamic` converts linear layers, LSTMs and GRUs, and leaves convolutions in float ([[audit]]). Without a clock, we call it cheap if these layers account for more than half of the MACs that we counted, and use an input at least 400 times on average. A network of *BERT's shape* uses an input more than 1,000 times, and for BERT PyTorch [reported](https://pytorch.org/blog/introduction-to-quantization-on-pytorch/) a drop of 0.7 points of F1, so we stop here. A Transformer a quarter as wide uses an input some 330 times. There the clock of section 1 decides, and cheap means that conversions add at most a quarter. *MobileNet-v2* makes nearly all its MACs in convolutions, so we go on.
 #
-# **3. Does static int8 lose more than a point, with all remedies that need no training?** Such remedies are a scale for each channel, other ranges, or one layer left in float. If they help, take static. If not, it's a case for QAT. Measure the loss on examples that you didn't calibrate with.
+# **3. Does static int8 lose more than a point, with all remedies that need no training?** If they help, take static. If not, it's a case for QAT, which needs the training data and code. If that fails too, stay in float. Measure accuracy on examples that you didn't calibrate with. Both limits, a quarter and a point, are our choice.
 
 # %% [markdown]
 # **Predict.** Suppose that DepthwiseCNN, a small CNN, is faster in int8. Static int8 costs it some 25 points with one scale for each layer, and less than a point with a scale for each channel ([[depthwise]]). Where do the questions lead: **A** to dynamic, **B** to static, **C** to QAT?
 
 # %% [markdown] tags=["answer"]
-# **To static (B), because a scale for each channel is a remedy that needs no training.** Dynamic would leave its convolutions in float.
+# **To static (B), because a scale for each channel is a remedy that needs no training.** So are other ranges, or one layer left in float. Dynamic would leave its convolutions in float.
 
 # %% [markdown]
 # ## 5. Faster than which fp32?
 #
 # The same network can run in fp32 in several ways. In *eager* mode Python calls layer after layer. A *trace* records the calls once, and then runs without Python. PyTorch can then also fold the batch norms into the convolutions, and arrange the weights to suit the processor.
 #
-# **Predict.** Suppose that, compared with eager fp32, traced int8 is 3.6 times as fast, and traced fp32 1.6 times. How much have the 8 bits brought: **A** 3.6 times, **B** 2.25 times, **C** 2 times?
+# **Predict.** Suppose that, compared with eager fp32, traced int8 is 3.6 times as fast, and traced fp32 1.6 times. How much has int8 brought: **A** 2.25 times, **B** 3.6 times, **C** 2 times?
 
 # %% [markdown] tags=["answer"]
-# **2.25 times (B), because 3.6 / 1.6 = 2.25, and the factor 1.6 came from the trace alone, before anything was quantized.**
+# **2.25 times (A), because 3.6 / 1.6 = 2.25, and the factor 1.6 came from the trace alone, before anything was quantized.**
 
 # %% [markdown]
 # So a speed-up has two baselines: eager fp32, and the **best fp32**, the fastest way to run the network in fp32. For MobileNet-v2 we measure both: three routes take turns, and we compare medians.
@@ -205,15 +205,15 @@ race = show.race(routes, image)
 show.routes_table(race)
 
 # %% [markdown]
-# Over eager fp32, a speed-up says how much faster things get for those who run that today, and over the best fp32, what int8 itself has gained. In the last row, the first factor makes the headline, and the second one is int8's own part. What lies between them is the factor of the row above, where nothing was quantized. So first try a better program in float: a trace, a compiler ([[pt2e]]), or another **runtime**, the program that runs a network.
+# The last row has both factors. The one over eager fp32 makes the headline, and the one over the best fp32 is int8's own part. Their quotient is the factor of the row above, where nothing was quantized. So first try a better program in float: a trace, a compiler ([[pt2e]]), or another **runtime**, the program that runs a network.
 #
-# When somebody reports a speed-up, ask for four facts: over which fp32, on which processor, with how many threads, and in which runtime. And count the layers that ran in int8 ([[audit]]).
+# When somebody reports a speed-up, ask for four facts: over which fp32, on which processor, with how many threads, and in which runtime.
 
 # %% [markdown]
 # ## Exercise · Which way?
 # ★★ · 10 minutes
 #
-# Write `choose(rows, fp32_ms, int8_ms, lost)`. Ask the three questions of section 4, and return a pair: the way (`"float"`, `"dynamic"`, `"static"` or `"qat"`), and how many times as fast int8 is as the best fp32.
+# Write `choose(rows, fp32_ms, int8_ms, lost)`. Ask the three questions of section 4, the second without a clock, and return a pair: the way (`"float"`, `"dynamic"`, `"static"` or `"qat"`), and how many times as fast int8 is as the best fp32.
 #
 # - `rows`: what `count` gives. `quantize_dynamic` will convert its `nn.Linear` layers.
 # - `fp32_ms`: a list, the times of several ways to run it in fp32. `int8_ms`: its time in int8.
@@ -289,7 +289,7 @@ claims.show("choosing")
 show.recorded_table()
 
 # %% [markdown]
-# Over PyTorch's best fp32 it's ResNet-50 that gains most, on both processors.
+# Here compiled fp32 competed as well, and for MobileNet-v2 it was at most 3% faster than the trace. On our two processors ResNet-50 gains most, over either fp32. But MobileNet-v2's factor shrinks most from one column to the next, because a better program helps its fp32 more than that of the others.
 #
 # The post's advice goes by names: dynamic for Transformers and RNNs, static for CNNs, and QAT where static loses too much. It says that CNNs wait for their activations to be moved. By our questions, a CNN goes static because PyTorch's line skips its convolutions. And a Transformer gains little by static int8: PyTorch computes norms and softmax in float, so each linear layer converts anyway.
 #
@@ -303,8 +303,6 @@ show.recorded_table()
 # session = onnxruntime.InferenceSession("net.onnx")
 # output = session.run(None, {session.get_inputs()[0].name: image.numpy()})[0]
 # ```
-#
-# You still have to scale the pixels.
 #
 # ### Other devices
 #
@@ -320,7 +318,7 @@ show.recorded_table()
 #
 # **Recommended video.** Chris Gottbrath, *Deep Dive on PyTorch Quantization*, [youtube.com/watch?v=c3MT2qV5f9w](https://www.youtube.com/watch?v=c3MT2qV5f9w).
 #
-# **Going further.** The worksheet [Your network](../8_capstone/your_network.ipynb) tries the ways that fit a network of your own, and says what to ship. H. Wu et al., *Integer quantization for deep learning inference*, 2020, [arXiv:2004.09602](https://arxiv.org/abs/2004.09602). D. Bailey, *Twelve ways to fool the masses when giving performance results on parallel computers*, 1991. Project: add a record of your own processor, with `python3 course.py bench quantization --peers`.
+# **Going further.** The worksheet [Your network](../8_capstone/your_network.ipynb) tries the ways that fit a network of your own, and says what to ship. H. Wu et al., *Integer quantization for deep learning inference*, 2020, [arXiv:2004.09602](https://arxiv.org/abs/2004.09602). Project: add a record of your own processor, with `python3 course.py bench quantization --peers`.
 #
 # **Credits.** Part of the course's idea is Tal Daniel's (Technion, EE 046211, tutorial 10). Text CC BY 4.0, code MIT.
 

@@ -112,7 +112,7 @@ print(f"layer 0 alone: {right_with({0}):.1f} % right")
 #
 # Rounding a layer **alone** tells whether it's *enough* to lose the points. Will they come back if we repair it? Not always. Suppose that in some network two layers are faulty, and each of them alone loses 20 points. If you repair only one of them, the other one still loses 20.
 #
-# So we also round **all but** this layer. If nothing is lost then, there's no loss without this layer: it's *needed* for the loss, and repairing it brings the points back.
+# So we also round **all but** this layer. If the network then keeps its points, the loss *needs* this layer, so repairing it brings the points back.
 
 # %% by_layer tags=["hide-input"]
 # Rounds each layer alone, and all but each, and puts the accuracies into a table.
@@ -123,16 +123,14 @@ all_but = [right_with(everything - {number}) for number in range(8)]
 show.by_layer(reference, alone, all_but)
 
 # %% [markdown]
-# Layer 1 stands out in both columns: alone it loses all the points, and if all the others are rounded, hardly any are lost. So we only need to repair this layer, 288 of the network's 30,208 weights.
-#
-# (If no layer stands out in either column, several layers lose the points together, and no single repair brings much back.)
+# Layer 1 stands out in both columns: rounded alone, it loses as many points as all eight together, and with all the others rounded, hardly any are lost. So we only need to repair this layer, 288 of the network's 30,208 weights.
 
 # %% [markdown]
 # ## 3. Which channel sets the scale?
 #
-# Layer 1 is a **depthwise convolution**, as in MobileNet ([Howard et al., 2017](https://arxiv.org/abs/1704.04861)). An ordinary convolution sums over all of its input channels. A depthwise one keeps them apart: each of the 32 channels has a filter of nine weights that reads this channel and no other.
+# Layer 1 is a **depthwise convolution**, as in MobileNet ([Howard et al., 2017](https://arxiv.org/abs/1704.04861)): each of its 32 channels has a filter of nine weights that reads this channel and no other.
 #
-# The largest weight of all sets the scale. How many steps of this scale does each filter's largest weight span? Each line of the axis is ten times the one below.
+# The largest weight of all sets the scale. `weight.abs().amax((1, 2, 3))` gives each channel's largest weight, and `.argmax()` of these names the widest channel. How many steps of this scale does each filter's largest weight span? Each line of the axis is ten times the one below.
 
 # %% widths tags=["hide-input"]
 # Draws the largest weight of each channel of layer 1, in steps of the layer's scale.
@@ -142,7 +140,7 @@ steps = 127.5 * wide / wide.max()
 show.widths(steps)
 
 # %% [markdown]
-# Channel 28 sets the scale, and channel 4 isn't even one step long. Why is channel 28 so wide? *Folding* made it so. It multiplies the weights of each channel by $\gamma / \sqrt{\sigma^2 + \epsilon}$: $\gamma$ is batch norm's learned factor, $\sigma^2$ the variance of the channel's results in training, and $\epsilon$ = 0.00001 prevents a division by 0.
+# Channel 28 sets the scale. We compare it with channel 4, the widest of the five that aren't even one step long. Why is channel 28 so wide? *Folding* made it so. It multiplies the weights of each channel by $\gamma / \sqrt{\sigma^2 + \epsilon}$: $\gamma$ is batch norm's learned factor, $\sigma^2$ the variance of the channel's results in training, and $\epsilon$ = 0.00001 prevents a division by 0.
 #
 # | channel | largest weight, as trained | factor $\gamma / \sqrt{\sigma^2 + \epsilon}$ | folded |
 # |---|---|---|---|
@@ -177,19 +175,19 @@ emptied, emptied_int8 = with_channel_28_times(0)
 print(f"float {accuracy(emptied):.1f} %, int8 {accuracy(emptied_int8):.1f} % right")
 
 # %% [markdown]
-# Float hasn't changed, so the network doesn't need these weights. And int8 has its points back, still with one scale per layer. (The next widest channel, 16, sets the scale now. It's dead as well, so the steps are only about half as long.)
+# Float hasn't changed, so the network doesn't need these weights. And int8 has its points back, still with one scale per layer.
 
 # %% [markdown]
 # ## 4. Which filter loses the points?
 #
-# Nine dead weights made the scale coarse. But they can't lose points themselves, since they multiply zeros. So which living filter does? Let's look at the filters that aren't one step long.
+# Nine dead weights made the scale coarse. But they can't lose points themselves, since they multiply zeros. So which living filter does? We round each living filter that isn't one step long alone, and then all of layer 1 but the one that loses points. The last line looks at layer 5, which is depthwise as well.
 
 # %% which_filter tags=["hide-input"]
 # Rounds single filters of layer 1 in the float network, with the layer's scale, and looks at layer 5.
 show.which_filter(steps, given, fold(net), rounded(weight))
 
 # %% [markdown]
-# Channel 4 is enough for the loss, and needed. A coarse scale needn't do harm: in layer 5, too, a dead channel sets the scale and some living filters are shorter than one step, and yet rounding this layer cost next to nothing. So what's wrong with channel 4? Here are its nine weights:
+# Channel 4 is enough for the loss, and needed. But a coarse scale needn't do harm: in layer 5, too, a dead channel sets the scale and six living filters are shorter than a step, and rounding it cost next to nothing. So what's wrong with channel 4? Here are its nine weights:
 
 # %% filter_4 tags=["hide-input", "legacy"]
 # Draws the filter of channel 4 in float and in int8.
@@ -197,7 +195,7 @@ integers = one_scale.module.features[1][0].weight().int_repr()  # what int8 has 
 show.filter_4(weight[4, 0] / (wide.max() / 127.5), integers[4, 0])
 
 # %% [markdown]
-# Those longer than half a step have become 1, 1 and −1, the others 0.
+# The weights longer than half a step, in orange, have become 1, 1 and −1, and the others 0.
 #
 # Channel 4 sees the *background*: on black, layer 0 gives it 10. Where all nine inputs are 10, the result is 10 times the sum of the nine weights, plus the bias, −0.27.
 #
@@ -218,16 +216,16 @@ print(f"float {accuracy(wider):.1f} %, int8 {accuracy(wider_int8):.1f} % right")
 # **Most come back (C), because 0.503 / 1.01 = 0.498 is rounded to 0.** Now the sum is 1 − 1 = 0, and the result on black is −0.27, which the ReLU makes 0. That's off by 0.38 and no longer by 1.11.
 
 # %% [markdown]
-# What surely helps is a much finer step, because half a step is the most that a weight can be off.
+# Finer steps need less luck, because half a step is the most that a weight can be off. With channel 28 emptied, channel 4's sum is again 1 step, but of only 0.094, so black comes out as 0.67 and not as 1.49.
 #
 # So which weights cost the 25 points? Nine dead ones set the scale, and on this scale one living weight fell on the wrong side of one half. **A coarse scale is a danger, and how much it costs is luck.**
 
 # %% [markdown]
 # ## 5. Which repair?
 #
-# 1. **Empty the dead channels.** We emptied one, as a test; the exercise empties all of them. That works on any chip, but only where a dead channel is the widest, and only as far as the widest living one is narrower. And a channel is only known to be dead on the images that you've shown it.
-# 2. **Take a scale per channel.** No channel spoils another then, dead or alive. The int8 kernels must support it.
-# 3. **Leave the layer in float.** That needs a chip that computes in float as well, and time to convert. In PyTorch, a layer without a qconfig stays float, and stubs convert what enters and leaves it:
+# 1. **Empty the dead channels.** We emptied one, as a test, and the exercise empties all of them. That works on any chip, but it helps only where a dead channel is the widest. Then the widest living channel sets the scale: in layer 1 it's a third as wide as channel 28. And you know that a channel is dead only for the images that you've shown it.
+# 2. **Take a scale per channel.** Then no channel can coarsen another's steps, dead or alive. The int8 kernels must support it.
+# 3. **Leave the layer in float.** That needs a chip that computes in float as well, and time to convert. In PyTorch, a layer without a qconfig stays float. The stub before it turns the integers that arrive into floats, and the one behind it turns the results back into integers:
 
 # %% block_in_float tags=["legacy"]
 mixed = fold(net)
@@ -236,7 +234,7 @@ mixed.module.features[1] = nn.Sequential(tq.DeQuantStub(), mixed.module.features
 one_in_float = to_int8(mixed, per_tensor)
 
 # %% [markdown]
-# What do they add to the file of about 45 kB? For a scale per channel, PyTorch stores a scale and a zero point of 8 bytes each, and the network has 586 channels. Layer 1 has 288 weights, of one byte in int8 and four in float.
+# What do they add to the file of about 45 kB? The network has 586 channels, and layer 1 has 288 weights.
 #
 # **Predict.** Which repair makes the file more than a tenth larger: **A** emptied channels, **B** a scale per channel, **C** layer 1 in float?
 
@@ -253,7 +251,7 @@ file_kb = {name: kilobytes(model) for name, model in shipped.items()}
 show.remedies(right, file_kb)
 
 # %% [markdown] tags=["answer"]
-# **A scale per channel (B), because 586 · 16 bytes are 9.4 kB, a fifth of the file.** (Names and other bookkeeping add another 4 kB, and if a channel has hundreds of weights, all this hardly counts.) Layer 1 in float adds 288 · 3 bytes, 0.9 kB. A zero takes as many bytes as any other integer.
+# **A scale per channel (B), because PyTorch stores a scale and a zero point of 8 bytes each: 586 · 16 bytes are 9.4 kB, a fifth of the file.** Names and other bookkeeping add another 4 kB. In float, a weight takes 3 bytes more, for layer 1 0.9 kB. A zero takes as many as any integer.
 
 # %% [markdown]
 # Here, all three bring the points back. Where the kernels allow it, take a scale per channel, since it needs no diagnosis. Where they don't, empty the dead channels if one of them is the widest, and leave the layer in float otherwise.
@@ -264,7 +262,7 @@ show.remedies(right, file_kb)
 #
 # Write `repair(model, images)`: a copy of `model` in which each depthwise filter (`groups > 1`) that reads only zeros, on all `images`, is set to 0. Everything else stays, and so does `model`. `model.features` holds blocks of convolution, batch norm and ReLU.
 #
-# Then choose: when would you take this repair, and when a scale per channel? In a new cell, print `accuracy` and `kilobytes` of `to_int8(fold(repair(net, images)), per_tensor)`.
+# Then, in a new cell, print `accuracy` and `kilobytes` of `to_int8(fold(repair(net, images)), per_tensor)`.
 #
 # <details><summary>Hint</summary>
 #
@@ -274,7 +272,7 @@ show.remedies(right, file_kb)
 #
 # <details><summary>What others found</summary>
 #
-# It's about as accurate as a scale per channel, and adds no bytes, so take it where kernels know one scale only, or bytes are scarce. Elsewhere a scale per channel is safer, since it doesn't depend on the images.
+# It's about as accurate as a scale per channel, and adds no bytes.
 #
 # </details>
 
@@ -314,7 +312,7 @@ def repair_solution(model, images):
 #
 # - To find where accuracy is lost, round one layer alone, and all but that one: is it enough for the loss, and is it needed?
 # - The widest channel sets a layer's scale, and folding can make a dead channel the widest: set its weights to 0 to test whether they're needed.
-# - A coarse scale is a danger, and luck decides what it costs. Take a scale per channel for 16 bytes each, empty a dead widest channel, or leave the layer in float.
+# - A coarse scale is a danger, and luck decides what it costs. Take a scale per channel for at least 16 bytes each, empty a dead widest channel, or leave the layer in float.
 
 # %% [markdown]
 # ## Scorecard
@@ -325,7 +323,7 @@ claims.show("depthwise")
 # %% [markdown]
 # ## Deeper
 #
-# ### A network from the world
+# ### A real-world network
 #
 # EfficientNet-Lite0 was made for phones, and knows the photos of ImageNet. We fold its 49 convolutions and round their weights. The cell asks whether it may fetch the network, 17 MB.
 
@@ -338,7 +336,7 @@ show.in_the_world()
 #
 # ### A wide channel that is alive
 #
-# If it must be one scale, you can also move a part of a channel's width into the next layer. This is *equalization* ([Nagel et al., 2019](https://arxiv.org/abs/1906.04721)). For $c > 0$, relu($x / c$) = relu($x$) / $c$. So divide filter and bias of a channel by $c$, and multiply by $c$ the weights of the next layer that read this channel. In float nothing changes.
+# If it must be one scale, you can also move a part of a channel's width into the next layer. This is *equalization* ([Nagel et al., 2019](https://arxiv.org/abs/1906.04721)). For $c > 0$, relu($x / c$) = relu($x$) / $c$, which doesn't hold for ReLU6, because it stops at 6. So divide filter and bias of a channel by $c$, and multiply by $c$ the weights of the next layer that read this channel. In float nothing changes.
 #
 # Say that channel A goes up to 8 and channel B up to 0.5, and that the weights that read them go up to 0.5 and 2. With $c$ = √(8 / 0.5) = 4 for A, both of its numbers become 2. With $c$ = √(0.5 / 2) = 0.5 for B, both become 1. A was 16 times as wide as B, and now it's twice as wide. Calibrate afterwards, because the activations have changed.
 #
