@@ -37,7 +37,7 @@ torch.set_num_threads(1)
 # %% [markdown]
 # ## 1. Four networks, and hardly a difference
 #
-# LeNet recognises handwritten digits. Suppose that its file is too large for a device. So we make copies whose numbers take one byte each instead of four. PyTorch has two suitable floats: `float8_e4m3fn` rounds more finely, and `float8_e5m2` more coarsely. A colleague offers a third network, a *sibling*, which was trained in the same way, but from other first weights, and saw the images in another order.
+# LeNet recognises handwritten digits. Suppose that its file is too large for a device. So we make copies whose numbers take one byte each instead of four. PyTorch has two suitable floats: `float8_e4m3fn` rounds more finely, and `float8_e5m2` more coarsely. A colleague offers one more network, a *sibling*, which was trained in the same way, but from other first weights, and saw the images in another order.
 #
 # How much worse may a network be before we reject it? We decide **before we see any result**, because afterwards we'd be tempted to choose a limit that our favourite just meets. We'll accept ten of the 10,000 test images, one in a thousand. We call this limit our **tolerance**.
 
@@ -115,13 +115,13 @@ print([n_bytes(model) for model in (torch.nn.BatchNorm2d(8), net, stored, fine)]
 #
 # </details>
 #
-# As it is stored, the copy is four times smaller than the network. But PyTorch has no convolution for these floats on a CPU, so `.float()` has brought the rounded numbers back to 4 bytes, and the copy that computes is as large as the network. So say which bytes you mean: those of the file, or those of the running network.
+# As it is stored, the copy is four times smaller than the network. But this lesson runs on a CPU, where PyTorch has no convolution for these floats. That's why `.float()` has brought the rounded numbers back to 4 bytes, and the copy that computes is as large as the network. So say which bytes you mean: those of the file, or those of the running network.
 #
 # ### Does the file give the network back?
 #
-# What you ship is a file, usually with the `state_dict`, a dictionary of all parameters and buffers by their names. To check the file, load it into a *new* network, and see whether this one gives the same outputs.
+# What you ship is a file, usually with the `state_dict`, a dictionary of the parameters and buffers by their names. To check the file, load it into a *new* network, and compare its outputs with those of the old one.
 #
-# Our example is SmallResNet, another network of the course, which classifies photos of clothing and has batch norms. We save it twice, once with its parameters alone. `strict=False` tells PyTorch to accept a file that lacks something.
+# LeNet has no buffers, so our example is SmallResNet, a network with batch norms that classifies photos of clothing. We save it twice, once with its parameters alone. `strict=False` tells PyTorch to accept a file that lacks something.
 #
 # **Predict.** With the parameters alone, how many photos does the loaded network get right: **A** as many as before, **B** a little fewer, or **C** about as many as by guessing?
 
@@ -143,7 +143,9 @@ for content in (resnet.state_dict(), dict(resnet.named_parameters())):
 # **About as many as by guessing (C), because the file lacks the buffers.** The new batch norms still have the mean 0 and the variance 1 of an untrained network, so the layers behind them get values that they've never seen.
 
 # %% [markdown]
-# There was no error. `load_state_dict` returns a list of what is missing, but our code threw it away. Without `strict=False`, PyTorch would have refused the second file. But even a complete file can hold wrong numbers, so compare the outputs. (A file is always a little larger than what `n_bytes` counts, because it also holds names and shapes.)
+# There was no error. `load_state_dict` returns a list of what is missing, but our code threw it away. And even a complete file can hold wrong numbers, so compare the outputs.
+#
+# The first file is about 3 % larger than the 311,512 bytes that `n_bytes` counts, because it also holds each tensor's name, type and shape, and some padding.
 
 # %% [markdown]
 # ## 3. How sure is an accuracy?
@@ -154,9 +156,9 @@ for content in (resnet.state_dict(), dict(resnet.named_parameters())):
 #
 # $$\sqrt{\frac{p\,(1-p)}{n}} = \sqrt{\frac{0.9 \cdot 0.1}{100}} = 0.03$$
 #
-# That's 3 points. The formula treats each image as the toss of a coin that shows *right* with probability $p$. The variance of a single toss is $p\,(1-p)$, which is largest if $p$ is ½. (It's 0 if $p$ is 1, but don't trust the formula there: 100 right of 100 isn't certainty.) The root comes from lucky and unlucky images, which partly cancel: with four times as many images, the standard error is half as large.
+# That's 3 points. The formula treats each image as the toss of a coin that shows *right* with probability $p$. The variance of a single toss is $p\,(1-p)$, which is largest if $p$ is ½. Lucky and unlucky images partly cancel, and that's where the root comes from: with four times as many images, the standard error is half as large.
 #
-# In about 95 of 100 tests, the result lies within *two* standard errors of the true share. Seen from the result, the true share is then within two standard errors of it. So 90 of 100 images means 84 to 96 %.
+# In about 95 of 100 tests, the result lies within *two* standard errors of the true share. But if the result is that close to the true share, then the true share is just as close to the result. So 90 of 100 images means 84 to 96 %.
 #
 # Is luck really so large? Let's shuffle our 10,000 images, and cut them into 20 tests of 500.
 
@@ -181,7 +183,7 @@ print(f"{tests.min():.1%} to {tests.max():.1%}, standard error {error:.2%}, {wit
 #
 # Could a lead be luck? If both networks are equally good, each disagreement is like the toss of a fair coin: heads it's won, tails it's lost. So we toss 16 coins, note the lead, heads minus tails, and do this 10,000 times. Then we do the same with 100 coins.
 #
-# **Predict.** One network has won 13 images and lost 3. Another has won 55 and lost 45. Both lead by ten. Which of these leads would luck alone rarely make: **A** both, **B** the first one's, or **C** the second one's?
+# **Predict.** One network has won 13 images and lost 3. Another has won 55 and lost 45. Both lead by ten. Which of these leads would surprise you if only luck were at work: **A** both, **B** the first one's, or **C** the second one's?
 
 # %% toss
 tosses = torch.randint(2, (10_000, 100)) * 2 - 1  # 1: won, -1: lost
@@ -192,7 +194,7 @@ leads = {d: tosses[:, :d].sum(1) for d in (16, 100)}
 show.coins(leads)
 
 # %% [markdown] tags=["answer"]
-# **The first one's (B), because a lead of ten is rare with 16 tosses, and common with 100.** A typical lead is 4 with 16, and 10 with 100. By the rule below, a lead counts if it's larger than 8 with 16 disagreements, and larger than 20 with 100.
+# **The first one's (B), because a lead of ten is rare with 16 tosses, and common with 100.** A typical lead is 4 with 16, and 10 with 100.
 
 # %% [markdown]
 # With $d$ coins, a lead is typically about $\sqrt d$. It's a root again, because heads and tails partly cancel. As in section 3, we allow luck two of these:
@@ -206,13 +208,13 @@ show.coins(leads)
 #
 # If a lead doesn't count, are the two networks equally good? No: in a test of four images, no lead ever counts, and you've shown nothing. So let's turn the question round, and ask how much worse the other network *could* be.
 #
-# Suppose that of 10,000 images it won 40 and lost 60. Its lead is 40 − 60 = −20, and luck alone could shift it by about 2 · √100 = 20 in either direction. So on very many images of this kind, its lead is probably somewhere from −40 to 0 for each 10,000. We compare this **range** with our tolerance of ten images:
+# Suppose that of 10,000 images it won 40 and lost 60. Its lead is 40 − 60 = −20, and luck alone could shift it by about 2 · √100 = 20 in either direction. Perhaps this coin isn't fair. But the variance of a toss is largest for a fair coin, as in section 3, so luck shifts the lead no further than that. So on very many images of this kind, its lead is probably somewhere from −40 to 0 for each 10,000. We compare this **range** with our tolerance of ten images:
 #
 # - If the whole range is at −10 or above, the network is **as good**, within our tolerance.
 # - If the whole range is below −10, it's **worse**.
 # - Otherwise, as with −40 to 0, we **can't tell** without more test images.
 #
-# One exception: **if there are fewer than five disagreements, we count five**, the smallest number with which a lead can count. Otherwise, a test without any disagreement would leave no room for luck.
+# One exception: **if there are fewer than five disagreements, we count five**, the smallest number with which a lead can count, since 4 isn't larger than 2 · √4, but 5 is larger than 2 · √5 = 4.5. Otherwise, a test without any disagreement would leave no room for luck.
 #
 # Now for our three.
 
@@ -229,17 +231,17 @@ results = {name: won_and_lost(answers["network"], answers[name]) for name in lis
 show.ranges(results, tolerance=10)
 
 # %% [markdown]
-# The dot is the lead, and the bar is the range. The **fine copy** is as good, because its bar lies to the right of the dashed line. The **coarse copy** is worse, although it has lost only about a quarter of a point: it disagrees on so few images that luck can hardly explain this. **The fewer images two networks disagree on, the smaller a lead you can trust.** The **sibling** disagrees on many more, so its bar is far longer, and unless its lead is very large, we can't tell.
+# The dot is the lead, and the bar is the range. The **fine copy** is as good, because its bar lies to the right of the dashed line. In our run it may even be a little better, which *Deeper* takes up. The **coarse copy** is worse, although its accuracy is only about a quarter of a point lower: it disagrees on so few images that luck can hardly explain this. **The fewer images two networks disagree on, the smaller a lead you can trust.** The **sibling** disagrees on many more, so its bar is far longer, about 30 images to either side. If it crosses the dashed line, as ours does, we can't tell.
 #
-# If the bar of your fine copy even lies to the right of 0, as ours did, this copy may be a little better than the network. That doesn't mean that rounding improves networks: a test like this speaks of *two networks*, on images of one kind. To judge a *method*, you need several networks (see *Deeper*).
+# How many images would settle it? With ten times as many, the tolerance is 100, and luck only about 2 · √2,500 = 100, because it grows with the root. So a sibling with a lead of 0 needs about 100,000 images to be as good.
 
 # %% [markdown]
 # ## Exercise · Is it as good?
 # ★★ · 10 minutes
 #
-# Write `judge(net, other, images, labels, tolerance)`. It returns two values: how many bytes fewer `other` has than `net`, and the verdict on `other` by the rules of section 5, which is `"as good"`, `"worse"` or `"can't tell"`. You may use `n_bytes` and `right`.
+# Write `judge(net, other, images, labels, tolerance)`. It returns two values: how many bytes fewer `other` has than `net`, and the verdict on `other` by the rules of section 5, which is `"as good"`, `"worse"` or `"can't tell"`.
 #
-# Then let SmallResNet meet a narrower one: `judge(resnet, checkpoints.load("small_resnet_half"), photos, kinds, tolerance=1)`. Our `photos` are 1,000, so one of them is as large a share as ten of 10,000.
+# Then let SmallResNet meet a narrower one, which takes about half a minute: `judge(resnet, checkpoints.load("small_resnet_half"), *data.load("fashion_mnist", "test"), tolerance=10)`.
 #
 # <details><summary>Hint</summary>
 #
@@ -249,7 +251,7 @@ show.ranges(results, tolerance=10)
 #
 # <details><summary>What others found with SmallResNet</summary>
 #
-# It saves three quarters of the bytes. With 1,000 photos, we can't tell. With all 10,000 and a tolerance of ten, it's worse.
+# It saves three quarters of the bytes, but it's worse.
 #
 # </details>
 
@@ -300,9 +302,9 @@ claims.show("baseline")
 #
 # ### Two networks, or two methods?
 #
-# Does rounding to `float8_e4m3fn` hurt? That's a question about a *method*, and a network trained from another seed may answer it differently. So train several networks, round each, and note how often the copy is ahead. Now a network takes the place of an image.
+# If the bar of the fine copy lies to the right of 0, this copy may be a little better than its network. But a test like ours speaks of *two networks*, on images of one kind. Whether rounding to `float8_e4m3fn` helps or hurts is a question about a *method*, and a network trained from another seed may answer it differently. So train several networks, round each, and note how often the copy is ahead. Now a network takes the place of an image.
 #
-# With so few tosses you can count exactly. Five coins fall in 2⁵ = 32 ways, and in two of them all fall alike. So luck alone gives 5 : 0 or 0 : 5 in 6 of 100 cases, and 6 : 0 or 0 : 6 in 3. This is the **sign test**, and `scipy.stats.binomtest(won, won + lost).pvalue` works it out for any numbers. For two networks on the same images it's the exact form of McNemar's test, which [Dietterich, 1998](https://doi.org/10.1162/089976698300017197), recommends where each method is trained only once. Our $2\sqrt d$ approximates it: from five disagreements on, luck passes it in at most 7 of 100 tests.
+# With so few tosses you can count exactly. Five coins fall in 2⁵ = 32 ways, and in two of them all fall alike. So luck alone gives 5 : 0 or 0 : 5 in 6 of 100 cases, and 6 : 0 or 0 : 6 in 3. This is the **sign test**, and `scipy.stats.binomtest(won, won + lost).pvalue` works it out for any numbers. For two networks on the same images it's the exact form of McNemar's test, which [Dietterich, 1998](https://doi.org/10.1162/089976698300017197), recommends where each method is trained only once. Our $2\sqrt d$ approximates it: from five disagreements on, luck passes it in no more than about 7 of 100 tests.
 #
 # ### Better than what?
 #

@@ -20,7 +20,7 @@
 # %% [markdown]
 # # [[title]]
 #
-# *What does this layer wait for?*
+# *What is this layer waiting for?*
 
 # %% tags=["setup", "hide-input"]
 # Sets a seed, one thread and the int8 library, hides the warnings of the older int8 interface, and imports the drawings.
@@ -84,7 +84,7 @@ print(f"The network takes {race.ratio('product'):.0f} times as long.")
 # - *Arithmetic:* 40 operations at 100 per second take 0.4 s.
 # - *Memory:* 20 bytes at 10 per second take 2 s.
 #
-# Does the layer take 2.4 s, then? No, because both go on at the same time. Think of a kitchen, where the cook chops vegetables while a helper carries up the next ones from the cellar. In the same way, a processor asks for the next weights while it multiplies the last ones. Dinner can't be ready before the slower of the two is done. Here that's the helper, so the layer takes at least **2 s**.
+# Does the layer take 2.4 s, then? No, because both go on at the same time. While a processor multiplies the last weights, it already asks for the next ones. The layer can't be done before the slower of the two is. Here that's the memory, so the layer takes at least **2 s**.
 #
 # **Predict.** Now 16 inputs come at once. Each weight is fetched only once, and used for all of them when it arrives. What's the least time: **A** 32 s, **B** 8.4 s, **C** 6.4 s, or **D** 2 s?
 
@@ -105,12 +105,12 @@ show.two_times()
 # %% [markdown]
 # ## 3. Does the guess hold on your machine?
 #
-# If our network waits for its weights, it takes about as long as its memory time. To work that out, we measure the peak and the bandwidth, each with a job that needs hardly anything else:
+# If our network waits for its weights, it takes about as long as its memory time. To work that out, we measure the peak and the bandwidth of one core, each with a job that needs hardly anything else:
 #
 # - **Peak:** a product of two matrices of 1,024 × 1,024. Each number is used 1,024 times, so the memory has little to do.
 # - **Bandwidth:** the dot product of two long vectors. Each number is used once, so the arithmetic has little to do. With 134 MB, a vector is too long for most *caches*, the small memories on the chip.
 #
-# Other programs can only slow a job down, so the fastest of 15 runs counts.
+# Other programs can only slow a job down, so we take the fastest of 15 runs.
 
 # %% two_numbers_of_your_machine
 matrix, (a, b) = torch.randn(1024, 1024), torch.randn(2, 2**25)
@@ -143,9 +143,9 @@ for job, n_bytes in {"product": 3 * left.nbytes, "network": weights}.items():
     print(f"         measured {race.median_ms(job):.1f} ms")
 
 # %% [markdown]
-# So the guess holds: the network takes about as long as its memory time, so it's memory-bound. The product takes about as long as its arithmetic, or somewhat longer, so it's compute-bound.
+# So the guess holds: the network takes about as long as its memory time, so it's memory-bound. The product takes about as long as its arithmetic, or somewhat longer. Its memory time is far shorter, and in a cache it would be shorter still, so the product is compute-bound.
 #
-# Perhaps your network took *less* than its memory time. How can that be, if this is the least time? Our bandwidth is only what the dot product *reached*. The network reads in another order, and perhaps the memory delivers more then. Our peak, too, is only what PyTorch's usual routine for products reached. So the bound is only as exact as our two measurements, and a time somewhat below it is no surprise.
+# Perhaps your network took *less* than its memory time. How can that be, if this is the least time? Our bandwidth is only what the dot product *reached*, and our peak what PyTorch's usual routine for products reached. Other jobs may reach somewhat more.
 
 # %% [markdown]
 # ## 4. Operations per byte
@@ -157,7 +157,9 @@ for job, n_bytes in {"product": 3 * left.nbytes, "network": weights}.items():
 #
 # The ridge of the toy machine is 100 / 10 = 10. With one input, the layer does 40 operations with 20 bytes, so its intensity is 2. Each byte brings two operations, where the processor could do ten, so the layer is memory-bound. With 16 inputs the intensity is 640 / 20 = 32. That's above 10, so the layer is compute-bound.
 #
-# **A linear layer** in fp32 has weights of 4 bytes. Each weight makes 2 operations for each input, so with a batch of $B$ inputs the intensity is about $2B/4$, **half of the batch**. With the toy's ridge of 10, such a layer becomes compute-bound at a batch of about 20. Your ridge may be another one.
+# **A linear layer** in fp32 has weights of 4 bytes. Each weight takes part in 2 operations per input, so with a batch of $B$ inputs the intensity is about $2B/4$, **half of the batch**. With the toy's ridge of 10, such a layer becomes compute-bound at a batch of about 20.
+#
+# **A ReLU** reads 4 bytes, compares once and writes 4 bytes, so its intensity is only about 1/8. A larger batch can't raise it, because each new number brings its own bytes along. So on nearly any machine a ReLU is memory-bound.
 #
 # **A convolution** uses each weight at every position of the image, so its intensity is usually high. But its input and output are bytes, too, so let's count them all, for our linear layer and for a convolution of *AlexNet*, a network for photographs.
 
@@ -177,11 +179,11 @@ for name, layer, x in [("convolution", conv, maps), ("linear layer", network[0],
 # %% [markdown]
 # ### The roof
 #
-# So by these counts the convolution is compute-bound, and the linear layer memory-bound. How *fast* can either be at most? Each byte brings as many operations as the intensity says, and bytes arrive at the bandwidth. But no layer exceeds the peak:
+# So by these counts the convolution is compute-bound, and the linear layer memory-bound. How *fast* can a layer be at most? With one input, each byte brings the toy layer 2 operations, and 10 bytes arrive per second. So it can do at most 2 · 10 = 20 operations per second. With 16 inputs it would be 32 · 10 = 320, but no layer exceeds the peak, which is 100:
 #
 # $$\text{highest speed} = \min(\text{peak},\; \text{intensity} \cdot \text{bandwidth})$$
 #
-# Drawn over the intensity, on logarithmic axes, this looks like a roof. Under it are four layers of our network, with batches of 1, 16, 64 and 256.
+# Drawn over the intensity, on logarithmic axes, this looks like a roof. Each dot under it shows the same four layers of our network, with a batch of 1, 16, 64 or 256. Their intensity is about half of the batch, so the dot of 16 stands near 8.
 
 # %%
 batches = {n: torch.randn(n, 4096) for n in (1, 16, 64, 256)}
@@ -198,9 +200,9 @@ across = {
 show.under_the_roof(peak, bandwidth, {n: (across[n], speed[n]) for n in batches}, ring=(across[16], speed["oneDNN"]))
 
 # %% [markdown]
-# In a larger batch each fetched weight serves more inputs, so the roof rises until the ridge, and the time *per input* gets shorter. To the right of the ridge the roof is flat. Where dots climb there, it's for two reasons: larger products suit the routine better, and the fetch, which is never wholly hidden behind the arithmetic, becomes a smaller share of the time.
+# In a larger batch each fetched weight serves more inputs, so the roof rises until the ridge, and the time *per input* gets shorter. To the right of the ridge the roof is flat. Where the dots still climb there, it's for two reasons. Larger products suit the routine better. And a real routine hides the fetch only partly behind the arithmetic, but in a larger batch more inputs share the rest.
 #
-# But a dot may lie well below the roof, in our figure that of 16 most. That's no contradiction: the roof says how fast a layer *can* be, and the routine that multiplies has to be good enough to get there. As a test, the blue ring has the same 16 inputs and weights, multiplied by oneDNN, another library inside PyTorch, which puts the weights into an order of its own beforehand. Where the ring lies clearly above the dot, as on our AMD processor, the usual *routine* is a part of the reason. So the roof is a limit, and not a forecast. And it's only as high as the peak that we measured: with 64 inputs, oneDNN came out above it there.
+# But a dot may lie well below the roof, and in our figure batch 16 lies furthest below. The roof says how fast a layer *can* be, and the routine that multiplies has to be good enough to get there. As a test, the blue ring has the same 16 inputs and weights, multiplied by oneDNN, another library inside PyTorch, which puts the weights into an order of its own beforehand. Where the ring lies clearly above the dot, as on our AMD processor, the usual *routine* is a part of the reason. So the roof is a limit, and not a forecast.
 
 # %% [markdown]
 # ## 5. Which change helps?
@@ -213,19 +215,18 @@ show.under_the_roof(peak, bandwidth, {n: (across[n], speed[n]) for n in batches}
 # **All but the peak (B), because with one input the layer is memory-bound.** Twice the peak leaves max(0.2, 2) = 2 s. Twice the bandwidth and half the bytes give max(0.4, 1) = 1 s, and half of the weights max(0.2, 1) = 1 s.
 
 # %% [markdown]
-# And with 16 inputs? Here are the least times, max(arithmetic, memory):
+# With 16 inputs the least time was max(6.4, 2) = 6.4 s. Here is what each offer makes of it:
 #
-# | change | 16 inputs |
+# | change | least time |
 # |---|---|
-# | none | max(6.4, 2) = 6.4 s |
 # | twice the peak | max(3.2, 2) = **3.2 s** |
 # | twice the bandwidth | max(6.4, 1) = 6.4 s |
 # | half the bytes per weight | max(6.4, 1) = 6.4 s |
 # | half of the weights | max(3.2, 1) = **3.2 s** |
 #
-# **If a layer is memory-bound, move fewer bytes, or use each byte more often, as a batch does. If it's compute-bound, do fewer or cheaper operations.** Whatever shortens only the other time leaves the least time as it is. And a gain ends where the other time takes over.
+# **If a layer is memory-bound, move fewer bytes, or use each byte more often, as a batch does. If it's compute-bound, do fewer or cheaper operations.** And a gain ends where the other time takes over.
 #
-# Now our network. [PyTorch's page on quantization](https://docs.pytorch.org/docs/1.13/quantization.html) promises two things of int8: a "4x reduction in memory bandwidth requirements", and arithmetic that is "typically 2 to 4 times faster compared to FP32 compute". The second promise is a higher peak, so with one input only the first one can help. `quantize_dynamic` makes an int8 copy; [[dynamic]] shows how.
+# Now our network. [PyTorch's page on quantization](https://docs.pytorch.org/docs/1.13/quantization.html) promises two things of int8: a "4x reduction in memory bandwidth requirements", and arithmetic that is "typically 2 to 4 times faster". The second is a higher peak, so with one input only the first can help. `quantize_dynamic` makes an int8 copy; [[dynamic]] shows how.
 
 # %% a_quarter_of_the_bytes tags=["legacy"]
 from torch.ao.quantization import quantize_dynamic
@@ -237,7 +238,7 @@ fewer = timing.compare({"fp32": lambda: network(one), "int8": lambda: int8(one)}
 print(f"With one input, int8 is {fewer.ratio('int8'):.1f} times as fast.")
 
 # %% [markdown]
-# The bytes allow four times. You may see less where the int8 routine stays below its roof, and more where the fp32 routine stays further below it, or where a very large cache holds the 134 MB of int8 weights.
+# The bytes allow four times. You may see less where the int8 routine stays below its roof, and more where the fp32 routine does.
 
 # %% [markdown]
 # ## Exercise · Two offers for AlexNet
@@ -250,12 +251,6 @@ print(f"With one input, int8 is {fewer.ratio('int8'):.1f} times as fast.")
 # <details><summary>Hint</summary>
 #
 # Each weight saves three bytes. You need three least times: as it is, and with either offer.
-#
-# </details>
-#
-# <details><summary>What others found</summary>
-#
-# With one photograph, the five convolutions gain from the peak alone, and the three linear layers from the weights alone.
 #
 # </details>
 
@@ -313,7 +308,7 @@ again = timing.compare(jobs, rounds=5, device="cpu")
 print(f"One layer again and again is {again.ratio('one layer, 256 times'):.1f} times as fast.")
 
 # %% [markdown]
-# The operations are the same, and so are the calls. But one layer takes only 1 MB, so its weights stay in a cache, which has a higher bandwidth than the main memory. So a benchmark that calls one small layer in a loop promises more than a network keeps.
+# The operations are the same, and so are the calls. But one layer takes only 1 MB, so its weights stay in a cache, which has a higher bandwidth than the main memory. Both jobs also spend some time on each call before anything is multiplied. The bound doesn't count that, so a very small layer stays well below its roof. And a benchmark that calls one small layer in a loop looks faster than a real network will be.
 #
 # In other words, a machine has a ridge for each of its memories. If a cache of the toy machine delivers 40 bytes per second, its ridge is 100 / 40 = 2.5.
 #
@@ -321,7 +316,7 @@ print(f"One layer again and again is {again.ratio('one layer, 256 times'):.1f} t
 #
 # *Two cores.* On two cores the toy machine does 200 operations per second. But both share one memory. If one core alone already gets all of its 10 bytes per second, the ridge moves from 10 to 20, and more layers are memory-bound. If one core can't ask for bytes that fast, the second core raises the bandwidth as well. So measure both numbers with as many threads as your program uses.
 #
-# *A GPU.* For bf16, floats of 16 bits, the data sheet of the H100 SXM promises 989 trillion operations and 3.35 trillion bytes per second. That's a ridge of 989 / 3.35 = 295. A weight in bf16 has 2 bytes and makes 2 operations per input, so the intensity of a large linear layer equals the batch. It takes about 295 inputs at once until such a layer is compute-bound. So a GPU that runs such layers on one input at a time mostly waits.
+# *A GPU.* For bf16, floats of 16 bits, the data sheet of the H100 SXM promises 989 trillion operations and 3.35 trillion bytes per second. That's a ridge of 989 / 3.35 = 295. A weight in bf16 has 2 bytes and makes 2 operations per input, so the intensity of a large linear layer equals the batch. It takes about 295 inputs at once until such a layer is compute-bound. If we count its inputs and outputs as well, as we should, it's about 345 for a layer of 4,096 × 4,096. So a GPU that runs such layers on one input at a time mostly waits.
 
 # %% [markdown]
 # **Sources.** S. Williams, A. Waterman, D. Patterson, *Roofline: an insightful visual performance model for multicore architectures*, 2009, [doi.org/10.1145/1498765.1498785](https://doi.org/10.1145/1498765.1498785). The numbers of the H100 are from NVIDIA's [data sheet](https://www.nvidia.com/en-us/data-center/h100/), without sparsity.

@@ -38,7 +38,7 @@ torch.set_num_threads(1)
 #
 # You start a training, and PyTorch answers *out of memory*. But the weights are far smaller than the memory of your machine. What takes up the rest?
 #
-# Let's count everything in a small network, `deep`. It classifies images of 28 rows of 28 pixels. The first layer turns each row into 64 numbers (`nn.Flatten(1, 2)` takes the colour channel away, so that rows remain). Six equal **blocks** follow: a linear layer from 64 to 256 numbers, one back to 64, and after each of the two a GELU, a smooth relative of ReLU. The last layer chooses among ten classes.
+# Let's count everything in a small network, `deep`. It classifies images of 28 rows of 28 pixels. The first layer turns each row into 64 numbers (`nn.Flatten(1, 2)` takes the colour channel away, so that rows remain). Six equal **blocks** follow: a linear layer from 64 to 256 numbers and one back to 64, each followed by a GELU, a smooth relative of ReLU. The last layer chooses among ten classes.
 
 # %%
 import torch
@@ -58,7 +58,7 @@ deep = nn.Sequential(nn.Flatten(1, 2), nn.Linear(28, 64), *blocks, nn.Flatten(),
 # %% [markdown]
 # Each weight needs a gradient, and the optimizer AdamW keeps two more numbers for it. So we expect about four times the weights.
 #
-# `peak_mb` runs two training steps with 64 images, and measures the **peak** of the second one: the most memory in use at any moment. (AdamW's numbers only come at the end of the first one.)
+# `peak_mb` copies the network, runs two training steps with 64 images, and measures the **peak** of the second one: the most memory in use at any moment. (AdamW's numbers only come at the end of the first one.)
 
 # %% one_step
 weights = sum(p.nbytes for p in deep.parameters()) / 1e6
@@ -88,17 +88,17 @@ print(f"weights {weights:.2f} MB, peak {peak:.1f} MB: {peak / weights:.0f} times
 #
 # AdamW keeps a running average of each weight's gradients and one of their squares, from one training step to the next. That's its **optimizer state**.
 #
-# With 218,000 weights and biases, that's 3.5 MB, about a tenth of the peak. (To train a language model with 7 billion weights in this way, you need 112 GB before the first activation.)
+# With 218,000 weights and biases, that's 3.5 MB, about a tenth of the peak.
 #
 # ### What belongs to the batch
 #
 # Take a layer with a single weight, $y = w \cdot x$, and the input $x = 3$. If $w$ grows by 1, then $y$ grows by 3. And if the loss grows twice as fast as $y$, it grows by 2 · 3 = 6. That's the gradient of $w$, and to compute it we need the layer's *input*.
 #
-# But the backward pass comes to this layer long after the forward pass. So in the forward pass, *autograd*, PyTorch's machinery for gradients, keeps the tensors that each layer's gradient will need. These **saved tensors** are usually called *activations*. (Under `torch.no_grad()` nothing is saved.)
+# But the backward pass comes to this layer long after the forward pass. So in the forward pass, *autograd*, PyTorch's machinery for gradients, keeps the tensors that each layer's gradient will need. These **saved tensors** are usually called *activations*.
 #
-# Let's count them for one block. Our unit is the block's input: 64 images · 28 rows · 64 numbers · 4 bytes = 0.46 MB.
+# Let's count them for one block. GELU has no weights, but the gradient passes through it, and its slope depends on its input. Our unit is the block's input: 64 images · 28 rows · 64 numbers · 4 bytes = 0.46 MB.
 #
-# | layer | its gradient needs | units |
+# | layer | its backward pass needs | units |
 # |---|---|---|
 # | linear, 64 → 256 | its input | 1 |
 # | GELU | its input, 4 times as wide | 4 |
@@ -148,7 +148,7 @@ show.stacks(deep)
 # **At 8 images (B), because only the activations shrink with the batch.** One image has 28 / 64 = 0.44 MB of them, and 3.5 / 0.44 is 8.
 
 # %% [markdown]
-# Each image has its own inputs at every layer, but the gradients of all images are added up into *one* number for each weight. The last bar shows SGD, which (without momentum) keeps no state.
+# Each image has its own inputs at every layer, but the gradients of all images are added up into *one* number for each weight. The last bar shows SGD without momentum, which keeps no state.
 
 # %% [markdown]
 # ## 3. When is the memory full?
@@ -164,11 +164,11 @@ show.stacks(deep)
 # | layer 2 | 12 | 21 |
 # | layer 1 | 3 | **30** |
 #
-# In the forward pass, each layer adds its activations. The backward pass begins with layer 3. Once this layer has made its gradients, it can release its activations: 30 − 10 + 1 = 21.
+# In the forward pass, each layer adds its activations. The backward pass begins with layer 3. This layer makes its gradients, and for a moment there are 31 bytes. Then it releases its activations, and 21 are left.
 #
-# So the first network is fullest at the **turn** from the forward to the backward pass, when there are hardly any gradients yet. The second one is fullest at the end, when all gradients are there and the optimizer starts its work.
+# So the first network is fullest near the **turn** from the forward to the backward pass, when only layer 3 has gradients. The second one is fullest at the end, when all gradients are there and the optimizer starts its work.
 #
-# Now for two real networks: `deep`, with 0.9 MB of weights and 28 MB of activations, and `wide`, a few large linear layers with 16 MB of weights and only 1 MB of activations.
+# Now for two real networks: `deep`, with 0.9 MB of weights and 28 MB of activations, and `wide`, four linear layers to 1,024 numbers and a small last one, with 16 MB of weights and only 1 MB of activations.
 #
 # **Predict.** When is the memory fullest? **A** Near the turn in both. **B** Near the turn in `deep`, and while AdamW works in `wide`. **C** While AdamW works in both.
 
@@ -180,7 +180,7 @@ show.over_time({"deep": deep, "wide": wide})
 # **Near the turn in `deep`, and while AdamW works in `wide` (B), because activations are complete at the turn, and gradients at the end of the backward pass.** So a smaller batch helps `deep`, but not `wide`, where the activations are gone by then.
 
 # %% [markdown]
-# Look at the turn in `deep`: there are no gradients yet, because each step begins with `zero_grad()`, which releases those of the step before. Of the 31.5 MB in our bar, 0.9 are missing, so 30.6 are there. A little later it's slightly more, because the backward pass also needs memory to work in. So does AdamW, which makes the spikes.
+# Look at the turn in `deep`: there are no gradients yet, because each step begins with `zero_grad()`, which releases those of the step before. Of the 31.5 MB in our bar, 0.9 are missing, so 30.6 are there. A little later it's slightly more, because the backward pass also needs memory to work in. So does AdamW, which makes the spikes in `wide`.
 #
 # **So find out what's in memory at the fullest moment, and make *that* smaller.**
 
@@ -189,7 +189,7 @@ show.over_time({"deep": deep, "wide": wide})
 #
 # How can we lower the peak of `deep`? All activations in a block were computed from the block's input. So we keep only this input, and when the backward pass comes to the block, we run its forward pass once more. This is **activation checkpointing**, and the input that we keep is a *checkpoint*.
 #
-# It takes one call, `checkpoint(block, x, use_reentrant=False)` in place of `block(x)`. A module around each block makes this call:
+# It takes one call, `checkpoint(block, x, use_reentrant=False)` in place of `block(x)`. PyTorch recommends `use_reentrant=False`. A module around each block makes this call:
 
 # %% checkpointed
 from torch.utils.checkpoint import checkpoint
@@ -221,21 +221,21 @@ same = torch.equal(experiment.gradient(deep), experiment.gradient(light))
 print(f"operations with checkpoints: {more:.2f} times as many; the same gradients: {same}")
 
 # %% [markdown] tags=["answer"]
-# **15 units (C), because all six inputs stay, and one block at a time has its other nine.** They make up 15 · 0.46 = 6.9 MB of the peak; the rest are weights, averages, and memory to work in. In the exercise you'll take as few checkpoints as a limit allows.
+# **15 units (C), because all six inputs stay, and only one block at a time holds its other nine.** The last layer's input is gone by then. So 15 · 0.46 = 6.9 MB of the peak are activations, and the rest are weights, averages, and memory to work in. The exercise asks whether every block needs one.
 
 # %% [markdown]
 # In the right picture, each block makes two bumps. In the forward pass its results come and go, because nothing but its input is saved. In the backward pass its nine units are computed again, used and released.
 #
-# What does it cost? A linear layer makes one matrix product in the forward pass, and two in the backward pass: one for the gradient of its weights, and one for that of its input. That's 3, and with a second forward pass 4. So checkpoints cost up to **a third more operations**. In time it can be more, because `checkpoint` has bookkeeping to do for each block. On our AMD processor the two passes of `deep` took one and a half times as long, and with layers four times as wide 1.3 times.
+# What does it cost? A linear layer makes one matrix product in the forward pass, and two in the backward pass: one for the gradient of its weights, and one for that of its input. That's 3, and with a second forward pass 4. So checkpoints cost up to **a third more operations**. In time it can be more, because `checkpoint` has bookkeeping to do for each block.
 #
-# The gradients stay the same, because the same numbers are computed again; for dropout, `checkpoint` restores the random numbers. Only a batch norm updates its running averages twice.
+# The gradients stay the same, because the same numbers are computed again; for dropout, `checkpoint` restores the random numbers. But batch norm updates its running averages twice.
 
 # %% [markdown]
 # ## 5. A batch in parts
 #
 # A smaller batch would lower the peak as well, but its gradients are noisier. **Gradient accumulation** feeds the large batch in parts, and adds up their gradients before the optimizer makes its step. Each part releases its activations before the next begins.
 #
-# There's one trap. Suppose two images have the gradients 2 and 6. The loss is a *mean*, so the batch of both has the gradient (2 + 6) / 2 = 4. Now feed them one by one. `backward()` *adds* to the gradient that's already there, so you get 8, twice what it should be. So we divide each loss by the number of parts: 2 / 2 + 6 / 2 = 4. For this, the parts must be equally large.
+# There's one trap. Suppose two images have the gradients 2 and 6. The loss is a *mean*, so the batch of both has the gradient (2 + 6) / 2 = 4. Now feed them one by one. `backward()` *adds* to the gradient that's already there, so you get 8, twice what it should be. So we divide each loss by the number of parts: 2 / 2 + 6 / 2 = 4. For this, each part's mean must be over equally many numbers: images here, tokens in a language model.
 
 
 # %% a_batch_in_parts
@@ -258,7 +258,7 @@ for name, network in {"deep": deep, "wide": wide}.items():
     print(f"{name}: peak {peak_mb(network):.1f} MB, in 8 parts {peak_mb(network, parts=8):.1f} MB")
 
 # %% [markdown]
-# The gradient is the same up to rounding, and the peak of `deep` falls to less than a quarter. About half of what's left are the weights, AdamW's averages and the gradients, which stay while the parts go by, and half are the activations of one part, 8 images. The peak of `wide` doesn't change.
+# The *length* is the gradient's norm, so the gradient is the same up to rounding. And the peak of `deep` falls to less than a quarter. About half of what's left are the weights, AdamW's averages and the gradients, which stay while the parts go by, and half are the activations of one part, 8 images. The peak of `wide` doesn't change.
 #
 # But batch norm subtracts the mean of the images that come together. The mean of a part isn't that of the batch, so with batch norm you get a different gradient.
 #
@@ -268,9 +268,9 @@ for name, network in {"deep": deep, "wide": wide}.items():
 # ## Exercise · As few checkpoints as fit
 # ★★ · 10 minutes
 #
-# Write `fit_in(model, needs, most)`. Those parts of `model` that are an `nn.Sequential` are its blocks, all alike. Return a new `nn.Sequential` of the same parts, in which as few blocks as possible are `Checkpointed`, so that its peak, `needs(…)`, is at most `most` MB.
+# Write `fit_in(model, needs, most)`. The parts of `model` that are an `nn.Sequential` are its blocks, all alike. Return a new `nn.Sequential` of the same parts, in which as few blocks as possible are `Checkpointed`, and whose peak is at most `most` MB. `needs(network)` measures a peak, and `most` can be reached.
 #
-# First on paper: a network has two blocks of 10 units, and only one of them gets a checkpoint. Should it be the first or the second?
+# First on paper: a network has two blocks of 10 units, and one gets a checkpoint. Should it be the first?
 #
 # Then try `peak_mb(fit_in(deep, peak_mb, 20))`.
 #
@@ -320,15 +320,17 @@ claims.show("training_memory")
 #
 # ### What 16 bits save
 #
-# Under `autocast` ([[amp]]) matrix products are computed in 16 bits. What they save for the backward pass makes half as many bytes of activations.
+# Under `autocast` ([[amp]]) matrix products are computed in 16 bits. So they save half as many bytes of activations for the backward pass.
 #
 # The 16 bytes for each weight stay, because weights, gradients and averages are still fp32. And if you store the whole network in 16 bits? Then small updates would be rounded away ([[formats]]), so the optimizer works on a copy in fp32, the **master weights**. That makes 2 bytes for the weight, 2 for its gradient, 4 for the master weight and 8 for the averages: 16 again. A GPT-2 with 1.5 billion weights needs at least 24 GB ([Rajbhandari et al., 2019](https://arxiv.org/abs/1910.02054)).
 #
-# ### Optimizer states in 8 bits
+# ### What the optimizer needs
 #
-# What can you do for a network like `wide`? `AdamW8bit` of torchao keeps both averages in 8 bits, with one scale of 4 bytes for every 256 numbers. So 1,024 bytes become 256 + 4, about a quarter, and the peak of `wide` fell from 71.8 MB to 48.2 when we tried it. [Dettmers et al., 2021](https://arxiv.org/abs/2110.02861), had the idea, and report the performance of 32-bit states.
+# What can you do for a network like `wide`? `AdamW8bit` of torchao keeps both averages in 8 bits, with one scale of 4 bytes for every 256 numbers. So 1,024 bytes become 256 + 4, about a quarter, and the peak of `wide` fell from 71.8 MB to 48.2 when we tried it. [Dettmers et al., 2021](https://arxiv.org/abs/2110.02861), introduced the idea, and report results as good as with 32-bit states.
 #
-# But count what you get, because nothing warns you: only a tensor of at least 4,096 numbers whose size is a multiple of 256 gets 8 bits. LeNet-300-100 has matrices of 784 · 300 and 300 · 100 numbers. Neither is a multiple of 256, so they stay in fp32.
+# But check what you got. Only a tensor of at least 4,096 numbers whose size is a multiple of 256 gets 8 bits. All others stay in fp32, and there's no warning.
+#
+# PyTorch's own AdamW needs memory to work in, too. On a CPU it handles one tensor of weights after another, so each spike in `wide` holds the intermediate results of one. On a GPU it takes all of them at once by default, and [needs about as much more as the weights](https://docs.pytorch.org/docs/stable/generated/torch.optim.AdamW.html). `foreach=False` brings back one at a time.
 #
 # ### What if the memory grows from step to step?
 #
@@ -339,7 +341,7 @@ claims.show("training_memory")
 # losses.append(F.cross_entropy(model(x), y).item())  # keeps a number
 # ```
 #
-# In training, `backward()` releases the saved tensors, so a loss in a list holds little. But no backward pass follows a validation. Even without a list, the name `loss` keeps the saved tensors of the last batch while the next forward pass makes new ones, so there are twice as many. So run a validation under `torch.no_grad()`, and store `.item()`.
+# In training, `backward()` releases the saved tensors, so a loss in a list holds little. But no backward pass follows a validation. Even without a list, the name `loss` keeps the saved tensors of the last batch while the next forward pass makes new ones, so there are twice as many. So run a validation under `torch.no_grad()`, where nothing is saved, and store `.item()`.
 
 # %% [markdown]
 # **Sources.** [`torch.utils.checkpoint`](https://docs.pytorch.org/docs/stable/checkpoint.html); T. Chen et al., *Training deep nets with sublinear memory cost*, 2016, [arXiv:1604.06174](https://arxiv.org/abs/1604.06174): with checkpoints, a network of 1,000 layers needed 7 GB in place of 48, for 30 % more time.
