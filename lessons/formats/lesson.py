@@ -36,7 +36,7 @@ torch.set_num_threads(1)
 # %% [markdown]
 # ## 1. Count to ten thousand
 #
-# PyTorch usually computes in **fp32**, with floats of 32 bits. Floats of 16 bits take half the memory, and many chips multiply them faster. Two formats are common: **fp16** keeps 11 binary digits of a number, and **bf16** keeps 8. What do we give up?
+# PyTorch usually computes in **fp32**, with floats of 32 bits. 16-bit floats take half the memory, and many chips multiply them faster. Two formats are common: **fp16** keeps 11 binary digits of a number, and **bf16** keeps 8. What do we give up?
 #
 # **Predict.** We begin at 0 and add 1, ten thousand times. After each addition, the total is stored in fp16. Where does the count end: **A** at 10,000, **B** close to 10,000, or **C** at 2,048?
 
@@ -68,8 +68,6 @@ for dtype, end in reached.items():
 # [[abilities]]
 #
 # [[builds_on]]
-#
-# A pocket calculator that keeps three digits has the same trouble. After 1,000 its next number is 1,010, so if you add 1 to 1,000, the result is rounded back to 1,000.
 #
 # In binary, 2,048 is a 1 with eleven zeros. That's twelve digits, and fp16 keeps eleven:
 #
@@ -118,11 +116,11 @@ show.toy()
 #
 # A bit for the exponent buys **range**: larger and smaller numbers. A bit for the mantissa halves the gaps.
 #
-# Let's work out fp16 by hand. It has five bits for the exponent, which make 32 patterns. One is for 0 and the subnormal numbers, and one for infinity, `inf`, and for results that aren't a number. The other 30 are shared out between small and large numbers: they stand for the exponents from −14 to 15. In fp16, bf16 and fp32, $E$ bits give the exponents from $2 - 2^{E-1}$ to $2^{E-1} - 1$. (Our toy is simpler: it begins at 0, and keeps no pattern for infinity.)
+# Let's work out fp16 by hand. It has five bits for the exponent, which make 32 patterns. One is for 0 and the subnormal numbers, and one for infinity, `inf`, and for results that aren't a number. The other 30 are shared out between small and large numbers: they stand for the exponents from $2 - 2^4 = -14$ to $2^4 - 1 = 15$. bf16 and fp32 follow the same rule: with $E$ bits, the exponents run from $2 - 2^{E-1}$ to $2^{E-1} - 1$.
 #
 # - **The gap at 1**, where the exponent is 0, is $2^{0-10}$, about 0.001.
-# - **The largest number** is one gap below $2^{16}$, which would need the exponent 16. The gap there is $2^{15-10} = 32$, and 65,536 − 32 = 65,504. What would be rounded to 65,536 or more is an **overflow**, and becomes `inf`.
-# - **The smallest number above 0** is one gap at the lowest exponent, as 0.25 in the toy: $2^{-14-10} = 2^{-24}$, about $6 \cdot 10^{-8}$. What is at most half as large, $3 \cdot 10^{-8}$, becomes 0, an **underflow**.
+# - **The largest number** is one gap below $2^{16}$, which would need the exponent 16. The gap there is $2^{15-10} = 32$, and 65,536 − 32 = 65,504. A result that would be rounded to 65,536 or more is an **overflow**, and becomes `inf`.
+# - **The smallest number above 0** is one gap at the lowest exponent, like 0.25 in the toy: $2^{-14-10} = 2^{-24}$, about $6 \cdot 10^{-8}$. A result no larger than half of that, $3 \cdot 10^{-8}$, becomes 0, an **underflow**.
 #
 # PyTorch tells you the first two. It calls the gap at 1 `eps`:
 
@@ -141,14 +139,14 @@ show.three_formats()
 # **1.001 becomes 1, and 100,000 stays near 100,000 (B), because seven bits make the gap at 1 $2^{0-7}$, about 0.008, and eight bits reach the exponent $2^7 - 1 = 127$.** That's a range up to nearly $2^{128}$, as in fp32, because bf16 is the first half of an fp32 number. fp16 lacks range, and bf16 lacks digits.
 
 # %% [markdown]
-# In the figure, each cell is a bit. During training, sums need digits and gradients need range.
+# And what is the smallest number of bf16? Its lowest exponent is $2 - 2^7 = -126$, and one gap there is $2^{-126-7} = 2^{-133}$, about $10^{-40}$. During training, sums need digits and gradients need range.
 
 # %% [markdown]
 # ## 4. Sums: what becomes of small updates
 #
-# In each step, the optimizer adds a small *update* to a weight. Suppose the weight is 1 and the update 0.0001, both in fp16. The gap at 1 is 0.001, and half of it is 0.0005. The update is smaller, so the weight is rounded back to 1. Ten thousand such updates should bring it to 2, but it stays at 1. fp16 can hold 0.0001. It's only too small *beside 1*.
+# In each step, the optimizer adds a small *update* to a weight. Suppose the weight is 1 and the update 0.0001, both in fp16. The gap at 1 is 0.001, and half of it is 0.0005. The update is smaller, so the weight is rounded back to 1. fp16 can hold 0.0001, but it's too small *beside 1*.
 #
-# **A sum swallows a term that is smaller than half the gap to the next number in its direction.** (At exactly half, as for 2,048 + 1, the tie decides.)
+# **A sum swallows a term that is smaller than half the gap to the next number in its direction.**
 #
 # Are real updates so small? Take LeNet, a small network that has learned to recognise the clothes of Fashion-MNIST. A typical weight is 0.05, between $2^{-5}$ and $2^{-4}$. In a step of SGD with a learning rate of 0.01, a typical update is 0.00001.
 #
@@ -182,21 +180,21 @@ for dtype, share in swallowed.items():
     print(f"{str(dtype)[6:]}: {share:.0f} %")
 
 # %% [markdown] tags=["answer"]
-# **Most (C), because the gap of bf16 at 0.05 is $2^{-5-7} = 0.00024$, and half of it is 0.00012.** A typical update is only about a tenth of that. In fp16 half a gap is eight times smaller, about as large as a typical update, so about half of the weights stay. In fp32 hardly any does.
+# **Most (C), because the gap of bf16 at 0.05 is $2^{-5-7} = 0.00024$, and half of it is 0.00012.** A typical update is only about a tenth of that. In fp16 half a gap is eight times smaller, about as large as a typical update, so about half of the weights stay. In fp32 hardly any do.
 
 # %% [markdown]
-# A layer's outputs are sums, too, each of many products. Chips and libraries usually keep the totals in fp32, and round only the results.
-#
 # A weight is the sum of thousands of small updates, so **weights stay in fp32**. Products may read a 16-bit *copy* of them. It's made anew in each step, so its rounding errors don't add up.
+#
+# A layer's output is a sum of many products, and once the total is large, the next product may be smaller than half a gap. So chips and libraries usually keep the total in fp32, and round only the result. The loss, a mean over the batch, stays in fp32, too, and so do Adam's running means, to which each step adds only a little.
 #
 # **Products in 16 bits, sums in fp32**: this is the idea of *mixed precision*.
 
 # %% [markdown]
 # ## 5. Small gradients: why the loss gets a factor
 #
-# Do gradients really get as small as $3 \cdot 10^{-8}$? Say that LeNet sees a shoe and is sure of it: it gives "bag" a probability of 0.00001. With the cross-entropy loss, the gradient with respect to the output for "bag" is this probability, divided by the number of images, because the loss is a mean over the batch. With 512 images that's 0.00001 / 512, about $2 \cdot 10^{-8}$, and fp16 turns it into 0.
+# Do gradients really get as small as $3 \cdot 10^{-8}$? Suppose that LeNet sees a shoe and is sure of it: it gives "bag" a probability of 0.00001. With the cross-entropy loss, the gradient with respect to the output for "bag" is this probability, divided by the number of images, because the loss is a mean over the batch. With 512 images that's 0.00001 / 512, about $2 \cdot 10^{-8}$. Mixed precision computes the gradients in fp16 as well, so this one becomes 0.
 #
-# The remedy follows from the chain rule. If the *loss* is 256 times as large, then every gradient is 256 times as large. Ours becomes $5 \cdot 10^{-6}$, and fp16 can hold that. At the end, the gradients of the weights, which were computed in fp16 as well, are converted to fp32 and divided by 256 again, so the optimizer gets the true ones. The factor is called the **loss scale**. How many gradients of LeNet's outputs does it save?
+# The remedy follows from the chain rule. If the *loss* is 256 times as large, then every gradient is 256 times as large. Ours becomes $5 \cdot 10^{-6}$, and fp16 can hold that. At the end, the gradients of the weights are converted to fp32 and divided by 256 again, so the optimizer gets the true ones. The factor is called the **loss scale**. How many gradients of LeNet's outputs does it save? We compute them in fp32, and count those that become 0 when fp16 stores them.
 
 # %%
 outputs = lenet(images)  # 512 images, 10 outputs each
@@ -214,25 +212,25 @@ for scale, share in lost.items():
     print(f"factor {scale:,}: {share:.1f} %")
 
 # %% [markdown]
-# Without a factor, fp16 loses a good part of these gradients, and with 65,536 hardly any. The figure shows their sizes as powers of two: −10 stands for $2^{-10}$. fp16 ends at the dotted lines. Up to $2^{-25}$ a gradient becomes 0, and from about $2^{16}$ on `inf`. (Between $2^{-24}$ and $2^{-14}$ it's a subnormal number: fp16 keeps it, but with fewer digits.) The factor 65,536 is $2^{16}$, so it moves the hill to the right by 16.
+# The figure shows the sizes of these gradients as powers of two: −10 stands for $2^{-10}$. fp16 ends at the dotted lines: up to $2^{-25}$ a gradient becomes 0, and from about $2^{16}$ on `inf`. The factor 65,536 is $2^{16}$, so it moves the hill to the right by 16.
 
 # %% hill tags=["hide-input"]
 # Draws the hill of gradients over the range of fp16, for two loss scales.
 show.hill(gradients / scale)
 
 # %% [markdown]
-# Why not take a huge factor? Not because of the loss, which is computed in fp32, so that it may be larger than 65,504. But a gradient that becomes `inf` would ruin the weights, so its whole step has to be left out. **The largest gradient sets the limit.** In LeNet it's among those of the outputs and the weights. (Those of the layers in between are smaller.)
+# The factor saves digits, too. Between $2^{-25}$ and $2^{-14}$, where more than half of the first hill lies, fp16 stores a subnormal number, which has fewer digits because it begins with zeros.
+#
+# Why not take a huge factor? A gradient that becomes `inf` would ruin the weights, so its whole step has to be left out. **The largest gradient sets the limit.** It isn't in the figure, which shows only the outputs. In LeNet it belongs to a parameter of a convolution, whose gradient adds up what comes from every position of every image:
 
 # %%
 all_gradients = parameters_to_vector(torch.autograd.grad(loss, (outputs, *lenet.parameters())))
 print(f"{all_gradients.abs().max():.2f}")
 
 # %% [markdown]
-# If the largest gradient is 0.1, the scale may be 65,504 / 0.1 = 655,040 at most. We choose a power of two, because multiplying by it normally changes only the exponent. The next one below is $2^{19} = 524{,}288$. But the next batch may have larger gradients, so in practice you stay a little lower.
+# If the largest gradient is 0.1, the scale may be 65,504 / 0.1 = 655,040 at most. We choose a power of two, because multiplying by it normally changes only the exponent. The next one below is $2^{19} = 524{,}288$. But the next batch may have larger gradients, so in practice you stay lower. With 65,536 the largest may grow to nearly 1, and still hardly any gradients become 0.
 #
-# Does it matter? In LeNet hardly, because fp16 loses only the smallest gradients: without them the gradient of the weights changes by less than a thousandth of its length. In other networks it can. [Micikevicius et al., 2018](https://arxiv.org/abs/1710.03740), trained SSD, a network that finds objects in photographs. With products in fp16 and no loss scale the training diverged. With a factor of 8 it became as good as in fp32.
-#
-# In PyTorch, you call `(scale * loss).backward()`, and then `p.grad /= scale` for each parameter. `torch.amp.GradScaler` does both, and looks for the scale itself ([[amp]]).
+# Does it matter? In LeNet hardly, because fp16 loses only the smallest gradients. In other networks it can. [Micikevicius et al., 2018](https://arxiv.org/abs/1710.03740), trained SSD, a network that finds objects in photographs. With products in fp16 and no loss scale the training diverged. With a factor of 8 it trained as well as in fp32.
 #
 # **bf16 needs no loss scale**, because it has the exponents of fp32. So it's the simpler choice where your chip multiplies it fast.
 
@@ -276,7 +274,7 @@ def loss_scale_solution(gradients):
 # %% [markdown]
 # ## Remember
 #
-# - A float keeps a fixed number of digits, apart from the subnormal ones, so its gaps grow with the number; fp16 lacks range, and bf16 lacks digits.
+# - All floats of a format, except the subnormal ones, have equally many digits, so the gaps grow with the number; fp16 lacks range, and bf16 lacks digits.
 # - A sum swallows a term that is smaller than half the gap to the next number, so weights and totals stay in fp32.
 # - fp16 turns gradients below about $3 \cdot 10^{-8}$ into 0; a loss scale saves them, and the largest gradient limits it.
 
@@ -309,9 +307,9 @@ print("softmax()", logits.softmax(0).tolist())
 #
 # ### When the weights themselves have to be bf16
 #
-# Large models are sometimes trained without fp32 weights, to save memory. What does that cost? We trained three LeNets from the start, with 1,500 steps of SGD at a rate of 0.03. With weights in bf16 they recognised 3, 4 and 50 of 100 images fewer than with weights in fp32, because only the larger updates got through.
+# Large models are sometimes trained without fp32 weights, to save memory. What does that cost? We trained three LeNets from the start, with 1,500 steps of SGD at a rate of 0.03. With weights in bf16 their accuracy was 3, 4 and 50 points lower than with weights in fp32. Only the larger updates got through, so the networks learned more slowly, and one of them much more slowly.
 #
-# Small updates can survive even in bf16, by *stochastic rounding*. If an update is a tenth of a gap, the weight moves by a whole gap with a probability of one tenth, and stays where it is otherwise. A single update is then wrong, but the mean of many is right. With it our three LeNets came out as well as in fp32, and the networks of [Zamirai et al., 2020](https://arxiv.org/abs/2010.06192), about as well.
+# Small updates can survive even in bf16, by *stochastic rounding*. If an update is a tenth of a gap, the weight moves by a whole gap with a probability of one tenth, and stays where it is otherwise. A single update is then wrong, but the mean of many is right. With it our three LeNets did as well as in fp32, so it was the rounding that had held them back. The networks of [Zamirai et al., 2020](https://arxiv.org/abs/2010.06192), did about as well.
 
 # %% [markdown]
 # **Sources.** P. Micikevicius et al., *Mixed precision training*, 2018, [arXiv:1710.03740](https://arxiv.org/abs/1710.03740); D. Kalamkar et al., *A study of BFLOAT16 for deep learning training*, 2019, [arXiv:1905.12322](https://arxiv.org/abs/1905.12322); PyTorch on [numerical accuracy](https://docs.pytorch.org/docs/stable/notes/numerical_accuracy.html).
