@@ -83,6 +83,8 @@ class Row:
         in_int8: which part of its products it computed in int8, in words; "" where nobody asked for int8.
         agreement: share of the judging part on which it answers as the model does, 0 to 1.
         accuracy: share of right answers there; None without labels.
+        divergence: mean KL divergence of the next token's probabilities from the model's, in nats; None where the model
+            is no language model.
         remark: what else there is to know, or why it could not be made.
         front: whether no other row is at least as good in bytes, time and answers and better in one.
         built: what runs; None where it could not be made.
@@ -95,6 +97,7 @@ class Row:
     in_int8: str = ""
     agreement: float | None = None
     accuracy: float | None = None
+    divergence: float | None = None
     remark: str = ""
     front: bool = False
     built: Built | None = field(default=None, repr=False)

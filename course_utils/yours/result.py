@@ -24,6 +24,10 @@ FRONT = (
     "★: of the forms that keep any answers, no other is at least as good in bytes, time (one thread) and answers, and "
     "better in one of them"
 )
+DIVERGENCE = (
+    "KL divergence: how far the probabilities of the next token are from the model's as it is, in nats, in the mean of "
+    "all tokens; it moves before the answers do."
+)
 SLOWER, LARGER = 1.1, 1.05  # than the model as it is: what a form may cost in what the limits leave open
 
 
@@ -60,6 +64,7 @@ def table(sheet: Sheet, *, clock: bool = True) -> Table:
         ways.clocked(sheet, sheet.rows)
     front(sheet.rows)
     judged = any(row.accuracy is not None for row in sheet.rows)
+    tokens = any(row.divergence is not None for row in sheet.rows)
     head = ["", "", "file", "ms, 1 thread", f"ms, {runtime.physical_cores()} cores", "in int8", "answers kept"]
     lines = [
         [
@@ -70,13 +75,15 @@ def table(sheet: Sheet, *, clock: bool = True) -> Table:
             _ms(row.ms_all),
             row.in_int8 or "–",
             _share(row.agreement),
+            *["–" if row.divergence is None else f"{row.divergence:.2g}"] * tokens,
             *[_share(row.accuracy)] * judged,
             row.remark,
         ]
         for row in sheet.rows
     ]
     caption = f"{FRONT}. Answers: {sheet.doubt}." if sheet.doubt else f"{FRONT}."
-    return Table([*head, *["right answers"] * judged, "remark"], lines, caption=caption)
+    caption += f" {DIVERGENCE}" * tokens
+    return Table([*head, *["KL divergence"] * tokens, *["right answers"] * judged, "remark"], lines, caption=caption)
 
 
 def _ms(value: float | None) -> str:

@@ -120,6 +120,11 @@ class TensorModel(nn.Module):
         args, named = tree_unflatten([next(given) if held is None else held[0] for held in self.others], self.form)
         return self.model(*args, **named)
 
+    def next_token(self, out: Tensor) -> bool:
+        """True where an output (batch, tokens, vocabulary) has a logit for each row of an embedding table."""
+        tables = (module for module in self.modules() if isinstance(module, nn.Embedding))
+        return out.dim() == 3 and any(table.num_embeddings == out.shape[-1] for table in tables)
+
 
 def arguments(batch: object) -> tuple[tuple, dict]:
     """What a model is called with: a tensor; a tuple or list of arguments; a mapping of arguments with names."""
@@ -190,6 +195,19 @@ def agreement(ours: Sequence[Tensor], theirs: Sequence[Tensor]) -> float:
         near = 0.05 * b.double().std(correction=0).clamp_min(1e-12)
         return ((a - b).abs() <= near).double().mean().item()
     return (a == b).double().mean().item()
+
+
+def divergence(ours: Sequence[Tensor], theirs: Sequence[Tensor]) -> float:
+    """Mean KL divergence of softmax(ours) from softmax(theirs) in nats, over all tokens.
+
+    Args:
+        ours, theirs: logits batch by batch, (batch, tokens, vocabulary) each.
+    """
+    parts = [
+        nn.functional.kl_div(q.float().log_softmax(-1), p.float().log_softmax(-1), reduction="none", log_target=True)
+        for q, p in zip(ours, theirs, strict=True)
+    ]
+    return torch.cat([part.sum(-1).flatten() for part in parts]).mean().item()
 
 
 def n_inputs(batches: Sequence[tuple[Tensor, ...]]) -> int:

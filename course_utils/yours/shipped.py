@@ -150,7 +150,7 @@ def ship(sheet: Sheet, limits: Mapping[str, float] | None = None, folder: Path |
 
 
 def _plain(row: Row) -> dict:
-    names = ("name", "file_bytes", "ms", "ms_all", "in_int8", "agreement", "accuracy", "remark", "front")
+    names = ("name", "file_bytes", "ms", "ms_all", "in_int8", "agreement", "accuracy", "divergence", "remark", "front")
     return {name: getattr(row, name) for name in names}
 
 

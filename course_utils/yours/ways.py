@@ -32,6 +32,7 @@ from course_utils.yours.sheet import (
     Sheet,
     TensorModel,
     agreement,
+    divergence,
     n_inputs,
     sentence,
     shown,
@@ -384,6 +385,8 @@ def _judge(sheet: Sheet, row: Row, built: Built) -> None:
     row.file_bytes = built.file_bytes
     row.agreement = agreement(answers, sheet.expected)
     row.accuracy = agreement(answers, sheet.labels) if sheet.labels else None
+    if sheet.one.next_token(outs[0]):
+        row.divergence = divergence(outs, [sheet.one(*xs) for xs in sheet.judging])
     if row.way.lossy and all(torch.equal(out, sheet.one(*xs)) for out, xs in zip(outs, sheet.judging, strict=True)):
         row.remark = NOTHING
     elif not row.way.trained:

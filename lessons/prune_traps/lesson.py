@@ -7,7 +7,7 @@
 #     goals:
 #       - load a pruned file with its masks active;
 #       - say when `weight` of a pruned layer is out of date, and bring it up to date before you prune again;
-#       - count the zeros of a pruned network truly.
+#       - count the zeros of a pruned network correctly.
 #     terms: [tied weights]
 #   jupytext: {text_representation: {extension: .py, format_name: percent}}
 #   kernelspec: {display_name: Python 3, language: python, name: python3}
@@ -53,7 +53,7 @@ except RuntimeError as error:
 # %% [markdown]
 # A search for this message finds `strict=False`, which tells `load_state_dict` to load what it can. The error goes away. We let both networks read the first 2,000 test digits.
 #
-# **Predict.** With which numbers does `fc1` compute now: **A** with all the trained ones, **B** with the trained ones, half of them 0, **C** with the random ones of a new layer?
+# **Predict.** Which numbers does `fc1` use now: **A** all the trained ones, **B** the trained ones with half of them 0, **C** the random ones of a new layer?
 
 # %% a_cure_in_seconds
 from lessons.prune_traps.show import accuracy
@@ -64,7 +64,7 @@ report = careless.load_state_dict(state, strict=False)
 print(f"pruned {accuracy(pruned):.1f} % right, loaded {accuracy(careless):.1f} %")
 
 # %% [markdown] tags=["answer"]
-# **With random numbers (C), because nothing in the file is called `fc1.weight`.** Names that match are loaded, and the others are left out without an error. `fc1` holds four fifths of LeNet's weights, and all of them are random now. Only the accuracy tells you: it's far too low.
+# **The random ones (C), because nothing in the file is called `fc1.weight`.** Names that match are loaded, and the others are left out without an error. `fc1` holds four fifths of LeNet's weights, and all of them are random now. The first thing that you notice is an accuracy far too low.
 
 # %% [markdown]
 # In about [[minutes]] minutes you will be able to
@@ -72,19 +72,11 @@ print(f"pruned {accuracy(pruned):.1f} % right, loaded {accuracy(careless):.1f} %
 # [[abilities]]
 #
 # [[builds_on]]
-#
-# **Try it.** In the last cell, change `torch.manual_seed(1)` to other seeds, and run the cell again.
-#
-# <details><summary>What others found</summary>
-#
-# Another accuracy each time, since `fc1` has other random numbers. Most seeds end between 5 and 15 %, and guessing among ten digits gives 10 %. A lucky one, such as 0, gets a quarter right.
-#
-# </details>
 
 # %% [markdown]
 # ## 2. Names first, then numbers
 #
-# How does such a file get into a new network? Let's see which names don't fit. `load_state_dict` returned two lists of them, and we kept them as `report`:
+# The network was loaded without an error, and yet it's nearly useless. Could we have known before we measured? Let's see which names didn't fit. `load_state_dict` returned two lists of them, and we kept them as `report`:
 
 # %% tags=["nbval-check-output"]
 print("missing:   ", report.missing_keys)
@@ -93,7 +85,7 @@ print("unexpected:", report.unexpected_keys)
 # %% [markdown]
 # So `strict=False` does warn us, if we read what it returns: an unexpected pair `X_orig` and `X_mask` means that the pruned tensor `X` was not loaded.
 #
-# Let's look inside with three weights in place of 48,000. For them the file says
+# How does such a file get into a new network, then? Let's look inside with three weights in place of 48,000. For these three the file holds
 #
 # - `weight_orig` = (0.9, 0.1, 0.5): a *parameter*, which the optimizer trains. It keeps the removed 0.5.
 # - `weight_mask` = (1, 1, 0): a *buffer*, which is saved and loaded like a parameter, but never trained.
@@ -115,9 +107,19 @@ def load_masked(seed=0):
 print(f"identity, then load: {accuracy(load_masked()):.1f} % right")
 
 # %% [markdown]
-# The accuracy is back, and the mask is active, so you can train on and the zeros stay.
+# The accuracy is back, so the trained numbers have arrived. Has the mask arrived as well? The accuracy can't tell us, because this LeNet reads about 96 % without a mask, too. But the mask is a buffer, so we can look at it.
 #
-# If nobody will train the network any more, the sender can save you the trouble by calling `prune.remove` before saving. Then the file has an ordinary `fc1.weight` with its zeros, and any LeNet takes it. But it has no mask, so in a training the zeros would move. To train such a network on, make a mask from its zeros: `prune.custom_from_mask(net.fc1, "weight", net.fc1.weight != 0)`.
+# **Try it.** Under the last line of the cell with `load_masked`, add `print((load_masked().fc1.weight_mask == 0).float().mean())`, and run it again.
+#
+# <details><summary>What others found</summary>
+#
+# It prints 0.5: half of the mask's entries are 0, as in the colleague's network. Loading has overwritten the ones that `prune.identity` made.
+#
+# </details>
+#
+# The mask is active, so you can train on and the zeros stay.
+#
+# If nobody will train the network any more, the sender can save you the trouble by calling `prune.remove` before saving. Then the file has an ordinary `fc1.weight` with its zeros, and any LeNet takes it. But it has no mask, so if you train it further, the zeros won't stay zero. To prevent that, make a mask from them first: `prune.custom_from_mask(net.fc1, "weight", net.fc1.weight != 0)`.
 
 # %% [markdown]
 # ## 3. When `weight` is out of date
@@ -136,11 +138,9 @@ print(f"identity, then load: {accuracy(load_masked()):.1f} % right")
 # | an optimizer's step | (0.8, 0.2, 0.5) | (1, 1, 0) | (0.9, 0.1, 0) | **out of date** |
 # | a forward pass | (0.8, 0.2, 0.5) | (1, 1, 0) | (0.8, 0.2, 0) | |
 #
-# Pruning and each forward pass multiply. Loading and the optimizer change a factor and don't multiply. The outputs don't suffer from this as long as the pruned layer itself is called, because each call multiplies first. The trouble comes when code reads `weight` *between* two forward passes.
+# Pruning and each forward pass multiply. Loading and the optimizer change a factor and don't multiply. Neither does `net.to("cuda")` or `net.double()`: both convert the parameters and the buffers, and `weight` is neither, so the old product stays as it was.
 #
-# And `prune` is one of them. When you prune a layer again, it ranks the magnitudes in `weight`, at the positions where the mask is still 1.
-#
-# **Predict.** You load the three weights as in the table's second row, and at once prune one more by magnitude. Two trained weights are left, 0.9 and 0.1. Which one goes?
+# How do you bring `weight` up to date? A forward pass does it. If you have no input at hand, you can call the hooks yourself. The function `refresh` looks for the hooks that pruning has made, and calls each of them:
 
 
 # %% multiply_once_more
@@ -154,31 +154,38 @@ def refresh(model):
     return model
 
 
+# %% [markdown]
+# When do we need it? The outputs are right without it, because each call of the layer multiplies first. The trouble comes when code reads `weight` *between* two forward passes, and `prune` does exactly that. When you prune a layer again, it ranks the magnitudes that stand in `weight`, at the positions where the mask is still 1.
+#
+# **Predict.** You load the three weights as in the table's second row, and at once prune one more by magnitude. Two trained weights are left, 0.9 and 0.1. Which one goes?
+
 # %% load_then_prune_again tags=["hide-input", "nbval-check-output"]
 # Loads the three weights into a new layer, prunes one more, and draws what each step leaves.
 gone = show.loaded_and_cut(refresh)
 
 # %% [markdown] tags=["answer"]
-# **The 0.9, because `weight` still holds the random numbers, and 0.02 is smaller than 0.3.** If `weight` is computed anew before, the 0.1 goes.
+# **The 0.9, because `weight` still holds the random numbers, and 0.02 is smaller than 0.3.** Recompute `weight` first, and the 0.1 goes.
 
 # %% [markdown]
-# In the last column, `weight` was computed anew before the cut. A forward pass would do that. If you have no input at hand, `refresh` does the same: it looks for the hooks that pruning has made, and calls them.
+# In the last column of the figure, `refresh` was called before the cut, so `prune` compared the trained numbers.
 #
-# Now the colleague's network. We remove four fifths of what is left of `fc1`, so that a tenth of its weights stay. Before the cut we call `refresh`, or make a forward pass, or do nothing. The random numbers of the new layer depend on the seed, so we try six of them.
+# Now the colleague's network. We prune `fc1` again with `amount=0.8`. In a layer that has a mask, this counts from what is left: four fifths of the remaining half go, and a tenth of the weights stay. Before the cut we call `refresh`, or make a forward pass, or do nothing. The random numbers of the new layer depend on the seed, so we try six of them.
 
 # %% the_same_in_lenet tags=["hide-input"]
 # Loads the file, takes one of the three actions, prunes four fifths of what is left, and counts right answers, for six seeds.
 right = show.pruned_again(load_masked, refresh)
 
 # %% [markdown]
-# The first two rows don't depend on the seed, because they rank the trained weights. A forward pass does nothing to this network but compute `weight`. Since this is all that the second row has and the third hasn't, the old `weight` is to blame: trained weights were removed where the *random* numbers were small.
+# The first two rows don't depend on the seed, because they rank the trained weights. The only difference between the second row and the third is a forward pass, and in this network it does nothing but compute `weight`. So the old `weight` is to blame: trained weights were removed where the *random* numbers were small.
 #
-# Nothing tells you so. The mask has the right number of zeros, and a low accuracy looks like the price of pruning. How much is lost is luck: with thirty seeds we saw 74 to 91 % right, so now and then nothing is lost, and the mistake stays hidden until the next seed. **So call `refresh` between loading and pruning.**
+# Nothing tells you that this has happened. The mask has the right number of zeros, and a low accuracy looks like the price of pruning. How much is lost is luck: with thirty seeds we saw 74 to 91 % right, so now and then nothing is lost, and the mistake stays hidden until the next seed.
+#
+# In a training, where you prune every few epochs, `weight` can be old as well, but by no more than one step of the optimizer. One step changes each number a little, so the ranking stays nearly the same. After loading, the old numbers have nothing to do with the trained ones. One habit covers both cases: **call `refresh` before you prune.**
 
 # %% [markdown]
 # ## 4. How many zeros?
 #
-# We now know that a pruned layer has three tensors, and that one of them may be out of date. So where do we count its zeros? The sparsity of `fc1`, the share of its weights that are zero, is 50 %.
+# We now know that a pruned layer has three tensors, and that one of them may be out of date. So where do we count its zeros? The sparsity of `fc1`, the share of its weights that are zero, is 50 %. A good way to count finds that in three networks: in the colleague's, in one that `load_masked` has just made, and in a copy of the colleague's after `prune.remove`.
 #
 # **Predict.** Somebody counts the zeros among `fc1`'s parameters, in the network that the colleague has just pruned. What sparsity do they get: **A** 50 %, **B** 0 %, **C** 100 %?
 
@@ -195,7 +202,9 @@ counts = show.count_zeros(refresh, pruned, load_masked)
 # - **The `state_dict`.** It holds `weight_orig` *and* the mask, *six* numbers with one zero. So you get only half of the true sparsity.
 # - **`weight`.** Just after loading it's (0.02, 0.3, −0.2), which has no zero.
 #
-# The last row is right everywhere: compute `weight` anew, and then count in it. (Count only in the tensors that were pruned. Other zeros were never removed: a new batch norm, for instance, has biases of 0.)
+# The last row is right everywhere: bring `weight` up to date, and then count its zeros with `(refresh(net).fc1.weight == 0).float().mean()`. While there is a mask, you can also count the zeros of `net.fc1.weight_mask`. The mask is saved and loaded, so it's never out of date, but after `prune.remove` it's gone.
+#
+# Count only in the tensors that were pruned. Other zeros were never removed: a new batch norm, for instance, has biases of 0.
 
 # %% [markdown]
 # ## Exercise · Load a pruned file
@@ -241,8 +250,8 @@ def load_pruned_solution(make_model, state):
 # ## Remember
 #
 # - A pruned file has other names than a new model, so prepare them with `prune.identity` before you load; `strict=False` leaves the pruned layer with its random numbers.
-# - `weight` is what the hook computed last, so it's out of date after loading and after an optimizer's step, until the next forward pass or `refresh`.
-# - `prune` and a count read `weight` as it stands, so call `refresh` first, and don't count in the parameters, which usually keep the removed numbers.
+# - `weight` is what the hook computed last, so it's out of date after anything that changes a factor, such as loading or an optimizer's step, until the next forward pass or `refresh`.
+# - `prune` and a count read `weight` as it stands, so call `refresh` first, and don't count in the parameters, which keep the removed numbers until `prune.remove`.
 
 # %% [markdown]
 # ## Scorecard
@@ -253,9 +262,9 @@ claims.show("prune_traps")
 # %% [markdown]
 # ## Deeper
 #
-# ### A copy in the middle of a training
+# ### A copy in the middle of training
 #
-# Early stopping keeps a copy of the best network so far. With masks on, `copy.deepcopy(net)` may raise *Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol*. The reason is `weight` again. During training, autograd records how it was computed, so that gradients find their way back to `weight_orig`, and `deepcopy` doesn't copy a tensor with such a record. `refresh` computes it without a record, so `copy.deepcopy(refresh(net))` works. So does `copy.deepcopy(net.state_dict())`, at any moment, because the product isn't in it.
+# Early stopping keeps a copy of the best network so far. With masks on, `copy.deepcopy(net)` may raise *Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol*. The reason is `weight` again. When pruning or a forward pass computes it, autograd records how, so that gradients find their way back to `weight_orig`, and `deepcopy` doesn't copy a tensor with such a record. So the copy fails right after pruning as well as after a training step, and works after an evaluation under `torch.no_grad()`. `refresh` computes `weight` without a record, so `copy.deepcopy(refresh(net))` works. So does `copy.deepcopy(net.state_dict())`, at any moment, because the product isn't in it.
 #
 # ### Tied weights
 #
@@ -274,7 +283,7 @@ print(
 )
 
 # %% [markdown]
-# The readout holds the old parameter, which is now `weight_orig` of the embedding, and knows of no mask. So the two layers compute with different numbers. `remove` writes the zeros into the shared parameter, and the readout changes although nobody touched it: the accuracy that you measured before `remove` was that of another network. There are two cures. Prune both layers with one mask; or let the readout compute `F.linear(x, tokens.weight)`, so that it reads the product.
+# The readout holds the old parameter, which is now `weight_orig` of the embedding, and knows nothing of the mask. So the two layers compute with different numbers. `remove` writes the zeros into the shared parameter, and the readout changes although nobody touched it: the accuracy that you measured before `remove` was that of another network. There are two cures. Prune both layers with one mask; or let the readout compute `F.linear(x, tokens.weight)`, so that it reads the product.
 #
 # **Sources.** PyTorch's [pruning tutorial](https://docs.pytorch.org/tutorials/intermediate/pruning_tutorial.html) by Michela Paganini shows masks in a `state_dict`; [issue 37322](https://github.com/pytorch/pytorch/issues/37322) explains why a copy fails. M. Paganini and J. Forde, *Streamlining tensor and network pruning in PyTorch*, 2020, [arXiv:2004.13770](https://arxiv.org/abs/2004.13770).
 #

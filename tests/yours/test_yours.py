@@ -410,6 +410,34 @@ def test_a_dict_of_several_tensors_is_refused_and_of_one_is_told():
     )
 
 
+class OneMatrix(nn.Module):
+    """Token ids in, (batch, tokens, `outputs`) out."""
+
+    def __init__(self, outputs=50):
+        super().__init__()
+        torch.manual_seed(0)
+        self.table, self.head = nn.Embedding(50, 16), nn.Linear(16, outputs)
+        self.head.weight.data *= 30  # sure of its answers, so that 16 bits move their probabilities
+
+    def forward(self, ids):
+        return self.head(self.table(ids))
+
+
+def test_a_language_model_is_told_by_its_divergence_too():
+    ids = [torch.arange(3 * n, 3 * n + 8)[None] for n in range(8)]
+    sheet = yours.look(OneMatrix(), ids)
+    chosen = [way for way in ways.routes(sheet) if way.name in (ways.FLOAT, ways.HALF)]
+    float_row, half = ways.run(sheet, ways=chosen, clock=False)
+    assert float_row.divergence == 0
+    p, q = (torch.cat([call(x) for x in sheet.judging]) for call in (lambda x: sheet.one(*x), half.built.call))
+    p, q = p.softmax(-1), q.softmax(-1)
+    assert half.divergence == pytest.approx((p * (p / q).log()).sum(-1).mean().item(), rel=1e-2) and half.divergence > 0
+    assert "KL divergence" in yours.table(sheet, clock=False).columns
+    hidden = yours.look(OneMatrix(outputs=32), ids)  # features of each token, and no probabilities
+    ways.run(hidden, ways=[way for way in ways.routes(hidden) if way.name == ways.HALF], clock=False)
+    assert hidden.rows[0].divergence is None and "KL divergence" not in yours.table(hidden, clock=False).columns
+
+
 def lines_of(report):
     """The lines that a reader is to type."""
     return report["opened_elsewhere"].partition("\n\n")[2]
