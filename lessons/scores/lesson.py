@@ -33,7 +33,7 @@ torch.set_num_threads(1)
 #
 # LeNet-300-100 reads digits of 784 pixels. Some pixels near the border are black in *every* training image. During training, a weight behind such a pixel is always multiplied by 0, so the network has never used it. Let's call these weights *unused*.
 #
-# We train the network for 300 steps, and remove a fifth of its first layer, `fc1`: the weights with the smallest magnitudes, as in [[prune_model]]. The unused weights are less than a tenth, so all of them could go.
+# We train the network for 300 steps, and remove a fifth of its first layer, `fc1`: the weights with the smallest magnitudes. The unused weights are less than a tenth, so all of them could go.
 #
 # **Predict.** How many of the unused weights does this cut *keep*: **A** none, **B** about a fifth, **C** more than half?
 
@@ -55,10 +55,10 @@ kept = cut.fc1.weight_mask[:, unlit].mean().item()
 print(f"{unlit.sum()} pixels are never lit; {kept:.0%} of their weights are kept")
 
 # %% [markdown] tags=["answer"]
-# **More than half (C), because training never moved these weights.** They still have their random first values, and most of these are larger than the weights that were removed. So the cut has removed weights that had learned something, and kept most of those that hadn't.
+# **More than half (C), because training never moved these weights.** They still have their random first values. So the cut has removed weights that the network uses, and kept most of those that it has never used.
 
 # %% [markdown]
-# What should decide which weights go? In about [[minutes]] minutes you will be able to
+# In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
@@ -69,7 +69,7 @@ print(f"{unlit.sum()} pixels are never lit; {kept:.0%} of their weights are kept
 #
 # The gradient of a weight is its *input* times the gradient that comes back from its output. Where the input is 0, the gradient is 0, in every training step.
 #
-# So an unused weight still has the value that PyTorch drew for it at the start: any number between −0.036 and 0.036, all equally likely. The cut removes those near 0.
+# So an unused weight still has the value that PyTorch drew for it at the start: any number between −0.036 and 0.036, all equally likely.
 
 # %% untouched tags=["hide-input"]
 # Draws the unused weights, and the two lines between which the cut removes.
@@ -80,7 +80,7 @@ show.untouched(net, cut, unlit)
 #
 # <details><summary>What others found</summary>
 #
-# Hardly any. Weight decay pulls each weight towards 0, and behind a black pixel nothing pulls the other way, so Adam turns even this small pull into full steps. So what a weight's size says depends on the training.
+# Hardly any. Behind a black pixel, weight decay's pull towards 0 is the whole gradient, and Adam, our optimizer, makes full steps even of small gradients. So what a weight's size says depends on the training.
 #
 # </details>
 
@@ -123,7 +123,7 @@ by_input = wanda(net.fc1, x.flatten(1))
 show.four_images(net, by_input, x.flatten(1))
 
 # %% [markdown]
-# Magnitude ranks some weights near the border high. Wanda doesn't, because their inputs are small.
+# Magnitude would keep some weights near the border to the last. Wanda wouldn't, because their inputs are small.
 #
 # The inputs of the unused weights have norm 0, so their score is 0, and Wanda removes them first. PyTorch prunes by any score that isn't negative, if you pass it as `importance_scores`:
 
@@ -135,7 +135,7 @@ print(f"of the unused weights {cut.fc1.weight_mask[:, unlit].mean():.0%} are kep
 # %% [markdown]
 # ## 3. Which weights compete?
 #
-# A score ranks weights, but among which others? `l1_unstructured` has just ranked all weights of a layer. The authors of Wanda let each row rank its own weights, that is, the weights of one unit. Here are the scores of two units with two weights each. Half of the weights stay.
+# A score ranks weights, but among which others? `l1_unstructured` has just ranked all weights of a layer: *the layer competes*. The authors of Wanda let each row rank its own weights, that is, the weights of one unit: *each row competes*. Here are the scores of two units with two weights each. Half of the weights stay.
 #
 # | scores | the layer competes | each row competes |
 # |---|---|---|
@@ -144,7 +144,7 @@ print(f"of the unused weights {cut.fc1.weight_mask[:, unlit].mean():.0%} are kep
 #
 # If the layer competes, unit 2 loses all of its weights, and gives the same number for every image.
 #
-# The weights that compete are the **comparison group**. If two methods differ in score and group, you can't tell which of the two made the difference, so in section 5 we'll change one at a time.
+# The weights that compete are the **comparison group**. If two methods differ in score and group, you can't tell which of the two made the difference.
 
 # %% [markdown]
 # ## 4. What the loss says
@@ -153,7 +153,7 @@ print(f"of the unused weights {cut.fc1.weight_mask[:, unlit].mean():.0%} are kep
 #
 # ### A slope, and a walk
 #
-# Think of the loss as a landscape. To remove a weight is to walk from $w$ to 0. You can't see the end of the walk, but you feel the slope under your feet: it's the gradient $g$. Slope times distance is a first guess of how much the loss will change. The distance is $-w$, so the guess is $-w \cdot g$.
+# To remove a weight is to walk from $w$ to 0, a distance of $-w$. We can't see the end of the walk, but we know the slope where it starts: the gradient $g$. Slope times distance, $-w \cdot g$, is a first guess of how much the loss will change.
 #
 # Take a single weight and the loss $L = (w - 1)^2$, whose slope is $g = 2(w - 1)$:
 #
@@ -162,11 +162,11 @@ print(f"of the unused weights {cut.fc1.weight_mask[:, unlit].mean():.0%} are kep
 # | 0.8 | −0.4 | 0.32 | 1 − 0.04 = 0.96 |
 # | 1 | 0 | 0 | 1 − 0 = 1 |
 #
-# In the second row, the weight is at the minimum. The ground is flat there, so the guess is 0, although the true change is even larger. **At a minimum, the slope is blind: it doesn't see the curvature of the loss,** that is, how fast the slope changes along the walk. That's the first weakness of the guess. It counts most on long walks.
+# In the first row, the guess is only a third of the true change, because the slope changes along the walk. In the second, the weight is at the minimum, where the guess is 0, although the true change is even larger. **The slope doesn't see the curvature of the loss,** that is, how fast the slope changes. **So at a minimum, it tells us nothing.** That's the first weakness of the guess. It counts most on long walks.
 #
 # ### A slope has a sign for each image
 #
-# The second weakness has nothing to do with the curvature: the slope over many images is the *mean* of their slopes, and these may differ in sign. Here are two weights, $u$ = 1 and $v$ = 1, and only two images:
+# The second weakness has nothing to do with the curvature: the slope over many images is the *mean* of their slopes, and some of these may be positive, others negative. Here are two weights, $u$ = 1 and $v$ = 1, and only two images:
 #
 # | | slope, image 1 | slope, image 2 | mean of the slopes | mean of $(w \cdot g)^2$ |
 # |---|---|---|---|---|
@@ -175,7 +175,7 @@ print(f"of the unused weights {cut.fc1.weight_mask[:, unlit].mean():.0%} are kep
 #
 # The mean slope is 0 for both weights. But each image pulls hard on $u$ and barely on $v$. Here, we see this only if we drop the sign *before* we take the mean. The mean of $(w \cdot g)^2$ is the **Taylor score** ([Molchanov et al., 2019](https://arxiv.org/abs/1906.10771)).
 #
-# As with Wanda, we use 2,000 images, split into 20 batches. We square the mean slope of each batch, which ranks the weights almost as single images would (see *Deeper*).
+# As with Wanda, we use 2,000 images, but in batches of 100, and square the mean slope of each. Slopes like those of $u$ cancel within a batch as well, but hardly ever wholly, so the order of the weights stays almost the same, as *Deeper* shows.
 
 
 # %% taylor
@@ -194,9 +194,9 @@ F.cross_entropy(net(x), y).backward()  # the slopes over all of these images at 
 guess = -(net.fc1.weight * net.fc1.weight.grad).detach()
 
 # %% [markdown]
-# ### Three hundred weights, tried
+# ### Testing the guess on 300 weights
 #
-# Which of the two weaknesses counts in our network? We draw 300 weights of `fc1` at random, but none whose pixel or whose unit is 0 in all images, and compute the true change of the loss without each of them: once on the 2,000 images that the guess was made from, and once on 2,000 others. The **rank correlation** is 1 if guess and true change put the weights in the same order, and 0 if the two orders have nothing to do with each other.
+# Which of the two weaknesses counts in our network? We draw 300 weights of `fc1` at random, leaving out those whose pixel or unit is always 0, and compute the true change of the loss without each of them: once on the 2,000 images that the guess was made from, and once on 2,000 others. The **rank correlation** is 1 if guess and true change put the weights in the same order, and 0 if the two orders have nothing to do with each other.
 #
 # **Predict.** On its own images, the guess $-w \cdot g$ with its sign ranks the weights almost perfectly. On the other images, is its rank correlation **A** just as high, **B** a little lower, **C** near 0?
 
@@ -206,47 +206,45 @@ tried = show.Tried(net, guess, {"magnitude": net.fc1.weight.detach().abs(), "Wan
 tried.draw()
 
 # %% [markdown] tags=["answer"]
-# **Near 0 (C), because in a trained network the slopes of the images nearly cancel, and what's left over belongs to these images.** So it isn't the curvature: on the left the guess is nearly perfect, because one small weight is a short walk. The sign is lost, but perhaps not the *size* of the change.
+# **Near 0 (C), because in a trained network the slopes of the images nearly cancel, and what's left over belongs to these images.** So it's the second weakness that counts here. The first doesn't, because removing one small weight is a short walk: on the left, the guess is nearly perfect.
 
 # %% [markdown]
 # What we need is the *size* of the change: a fall of the loss on some images may be a rise on others, so it's safe to remove the weights that change it little either way.
 #
-# How well do the scores rank that size? We try it in six networks.
+# How well do the scores rank that size?
 
 # %% three_scores tags=["hide-input"]
 # Prints rank correlations with the true change and with its size, on other images, from a record.
 show.compare()
 
 # %% [markdown]
-# The guess does in all six what it does in our figure. The Taylor score ranks the sizes best in each network. Magnitude is much worse, and Wanda, which sees no labels, lies between.
+# With its sign, the guess is nearly lost in all six networks, and our figure shows the lowest of them. The Taylor score ranks the sizes best in each, but Wanda comes close, although it sees no labels. Magnitude is far behind.
+#
+# How much of Taylor's success comes from dropping the sign *before* the mean? Only a part: the size of the guess, where the sign goes after the mean, already reaches about 0.74.
 
 # %% [markdown]
 # ## 5. A race of scores and groups
 #
-# But a real cut removes thousands of weights at once, and their costs needn't add up. So let's prune the six networks, by our three scores and by random scores as a control. Each score can rank within a layer or within a row. All keep 5 % of `fc1` and of `fc2`, and nothing is trained afterwards. The last column shows a milder cut, which leaves 20 %.
+# But a real cut removes thousands of weights at once, and their costs needn't add up. Behind two pixels that are always equal, the weights 0.3 and −0.3 of a unit each matter, but together they change nothing. So let's prune the six networks, by our three scores and by random scores as a control. All keep 5 % of `fc1` and of `fc2`, in the last column 20 %, and nothing is trained afterwards.
 
 # %% the_race tags=["hide-input"]
 # Shows the record of the race: six networks, four scores, two comparison groups.
 show.race()
 
 # %% [markdown]
-# Compare the groups first. With each of our three scores, the layer is ahead of the rows in all six networks. So at 5 % the group matters, probably because where the layer competes, units that matter more can keep more weights.
+# With each of our three scores, the layer is ahead of the rows in all six networks. So at 5 % the group matters, probably because where the layer competes, important units can keep more of their weights.
 #
-# Now compare the scores. At 5 %, Wanda and Taylor are ahead of magnitude on average, but not in every network. At 20 %, magnitude is ahead of both in all six, although it ranks single weights much worse. **So a score that's better at single weights needn't make the better cut.**
-#
-# What should you do tomorrow? Start with magnitude, since it needs no data. Then try the other scores, and both groups, on validation images.
-#
-# **The smallest weight isn't always the one that matters least**, because what it's multiplied by counts as well, and so does how strongly the loss depends on it.
+# At 5 %, Wanda and Taylor are ahead of magnitude on average, but not in every network: in rows, Taylor is ahead in only three of six. At 20 %, magnitude is ahead of both in all six, although it ranks single weights of `fc1` much worse. The race can't tell us why. **So a score that's better at single weights needn't make the better cut.**
 
 # %% [markdown]
 # ## Exercise · Wanda, in each row
 # ★★ · 10 minutes
 #
-# So far we've pruned `fc1`. Write `by_wanda(net, images, left)`: a copy of `net` in which `fc2` has a mask. Each row of `fc2` keeps the share `left` of its weights, rounded: those with the largest $|w| \cdot \lVert x \rVert$. Which inputs $x$ does `fc2` get from these images?
+# Write `by_wanda(net, images, left)`: a copy of `net` in which `fc2` has a mask. Of the m weights in each row of `fc2`, it keeps n = `round(left * m)`: those with the largest $|w| \cdot \lVert x \rVert$. Which inputs $x$ does `fc2` get from these images?
 #
 # <details><summary>Hint</summary>
 #
-# Between `fc1` and `fc2` there's a ReLU. `topk(n, dim=1).indices` says where the largest n scores of each row are, `torch.zeros_like(scores).scatter(1, indices, 1)` makes a mask of them, and `prune.custom_from_mask(layer, "weight", mask)` takes it.
+# Between `fc1` and `fc2` there's a ReLU. `indices = scores.topk(n, dim=1).indices` are the places of the largest n of each row, `torch.zeros_like(scores).scatter(1, indices, 1)` is their mask, and `prune.custom_from_mask(layer, "weight", mask)` takes it.
 #
 # </details>
 
@@ -276,8 +274,8 @@ def by_wanda_solution(net, images, left):
 # %% [markdown]
 # ## Remember
 #
-# - Magnitude doesn't see what a weight is multiplied by. Wanda does, and needs a forward pass. The Taylor score sees the loss as well, and needs labels and a backward pass.
-# - The slope doesn't see the curvature of the loss. And in a trained network the slopes of the images nearly cancel, so the Taylor score drops their sign before it takes the mean.
+# - The smallest weight isn't always the one that matters least: its input counts as well, and Wanda sees it. The Taylor score also sees the loss, but needs labels and a backward pass.
+# - The slope doesn't see the curvature of the loss. And in a trained network the slopes of the images nearly cancel, so their sign says little: drop it, best before the mean.
 # - A score and its comparison group are two decisions. Change one at a time.
 
 # %% [markdown]
@@ -297,7 +295,7 @@ claims.show("scores")
 #
 # `backward` gives the mean slope of a batch, not the slope of each image. For single images we'd need 2,000 backward passes in place of 20. But where the slopes of independent images scatter around 0, the square of a mean of 100 is, on average, a hundredth of their mean square. That holds for every weight, so the order stays. Even in our network, where their means aren't exactly 0, the rank correlation of the two scores is about 0.99.
 #
-# Must the sign go before the mean? The size of the guess drops it after the mean, and ranks worse than Taylor in each network. And after only ten training steps, where the slopes don't cancel yet, the guess holds even with its sign:
+# Must the sign go before the mean? A guess with its sign can't rank sizes, because a large fall of the loss comes last. The size of the guess drops the sign after the mean. It ranks the sizes worse than Taylor in each network, but far better than magnitude. So it helps to drop the sign before the mean, but to drop it at all matters more. And after only ten training steps, where the slopes don't cancel yet, the guess holds even with its sign:
 
 # %% two_controls tags=["hide-input"]
 # Prints two more rank correlations on other images, from the record.
@@ -306,7 +304,7 @@ show.controls()
 # %% [markdown]
 # ### "Wanda beats magnitude"
 #
-# LLaMA-2 has 7 billion weights, and half of those in its blocks are removed, without training. The [authors](https://github.com/locuslab/wanda/blob/1317b0ba3fab5cd0491961b41598138466647ebf/README.md) report the perplexity on WikiText, where lower is better:
+# The smallest LLaMA-2 has 7 billion weights, and half of those in its blocks are removed, without training. The [authors](https://github.com/locuslab/wanda/blob/1317b0ba3fab5cd0491961b41598138466647ebf/README.md) report the perplexity on WikiText, where lower is better:
 #
 # | whole | Wanda, in each row | magnitude, over the layer |
 # |---|---|---|
@@ -323,4 +321,4 @@ show.controls()
 #
 # **Credits.** Part of the course's idea is Tal Daniel's (Technion, EE 046211, tutorial 10). Text CC BY 4.0, code MIT.
 #
-# **What's still open.** All of these scores choose weights that stay with the values they were trained to. But what if we keep the *places* that a score has chosen, and take the training away? In [[ticket]] we set the weights that are left back to their first values, and train again.
+# **What's still open.** Do the weights that stay need the values that training gave them, or only their *places*? In [[ticket]] we set them back to their first values, and train again.

@@ -16,7 +16,7 @@
 # %% [markdown]
 # # [[title]]
 #
-# *From how many zeros on does a layer get faster?*
+# *How many zeros does a layer need before it gets faster?*
 
 # %% tags=["setup", "hide-input"]
 # Sets a seed and one thread, hides three notices about sparse tensors, and imports the drawings, the check and the scorecard.
@@ -36,9 +36,9 @@ torch.set_num_threads(1)
 # %% [markdown]
 # ## 1. Half of the work
 #
-# A linear layer has 1,024 inputs and 1,024 outputs. We prune the smaller half of its weights. The zeros cost as much as before, because PyTorch multiplies by them as well. The routine that computes a layer is called a **kernel** (here the word has nothing to do with a convolution's filter), and the usual one is *dense*: it goes through all the numbers.
+# A linear layer has 1,024 inputs and 1,024 outputs. We prune the smaller half of its weights. The zeros cost as much as before, because PyTorch multiplies by them as well. The routine that computes a layer is called a **kernel**, and the usual one is *dense*: it goes through all the numbers.
 #
-# PyTorch also has a *sparse* kernel, which skips the zeros. A layer uses it when its weight is stored in the form that `to_csr` makes. Then half of the multiplications are left. `race` times both.
+# PyTorch also has a *sparse* kernel, which skips the zeros. A layer uses it when its weight is stored in the form that `to_csr` makes. Then half of the multiplications are left. `race` calls both in turn, on one thread, and keeps the fastest of several turns, because other programs can only make a call slower.
 #
 # **Predict.** For 64 images, how long does the sparse kernel take, compared with the dense one: **A** half as long, **B** about as long, or **C** more than twice as long?
 
@@ -69,7 +69,7 @@ print(f"the sparse kernel takes {times_as_long:.1f} times as long")
 # **More than twice as long (C), because each multiplication takes the sparse kernel far longer.** Section 4 shows why.
 
 # %% [markdown]
-# From how many zeros on does the sparse kernel win? In about [[minutes]] minutes you will be able to
+# How many zeros does it take until the sparse kernel wins? In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
@@ -137,24 +137,22 @@ print("times ones:", (back @ torch.ones(4, 1)).flatten().tolist())
 # | CSR | 3 values, 3 columns, 3 starts | 9 · 4 = 36 |
 # | bit mask | 3 values, 8 bits | 3 · 4 + 1 = 13 |
 #
-# The **bit mask** is the form from [[prune_module]]: one bit for each position says whether a weight is left there. It's the smallest here, but hard to compute with: to find out where the third value belongs, you'd have to count bits. So we use it for files, and unpack it after loading.
+# CSR is even larger than dense here, because three starts are a lot for three values. The **bit mask** is the form from [[prune_module]]: one bit for each position says whether a weight is left there.
 #
 # For a large matrix we count bytes *for each weight, zeros included*. Let $d$ be the share of the weights that is left.
 #
 # - **Dense** takes 4 bytes, whatever $d$ is. So plain zeros save none.
-# - **CSR** takes a value and an index for each weight that is left: $d \cdot (4 + 4)$ bytes. (We leave out the starts: one for each row of 1,024 weights hardly counts.)
+# - **CSR** takes a value and an index for each weight that is left: $d \cdot (4 + 4)$ bytes. The starts hardly count now, because there's only one for each row of 1,024 weights.
 # - **A bit mask** takes the value of each weight that is left, and a bit for every weight. A bit is an eighth of a byte: $4\,d + \tfrac{1}{8}$.
 #
 # CSR is smaller than dense when $8\,d$ is less than 4, so when less than half of the weights is left. And the bit mask is smaller when $4\,d + \tfrac{1}{8}$ is less than 4, so for $d$ below $31/32$: it's enough that more than one weight in 32 is zero.
 #
-# **Predict.** PyTorch's own `to_sparse_csr()` uses indices of 8 bytes. From which share of *zeros* on is this CSR smaller than dense: **A** 1/3, **B** 1/2, or **C** 2/3?
+# **Predict.** PyTorch's own `to_sparse_csr()` uses indices of 8 bytes. What share of *zeros* does this CSR need to become smaller than dense: more than **A** 1/3, **B** 1/2, or **C** 2/3?
 
 # %% [markdown] tags=["answer"]
-# **From 2/3 on (C), because each weight that is left takes 4 + 8 = 12 bytes, and $12\,d = 4$ gives $d = 1/3$.** A third is *left*, so two thirds are zeros.
+# **More than 2/3 (C), because each weight that is left takes 4 + 8 = 12 bytes, and $12\,d = 4$ gives $d = 1/3$.** A third is *left*, so two thirds are zeros.
 
 # %% [markdown]
-# CSR with 4-byte indices and the bit mask meet where $8\,d = 4\,d + \tfrac{1}{8}$, at $d = 1/32$. With less left, CSR is the smaller one, because it pays nothing for a zero.
-#
 # Do real files agree? We save the matrix in each form, with six shares left:
 
 # %% files_over_left tags=["hide-input"]
@@ -163,12 +161,12 @@ files = show.files({left: pruned(left) for left in (0.05, 0.2, 0.35, 0.5, 0.75, 
 show.files_over_left(files, 1024 * 1024)
 
 # %% [markdown]
-# At these shares, they do. So we know when a file gets smaller. But why was the layer slower?
+# They do. So we know when a file gets smaller. But why was the layer slower?
 
 # %% [markdown]
 # ## 4. Why the sparse kernel is slow, and when it wins
 #
-# In a dense matrix, a row's weights and their inputs lie side by side in memory. So a processor can multiply, say, eight of them with **one instruction**. The sparse kernel can't count on neighbours, even where there are some. For each value, it has to look up the column, fetch the input with that number, and then multiply. Suppose that it needs **two instructions for one weight**.
+# In a dense matrix, a row's weights and their inputs lie side by side in memory. So a processor can multiply, say, eight of them with **one instruction**. The sparse kernel can't count on neighbours, even where there are some. For each value, it first has to look up the input that belongs to it, and only then can it multiply. Suppose that each of the two takes an instruction, so that it needs **two instructions for one weight**.
 #
 # Take a row of 800 weights. The dense kernel needs 800 / 8 = 100 instructions. Without any zeros, the sparse one needs 2 · 800 = 1,600, which is 16 times as many. With 50 weights left it needs 2 · 50 = 100, as many as the dense one. And 50 is a sixteenth of 800.
 #
@@ -186,7 +184,7 @@ for x in (images[:1], images):
     print(f"k = {k[len(x)]:.1f}, so sparse should win below {1 / k[len(x)]:.0%} left")
 
 # %% [markdown]
-# Why is k larger for 64 images? Look at the time for *each image*. In a batch of 64, the dense kernel needs clearly less time for each image than for a single one. That's because 64 images share the fetch of each weight, and for a single image fetching takes much of the time ([[roofline]]). So k isn't made of instructions alone. The sparse kernel gains far less from the batch, if anything: it works as if it started anew for each image. Does it have to be so?
+# Why is k larger for 64 images? Look at the time for *each image*. In a batch of 64, the dense kernel needs clearly less time for each image than for a single one. That's because 64 images share the fetch of each weight, and for a single image fetching takes much of the time ([[roofline]]). The sparse kernel gains far less from the batch, almost as if it started anew for each image. Does it have to be that way?
 
 # %% [markdown]
 # ## 5. One column for 64 images
@@ -216,9 +214,11 @@ k_columns = seconds["sparse, in_columns"] / best
 print(f"k = {k_columns:.1f} for in_columns, against the faster dense call")
 
 # %% [markdown]
-# Weights, lists and products are the same. Only the order of the images in memory has changed, and with it the routine that the library takes (*Deeper*), and k is several times smaller. (`nn.Linear` calls `linear`, though, so to use this order you have to write the layer yourself.) So measure k for your batch, your *order*, your processor and the size of your layer. On our AMD processor, for one image, a layer of 2,048 × 2,048 has a k of about 3, and ours of 9, because the larger weight takes longer to arrive from memory.
+# Weights, lists and products are the same. Only the order of the images in memory has changed, and k is several times smaller. That's the sharing: for a single image, where there's nothing to share, `in_columns` was no faster than `linear`.
 #
-# Does the rule hold? We measure with fewer weights. Each curve is the time of a sparse call, divided by that of the faster dense call. Below the grey line, sparse wins. The dashed lines show the rule.
+# So measure k for your batch, your *order*, your processor and the size of your layer. The processor matters because the library chooses a routine for it, and on ours another choice lowered k by a third to a half (*Deeper*).
+#
+# Does the rule hold? We measure with fewer weights. Each curve is the time of a sparse call, divided by that of the faster dense call. Below the grey line, sparse wins. The dashed lines show the rule. They are straight, because both axes are logarithmic.
 
 # %% times_over_left tags=["hide-input"]
 # Times the sparse calls with six shares of weights left, and draws them beside the rule.
@@ -226,13 +226,13 @@ races = show.crossings({left: pruned(left) for left in (0.01, 0.03, 0.1, 0.2, 0.
 show.times_over_left(races)
 
 # %% [markdown]
-# Without zeros, on the right, no sparse call wins. With 1 % left, all three win. In between, the batch and the order of the images decide. Where the dots lie above their dashed line, a part of the time doesn't shrink with the weights. So take 1/k for a first guess, and then time the pruned layer. The guess is for layers as large as ours: in a small layer, most of the time goes into the call itself, and no zero lowers that (*Deeper*).
+# Follow each curve from the right, where no sparse call wins, until it meets the grey line near its 1/k. On our processor that's at about 4 % for 64 images with `linear`, at 8 % for one image, and at 25 % in columns. Where the dots lie above their dashed line, a part of the time doesn't shrink with the weights. So take 1/k for a first guess, and then time the pruned layer. The guess is for layers as large as ours: in a small layer, most of the time goes into the call itself, and no zero lowers that (*Deeper*).
 
 # %% [markdown]
 # ## Exercise · Only where it pays
 # ★★ · 10 minutes
 #
-# Write `sparser(model, k)`. It returns a copy of `model`, in which some `nn.Linear` layers, also inside blocks, have their weight in CSR, made with `to_csr`. A layer gets it only if that makes it **faster** (by the rule with `k`, which may be below 2) **and smaller** in memory, leaving out the starts. All else stays as it is. Masks have been removed.
+# Write `sparser(model, k)`. It returns a copy of `model` in which some `nn.Linear` layers, also inside blocks, have their weight in CSR, made with `to_csr`: those that get **faster** by the rule **and smaller** in memory, leaving out the starts. Take it that `k`, which can be any number above 1, holds for all layers. All else stays as it is. Masks have been removed.
 #
 # Then time a layer of your own, with `race(x, linear, dense=weight, sparse=to_csr(weight))`.
 #
@@ -288,7 +288,7 @@ claims.show("zero_worth")
 #
 # ### Which routine ran?
 #
-# On Linux, `perf record` notes the routine in which a program spends its time. For our sparse calls, that was one of Intel's library MKL, `mkl_sparse_s_csr_ng_n_mm_f_ker_i4` under `linear`, and the same name with `c` in place of `f` under `in_columns`. The letters seem to stand for Fortran's order of a matrix and C's: MKL has a routine for each. On our AMD processor the names ended in `_def`, the version for any processor. When we made MKL take its version for AVX2, k for one image fell to about half. That the inputs lie here and there isn't what costs the time: with a tenth of the weights left, all in columns side by side, it was as slow as with a scattered tenth. Where MKL is missing, as on a Mac with an Apple chip, PyTorch has a kernel of its own.
+# On Linux, `perf record` notes the routine in which a program spends its time. For our sparse calls, that was a routine of Intel's library MKL, and it was another one under `in_columns` than under `linear`. `nn.Linear` calls `linear`, so to use columns you have to write the layer yourself. On our AMD processor both names ended in `_def`, the version for any processor. We made MKL take its version for AVX2 as well, and then k fell by a third to a half for each of the three calls of the last figure. So a part of k is the library's choice. Scattered columns, on the other hand, aren't what makes a sparse kernel slow: with a tenth of the weights left, all in columns side by side, it took as long as with a scattered tenth, because it looks up each input either way.
 #
 # ### gzip knows nothing of networks
 #
@@ -299,7 +299,9 @@ claims.show("zero_worth")
 show.under_gzip(pruned(0.1), to_csr)
 
 # %% [markdown]
-# The plain zeros under gzip take fewer bytes than CSR without it. But the bit mask is smaller still, even without gzip. A compressor can do little for the weights that are left, because their digits look like chance. And gzip helps only the file, which is unpacked before use.
+# The plain zeros under gzip take fewer bytes than CSR without it. But the bit mask is smaller still, even without gzip. A compressor can do little for the weights that are left, because their digits look random. And gzip helps only the file, which is unpacked before use.
+#
+# Is a bit mask always smaller than CSR? No. With very few weights left, CSR wins, because it pays nothing for a zero: it meets the bit mask where $8\,d = 4\,d + \tfrac{1}{8}$, at $d = 1/32$. With 2 % left, its file is a fifth smaller. A bit mask is also hard to compute with: to find out where the third value belongs, you'd have to count bits.
 #
 # ### A call has a price
 #
