@@ -127,6 +127,18 @@ def test_the_speakers_view_has_the_notes_and_the_pace(page, tmp_path):
     view.close()
 
 
+def test_the_sites_decks_have_arrows_for_a_mouse_and_a_lecturers_have_none(page, tmp_path):
+    text = f"{TITLE}## Next\n\nWords.\n\n{NOTE}"
+    opened(page, tmp_path, text)
+    arrow = page.get_by_label("next slide")
+    assert not arrow.is_visible()
+    slides.write_beside(deck(tmp_path, text), tmp_path / "slides" / "bits.html")
+    page.goto((tmp_path / "slides" / "bits.html").as_uri())
+    page.wait_for_function("window.deckReady === true")
+    arrow.click()
+    assert page.get_by_text("Words.").first.is_visible()
+
+
 def test_a_deck_that_lost_its_folder_shows_the_room_no_note(page, tmp_path):
     slides.write_beside(deck(tmp_path, f"{TITLE}## Next\n\nWords.\n\n{NOTE}"), tmp_path / "slides" / "bits.html")
     alone = (tmp_path / "slides" / "bits.html").rename(tmp_path / "bits.html")

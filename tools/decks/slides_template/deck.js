@@ -51,11 +51,14 @@
     .then(start)
     .then(() => { window.deckReady = true; });
 
+  // The site's decks load their sheets from a folder: their readers have a thumb or a mouse, and get arrows.
+  const onSite = document.querySelector('link[href^="assets/"]') !== null;
+
   function start() {
     for (const root of frames()) root.addEventListener('change', event => event.target.blur());  // keys are the deck's
     return Reveal.initialize({
       width: 1280, height: 720, margin: 0, center: false, hash: true, transition: 'none',
-      backgroundTransition: 'none', controls: false, pdfSeparateFragments: false, navigationMode: 'linear',
+      backgroundTransition: 'none', controls: onSite, controlsTutorial: false, pdfSeparateFragments: false, navigationMode: 'linear',
       ...(seconds ? {totalTime: seconds} : {}), plugins: [RevealNotes]
     }).then(() => {
       for (const event of ['slidechanged', 'fragmentshown', 'fragmenthidden', 'pdf-ready']) Reveal.on(event, showFrames);
