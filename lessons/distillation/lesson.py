@@ -38,7 +38,7 @@ torch.set_num_threads(1)
 #
 # You need a small network that reads digits, and you have 1,000 images for its training. You also have a large network that has learned from 50,000 images.
 #
-# Can the large network teach the small one? This is called **distillation**, and the two are the **teacher** and the **student**. Our student learns without labels. For each of its 1,000 images, it learns the teacher's *answer*, ten probabilities, one for each digit.
+# Can the large network teach the small one? This is called **distillation**, and the two are the **teacher** and the **student**. Our student learns from the 1,000 images without their labels, which only its teacher has seen. For each image, it learns the teacher's *answer*, ten probabilities, one for each digit.
 #
 # Its twin has the same first weights and sees the same images in the same order, but learns their labels.
 #
@@ -94,7 +94,7 @@ student = train(network(30, 30), x, answers, T)
 twin = train(network(30, 30), x, y)
 
 # %% [markdown] tags=["answer"]
-# **At least a fifth fewer (C), because the teacher's answers help in a way that the labels don't.** Could this pair just be lucky? We've trained five more, each with its own teacher, 1,000 images and first weights, and the student was ahead in all of them. In *Deeper*, the twin gets a better chance.
+# **At least a fifth fewer (C), because ten probabilities say more about an image than one label does.** Could this pair just be lucky? We've trained five more, and the student was ahead in all of them. In *Deeper*, the twin gets a better chance.
 
 # %% teacher_and_students tags=["hide-input"]
 # Draws one image on its way to both, with the errors on test images.
@@ -115,9 +115,9 @@ show.teacher_and_students(x[twos[0]], answers[twos[0]], "2", wrong)
 #
 # What does an answer say that a label doesn't? Let's follow one image of a 2, and pretend that there are only three digits: 2, 3 and 7.
 #
-# The last layer of a network gives a number for each class, its **logit**. For our image, the teacher's logits are 6, 2 and −2. The softmax turns them into probabilities: it raises $e$ to the power of each, which gives 403.4, 7.39 and 0.14, and divides by the sum, 411.0. So the 2 gets 403.4 / 411.0 = 0.982, the 3 gets 0.018, and the 7 gets 0.0003.
+# The last layer of a network gives a number for each class, its **logit**. For our image, the teacher's logits are 6, 2 and −2. The softmax turns them into the probabilities 0.982, 0.018 and 0.0003.
 #
-# The teacher says: "It's a 2. If it isn't, it's more likely a 3 than a 7." But a student hardly notices the difference, because as targets both are close to 0, just as in the label.
+# The teacher says: "It's a 2. If it isn't, it's more likely a 3 than a 7." But a student hardly notices the difference, because as targets both are close to 0.
 #
 # So we divide all logits by a number $T$ before the softmax, the **temperature**:
 #
@@ -149,7 +149,7 @@ show.two_answers(x[twos], logits[twos], 2, 3, 7)
 #
 # <details><summary>What others found</summary>
 #
-# At 1 the student is already ahead of its twin, because even there the teacher is less than 99 % sure of about three images in ten, and these bring nearly all of the gain. Higher temperatures help further. In the mean over six students, it hardly matters from about 4 on, even at 200. *Deeper* says why.
+# At 1 the student is already ahead of its twin, because even there the teacher isn't sure of every image. Higher temperatures help more, but in the mean over six students it hardly matters from about 4 on. *Deeper* says why even 200 does no harm.
 #
 # </details>
 
@@ -160,11 +160,11 @@ show.two_answers(x[twos], logits[twos], 2, 3, 7)
 #
 # $$-(0.67 \ln q_2 + 0.24 \ln q_3 + 0.09 \ln q_7)$$
 #
-# This is the **cross-entropy** of target and answer. `F.cross_entropy` takes labels as well as rows of probabilities, so one `train` was enough for both.
+# This is the **cross-entropy** of target and answer.
 #
 # What does a training step do? The gradient of this loss with respect to a logit is the answer minus the target, divided by $T$. A step goes against the gradient, so **it pushes each logit by target minus answer**, times some factor.
 #
-# Suppose that the student's own answer, at the same temperature, is 0.60 for 2, 0.10 for 3, and 0.30 for 7.
+# Let the student learn the label at $T = 4$ as well, and suppose that its own answer there is 0.60 for 2, 0.10 for 3, and 0.30 for 7.
 #
 # **Predict.** The image is a 2, so 3 is wrong. Which way does the step push the student's logit for 3? **A** Down, with either target. **B** Down with the label, up with the teacher's answer. **C** Up with either.
 
@@ -175,12 +175,12 @@ for target in [1.0, 0.0, 0.0], [0.67, 0.24, 0.09]:  # the label, the teacher
     print(target, "pushes the logits by", [f"{-g:+.2f}" for g in gradient])
 
 # %% [markdown] tags=["answer"]
-# **B, because the label asks for 0 and the teacher for 0.24, and the student says 0.10.** 0 − 0.10 is negative, and 0.24 − 0.10 is positive. The label only ever pushes the 3 down. The teacher pushes it up until the student says 0.24 as well.
+# **B, because the label asks for 0 and the teacher for 0.24, and the student says 0.10.** The label only ever pushes the 3 down. The teacher pushes it up until the student says 0.24 as well.
 
 # %% [markdown]
 # So from an image of a 2, the student learns something about 3s.
 #
-# ### Beside labels, the teacher needs a factor
+# ### With labels, the teacher's part needs a factor
 #
 # If you have labels, why not use both? We give the teacher's part of the loss the weight $\alpha$, and the labels' part the rest. But the temperature makes the teacher's part small. To see how small, take a student that knows nothing yet and says 1/3 for each digit. How strongly is its logit for the 2 pushed?
 #
@@ -192,6 +192,8 @@ for target in [1.0, 0.0, 0.0], [0.67, 0.24, 0.09]:  # the label, the teacher
 # | 40 | 0.367 | 0.034 | 0.00085 | 1.35 |
 #
 # From the first row to the second, $T$ grows tenfold. Target minus answer falls to about a tenth, because all soft targets come close to 1/3. Then dividing by $T$ cuts it to a tenth once more. So the push falls to about a hundredth, far below that of the label. **The factor $T^2$ makes up for it.**
+#
+# Our `train` did without the factor. If the teacher's part is the whole loss, a factor hardly matters, because Adam divides each gradient by its usual size.
 
 
 # %% teacher_and_labels_together
@@ -201,14 +203,16 @@ def distillation_loss(student, teacher, labels, T, alpha):  # the first two are 
 
 
 # %% [markdown]
-# What happens if you forget the factor? The table compares students with $\alpha = 0.5$, each kind at the learning rate that's best for it on held-out images.
+# What happens if you forget the factor? In the table, $\alpha = 0.5$.
 
 # %% t_forgotten tags=["hide-input"]
 # Reads the record of students that learned from labels and teacher by halves.
 show.beside_labels()
 
 # %% [markdown]
-# Without $T^2$, much of the gain over the labels is lost, and more of it at the higher temperature. With the factor, the students are about as good as with the teacher alone.
+# Without $T^2$, much of the gain over the labels is lost, and more of it at the higher temperature. With the factor, the students are about as good as with the teacher alone, so here the labels add nothing.
+#
+# One of the six pairs in the first two rows is your own. Its errors in the record differ somewhat, because tiny differences in the arithmetic grow during a training.
 
 # %% [markdown]
 # ## 4. Which part of the answer helps?
@@ -224,7 +228,7 @@ show.beside_labels()
 # | *alike* | 0.55 | 0.225 | 0.225 | which other digits, and how sure: every image gets the mean |
 # | *first choice* | 1 | 0 | 0 | all three |
 #
-# (Softening all labels alike is known as **label smoothing**, and needs no teacher.)
+# *First choice* is the label, unless the teacher is wrong. Softening all labels alike is known as **label smoothing**, and needs no teacher.
 #
 # Why didn't we shuffle the small probabilities to make *even*? "This 2 looks more like a 7" would be false, and the student might suffer from the lie. **A good control takes one thing away, and puts in as little as it can.**
 
@@ -235,19 +239,19 @@ even = torch.where(top, highest, (1 - highest) / 9)
 alike = torch.where(top, highest.mean(), (1 - highest.mean()) / 9)
 
 # %% [markdown]
-# Now for a fair comparison. With one learning rate for all, we might only be measuring which arm that rate happens to suit. So each arm is trained at seven rates, and its errors on held-out images choose the best. And because a single training can be lucky, each arm gets six students, each with its own teacher, 1,000 images and first weights. All arms have $T = 8$. (The labels have $T = 1$. With 8, they're about as good.)
+# Now for a fair comparison. With one learning rate for all, we might only be measuring which arm that rate happens to suit. So each arm is trained at seven rates, and its errors on held-out images choose the best. And because a single training can be lucky, each arm gets six students, each with its own teacher, 1,000 images and first weights. All arms have $T = 8$, and the labels $T = 1$.
 #
-# **Predict.** *Even* knows how sure the teacher is, but not which other digits it names. Where do its errors lie? **A** Near the labels, so it's the other digits that help. **B** Near *soft*, so how sure the teacher is was enough. **C** In the middle.
+# **Predict.** *Even* knows how sure the teacher is, but not which other digits it names. How many errors does it make? **A** About as many as the labels, so it's the other digits that help. **B** About as many as *soft*, so how sure the teacher is was enough. **C** A number in the middle.
 
 # %% a_fair_race tags=["hide-input"]
 # Reads the record, and draws the test errors of each arm at its best rate.
 show.ladder()
 
 # %% [markdown] tags=["answer"]
-# **In the middle (C), because *even* has kept one useful part of the answer and lost another.** It makes about a fifth fewer errors than *alike*, and *soft* makes nearly a quarter fewer than *even*. So both help: how sure the teacher is, and which other digits it names.
+# **In the middle (C), because *even* has kept one useful part of the answer and lost another.**
 
 # %% [markdown]
-# Compare the arms two by two. From *alike* to *even* one thing is added: how sure the teacher is of *this* image. From *even* to *soft* it's another one: the names of the other digits.
+# From *alike* to *even* we add how sure the teacher is of *this* image, and about a fifth of the errors disappear. From *even* to *soft* we add which other digits it names, and nearly a quarter of the rest disappears. So both help.
 #
 # And softness? *Alike*, *first choice* and the labels lie close together. So softness of this strength, alone, hardly helps.
 
@@ -259,7 +263,7 @@ show.ladder()
 #
 # On paper first: what becomes of 0.8, 0.15, 0.05 and 0.3, 0.4, 0.3?
 #
-# Then train students with `named(logits, T)`, `even` and `answers`, and compare their errors on held-out images. Must a student know how sure the teacher is?
+# Then train one student each with `named(logits, T)`, `even` and `answers`, and compare their errors on held-out images. What does this comparison still lack to be fair?
 #
 # <details><summary>Hint</summary>
 #
@@ -269,7 +273,7 @@ show.ladder()
 #
 # <details><summary>What others found</summary>
 #
-# `train(network(30, 30), x, named(logits, T), T)` makes one student. Six of them, at their best rate, made about as many errors as *even*. So the names of the others are worth about half of the gain, and so is the confidence. A student that has both gets both halves.
+# `train(network(30, 30), x, named(logits, T), T)` makes one student. The rate 0.02 is the best for all three, but a single student can be lucky, so the comparison lacks more students. Six of *named* made about as many errors as six of *even*. So the other digits are worth about half of the gain, and so is the confidence.
 #
 # </details>
 
@@ -296,7 +300,7 @@ def named_solution(logits, T):
 # %% [markdown]
 # ## Remember
 #
-# - Soft targets are a teacher's probabilities at a temperature that makes the small ones count. Beside labels, their part of the loss needs the factor T², because its gradient shrinks like 1/T².
+# - Soft targets are a teacher's probabilities at a temperature that makes the small ones count. When labels are used as well, their part of the loss needs the factor T², because its gradient shrinks like 1/T².
 # - A control takes one thing away and puts in as little as it can, and each arm gets its own best learning rate.
 # - Our student learned two things that labels don't say, how sure the teacher is of each image and which other digits it resembles. Softness alone hardly helped.
 
@@ -315,9 +319,9 @@ claims.show("distillation")
 #
 # `F.kl_div(F.log_softmax(student / T, 1), target, reduction="batchmean")` has three traps. It wants the student first, it wants *logarithms* of the student's probabilities and none of the target's, and its default reduction also divides by the number of classes. None of them raises an error, and only the last one gives a warning.
 #
-# ### Why a high temperature no longer matters
+# ### Why a very high temperature does no harm
 #
-# For a large $T$, $e^{v/T}$ is nearly $1 + v/T$. If the logits of each image have the mean 0, the probability of a class is then nearly $(1 + v/T) / N$, with $N$ classes. So target minus answer is nearly the teacher's logit minus the student's, divided by $NT$, and the student simply learns to copy the logits. A still higher $T$ changes only a factor. The paper derives this in its section 2.1.
+# For a large $T$, $e^{v/T}$ is nearly $1 + v/T$. If the logits of each image have the mean 0, the probability of a class is then nearly $(1 + v/T) / N$, with $N$ classes. So target minus answer is nearly the teacher's logit minus the student's, divided by $NT$, and the student simply learns to copy the logits. A still higher $T$ changes only a factor. The paper derives this in its section 2.1. Our teacher's logits span about 16, so this explains $T = 200$. That 4 is enough, we've only measured.
 #
 # ### What else might explain it?
 #

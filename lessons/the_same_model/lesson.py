@@ -36,7 +36,7 @@ torch.set_num_threads(1)
 #
 # You've made a language model smaller by rounding its weights. Is it still the same model? Most people ask it something, and then measure its perplexity on some text. We do both.
 #
-# Our **original** is SmolLM2-135M-Instruct, as we downloaded it for [[weight_only]]. The **copy** has the matrices of all its blocks rounded to 6 bits. Again 32 neighbours in a row share their levels. This time the levels lie evenly on both sides of 0, up to the largest absolute value of the 32 weights. Since the downloaded weights were rounded to 4 bits once before, all copies in this lesson are *second* roundings: don't take their figures for those of a model that is rounded once. Both read the first 256 tokens of a chapter of Python's manual.
+# Our **original** is SmolLM2-135M-Instruct, as we downloaded it for [[weight_only]]. The **copy** has the matrices of all its blocks rounded to 6 bits. Again 32 neighbours in a row share their levels. This time the levels lie evenly on both sides of 0, up to the largest absolute value of the 32 weights. The downloaded weights were already rounded to 4 bits, but on other levels, so our rounding moves them again. All copies in this lesson are such *second* roundings: don't take their figures for those of a model that is rounded once. Both read the first 256 tokens of a chapter of Python's manual.
 
 # %%
 from pydoc_data.topics import topics
@@ -85,7 +85,7 @@ print(f"another first choice at {others.sum()} of {len(others)} places")
 show.some_places(tokenizer, ids[0], original, copy)
 
 # %% [markdown] tags=["answer"]
-# **C, a dozen or more, because a small change is enough where another token is nearly as probable as the first choice.** In the table, the *original* gives the other token more than half of the first one's probability, and often almost as much. So the copy is a different model, and neither the answer nor the perplexity told us.
+# **C, a dozen or more, because a small change is enough where another token is nearly as probable as the first choice.** At all of these places, the *original* gives the other token over half of the first one's probability, mostly over three quarters. So the copy is a different model, and neither the answer nor the perplexity told us.
 
 # %% [markdown]
 # In about [[minutes]] minutes you will be able to
@@ -97,7 +97,7 @@ show.some_places(tokenizer, ids[0], original, copy)
 # %% [markdown]
 # ## 2. Why the perplexity hardly moves
 #
-# The perplexity is *e* to the mean loss, and the loss at one place is $-\ln p$, where $p$ is the probability of the token that came. So of all the probabilities at that place, it looks at a single one.
+# The perplexity is *e* to the mean loss, and the loss at one place is $-\ln p$, where $p$ is the probability that the model gave to the token that really came next. So of all the probabilities at that place, it looks at a single one.
 #
 # Let's take a vocabulary of three tokens, and one place:
 #
@@ -119,7 +119,9 @@ show.some_places(tokenizer, ids[0], original, copy)
 #
 # $$\text{KL}(p \,\|\, q) = \sum_{\text{tokens}} p \,\ln\frac{p}{q}$$
 #
-# It says by how much the loss would rise, on average, if the original itself had written the text, drawing each token from its own probabilities. It's 0 where the two models agree on all probabilities, and above 0 everywhere else. So changes at several places can't cancel.
+# It says by how much the loss would rise, on average, if the original itself had written the text, drawing each token from its own probabilities. Like the loss, it's measured in *nats*, the unit of natural logarithms.
+#
+# One of the three terms was negative. Can the whole sum be negative too? No, because nothing predicts the original's text better than the original's own probabilities, so any other ones have a higher mean loss. The KL divergence is 0 where the two models agree on all probabilities, and above 0 everywhere else. So changes at several places can't cancel.
 
 
 # %% by_hand
@@ -131,8 +133,6 @@ def kl(original, copy):
 print(kl(torch.tensor([0.5, 0.3, 0.2]).log(), torch.tensor([0.3, 0.5, 0.2]).log()))
 
 # %% [markdown]
-# That's our 0.10. (In PyTorch it's `nn.functional.kl_div(log_q, log_p, log_target=True, reduction="none").sum(-1)`. Mind the order: the copy comes first.)
-#
 # **Try it.** Let the copy's probabilities be 0.5, 0.2 and 0.3, and run the cell again. Is it still the same model?
 #
 # <details><summary>What others found</summary>
@@ -144,7 +144,7 @@ print(kl(torch.tensor([0.5, 0.3, 0.2]).log(), torch.tensor([0.3, 0.5, 0.2]).log(
 # %% [markdown]
 # ## 3. How sure are we, and after how many tokens?
 #
-# On our 255 places, each measure gives one number per place: the rise of the loss, the KL divergence, and 1 or 0 for the same first choice. Each number compares the two models at the same place, so this is a paired comparison, as in [[baseline]]: a token that's hard for both raises both losses, and drops out of the difference. We report the mean of the 255 numbers, and its **standard error**: their standard deviation, divided by √255.
+# On our 255 places, each measure gives one number per place: the rise of the loss, the KL divergence, and 1 or 0 for the same first choice. Each number compares the two models at the same place, so this is a paired comparison, as in [[baseline]]: a token that's hard for both raises both losses, and drops out of the difference. Without the pairing, the error of the loss would be more than ten times as large. We report the mean of the 255 numbers, and its **standard error**: their standard deviation, divided by √255.
 #
 # **Predict.** Which mean has the smaller standard error: **A** that of the rise of the loss, **B** that of the KL divergence, or **C** are they about equal?
 
@@ -153,7 +153,7 @@ print(kl(torch.tensor([0.5, 0.3, 0.2]).log(), torch.tensor([0.3, 0.5, 0.2]).log(
 show.place_by_place(original, copy, came)
 
 # %% [markdown] tags=["answer"]
-# **B, the KL divergence, because at each place it's already a mean over all tokens, while the loss depends on which one of them came.** And while a rise of the loss can be up or down, the KL divergence of a small change is small at every place.
+# **B, the KL divergence, because at each place it's already a mean over all tokens, while the loss depends on which one of them came.**
 
 # %% [markdown]
 # The course has a function for all three.
@@ -169,16 +169,24 @@ print(f"by hand {kl(original, copy).mean():.4f}")
 # %% [markdown]
 # `same` is the share of equal first choices. `loss` is the rise of the loss, and a rise of 0.01 makes the perplexity 1 % higher.
 #
-# By the rule of [[baseline]], a mean may be luck if it isn't larger than two of its standard errors. How many tokens does it take then? Suppose the error of the loss is 0.014, and the true rise is 0.017. Two standard errors may then be at most 0.017, so one may be at most 0.0085. Since errors shrink with the root of the number of tokens, we need at least (0.014 / 0.0085)² = 2.7 times as many: about 700. (Take more, because the rise that you measure may come out below the true one.) In general:
+# By the rule of [[baseline]], a mean may be luck if it isn't larger than two of its standard errors. So this rise of the loss may be luck. For the KL divergence, that's not the question: it can't be negative, so any change at all lifts it above 0. Its error says how precisely we know its *size*.
+#
+# How many tokens do we need then? Errors shrink with the root of the number of tokens, so
 #
 # $$\text{tokens needed} = \text{tokens used} \cdot \left(\frac{\text{error that you have}}{\text{error that you want}}\right)^2$$
 #
-# For SmolLM2 at 6 bits, the rise of the loss isn't larger than two of its standard errors, so it may be luck. The KL divergence is many times its error. And this error is about a tenth of the loss's, so for one as small, the loss would need more than 100 times as many tokens.
+# For SmolLM2, we have the errors after 255 tokens:
+#
+# - **Loss.** Suppose that the true rise is 0.005. Two errors may then be at most 0.005, so one may be at most 0.0025. We have 0.014, and need (0.014 / 0.0025)² = 31 times as many tokens: about 8,000. Even then, half of all measurements come out below two errors, so plan for twice as many.
+# - **KL divergence.** Suppose that we want to know it to a tenth of its size, so to ± 0.0017. We have ± 0.0011: our 255 tokens suffice.
+# - **Equal first choices.** We know their share to ± 0.019. For ± 0.01, it takes (0.019 / 0.01)² = 3.6 times as many tokens, about 900.
+#
+# All this takes the tokens as independent. Section 4 checks whether we may.
 
 # %% [markdown]
 # ## 4. When does the perplexity mislead?
 #
-# Now for other copies and texts. We rounded SmolLM2 to 8, 6, 5 and 4 bits, and cut three texts into 24 pieces of 256 tokens: the manual, some Python code, and a licence, the GPL-3. (The results are kept in `records/the_same_model`.)
+# Now for other copies and texts. We rounded SmolLM2 to 8, 6, 5 and 4 bits, and cut three texts into 24 pieces of 256 tokens: the manual, some Python code, and a licence, the GPL-3.
 #
 # Perplexity and loss rise and fall together. Can rounding make them fall?
 #
@@ -189,20 +197,19 @@ print(f"by hand {kl(original, copy).mean():.4f}")
 show.many_pieces()
 
 # %% [markdown] tags=["answer"]
-# **C, a dozen or more, because the change is so small that the text decides its sign.** They're the green triangles below the line.
+# **C, a dozen or more, because the change is so small that the text decides its sign.** They're the green triangles below the line. Many of them overlap, so the table counts them.
 
 # %% by_bits tags=["hide-input"]
 # Counts these pieces for each number of bits.
 show.by_bits()
 
 # %% [markdown]
-# For changes that are as far apart as these copies, the perplexity is a good measure: in 22 of the 24 pieces it ranks all four copies as the KL divergence does, which ranks them by their bits in all 24. But look where it misleads:
+# When copies differ as much as these four, the perplexity is a good measure: in 22 of the 24 pieces, it ranks all of them by their bits. The KL divergence does so in all 24. But look where the perplexity misleads:
 #
 # - **A small change, and few tokens.** With 6 bits, most of the changes of the loss may be luck, although 4 to 12 % of the first choices have changed.
-# - **Two copies that look alike.** On the licence's first piece, 5 bits raise the loss by 0.096 and 4 bits by 0.097. Their KL divergences are 0.16 and 0.55.
-# - **A piece that happens to suit the copy.** Take 8 bits on all eight pieces of the licence together, 2,040 places. The loss *fell* by 0.0050 ± 0.0016, three errors. Is the copy better than the original? More than half of this fall comes from the first piece. If you take the means of the eight pieces as eight numbers, the fall is 0.0050 ± 0.0031, so it may be luck. And though the perplexity fell, 2 % of the first choices have changed.
+# - **A piece that happens to suit the copy.** Take 8 bits on all eight pieces of the licence together, 2,040 places. The loss *fell* by 0.0050 ± 0.0016, three errors. But more than half of this fall comes from the first piece. If you take the means of the eight pieces as eight numbers, the fall is 0.0050 ± 0.0031, so it may be luck.
 #
-# The KL divergence has a weakness as well. Its error tells how sure we are *on text like this piece*, and as if tokens were independent. In the record, the KL divergences of the manual's pieces differ from each other by one to two times as much as their errors say, but those of the code and of the licence by about three times as much, so there a single piece makes you too sure. So measure several pieces of your own text, let all copies read the same ones, and take the error from the means of the pieces.
+# The KL divergence has a weakness as well. Its error takes the tokens as independent, and tells only how sure we are *on text like this piece*. If that were enough, the KL divergences of a text's eight pieces would scatter by about as much as their errors say. On the manual they scatter by one to two times as much, but on the code and on the licence by about three times as much. There, a single piece makes you too sure: to make up for an error three times as large, it takes nine times as many tokens. So measure several pieces of your own text, let all copies read the same ones, and take the error from the means of the pieces, as we just did for the licence.
 
 # %% [markdown]
 # ## Exercise · Which copy is closer?
@@ -265,7 +272,13 @@ claims.show("the_same_model")
 #
 # Look at the percentiles as well (`99.9% KLD`). A mean can be small while a few places have changed completely.
 #
+# ### PyTorch's own function
+#
+# PyTorch has our `kl` as well: `nn.functional.kl_div(log_q, log_p, log_target=True, reduction="none").sum(-1)`. Mind the order, because here the copy comes first.
+#
 # ### Changed isn't worse
+#
+# How large is a large KL divergence? There's no fixed limit, so compare with copies that you know: in the figure of section 4, it's roughly 0.001 with 8 bits, 0.02 with 6, 0.1 with 5, and 0.4 with 4.
 #
 # The KL divergence tells how far a copy has moved, and not whether the new answers are worse. Fine-tuning moves a model as well, and on purpose. For a rounded model, [Dutta et al., 2024](https://arxiv.org/abs/2407.09141), find that answers flip in both directions, from right to wrong and from wrong to right, so that the accuracy hides them, and that the KL divergence goes along with the number of flips. A preprint ([Nikolić et al., 2026](https://arxiv.org/abs/2606.19558)) compares many roundings of two large models: over all of them, a larger KL divergence goes with lower scores, but among those nearest to the original it no longer tells which one scores better. So use it to find out what has changed, and test the tasks that you care about.
 
@@ -276,4 +289,4 @@ claims.show("the_same_model")
 #
 # **Credits.** All code was written for this course. Text CC BY 4.0, code MIT.
 #
-# **What's next.** Now you can tell how far a copy has moved. So far, only weights were rounded. But while a model writes, it also keeps keys and values of every token. In [[keys_values]] you round those, and the KL divergence says what it costs.
+# **What's next.** So far, only weights were rounded. But while a model writes, it also keeps keys and values of every token. In [[keys_values]] you round those, and the KL divergence says what it costs.
