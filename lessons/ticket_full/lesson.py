@@ -77,7 +77,7 @@ for name, net in {"ticket": ticket, "new values": new_values, "trained on": trai
     print(f"{name}: {training.evaluate(net, *test_set):.1%} right")
 
 # %% [markdown] tags=["answer"]
-# **Trained on, because it goes on from what its weights have already learned.** After the same search, it has 400 steps behind its weights, and the ticket, which begins anew, 200. So the ticket is far ahead of new values, and yet we'd have done better without its last rewind.
+# **Trained on, because it goes on from what its weights have already learned.** After the same search, it has 400 steps behind its weights, and the ticket, which begins anew, 200.
 
 # %% [markdown]
 # That's one network, and one learning rate for all three, the paper's 0.0012. Was it a fair race? In about [[minutes]] minutes you will be able to
@@ -100,7 +100,7 @@ for name, net in {"ticket": ticket, "new values": new_values, "trained on": trai
 #
 # ### Each at its best
 #
-# The things that an experiment compares are its **arms**. Why should one learning rate suit all three?
+# The things that an experiment compares are its **arms**.
 #
 # We've repeated the race in six networks, each with its own first values, new values and mask, trained every arm at six rates, and kept a record. Then each arm takes one rate for all six networks: the one at which they read the most **held-out** images, images we neither train on nor report.
 #
@@ -111,7 +111,7 @@ for name, net in {"ticket": ticket, "new values": new_values, "trained on": trai
 show.over_rates()
 
 # %% [markdown] tags=["answer"]
-# **It shrinks (C), because a higher rate helps *new values* more.** The ticket leads by more than five points at the paper's rate, but by only two or three if each arm has its own. So about half of the first lead came from a rate that doesn't suit the opponent.
+# **It shrinks (C), because a higher rate helps *new values* more.** They probably have further to go: they begin by guessing, while the ticket is a supermask. The lead falls from more than five points to two or three. So more than half of it came from a rate that doesn't suit the opponent.
 
 # %% [markdown]
 # Why did held-out images choose, and not the test images? Here's the rule by hand, with invented numbers, in % of the images:
@@ -124,13 +124,9 @@ show.over_rates()
 #
 # At the shared rate 0.001, the ticket leads by 92 − 88 = 4 points. By the held-out images both arms choose 0.01, and the lead is 93 − 92 = 1 point. By the test images, *new values* would choose 0.1. But the best of three results is partly luck with these very images, and we'd report this luck as well.
 #
-# And if 0.1, the highest rate, had been the best? Then 0.3 might be better still, and we'd have to **widen the grid**. In the figure, both rings lie inside.
-#
-# *New values* probably need their higher rate because they have further to go: they begin by guessing, while the ticket is a supermask, and reads most of the digits before its first step.
-#
 # ### How much is luck?
 #
-# Are two points more than luck? Let's train *the same* ticket six times at the rate 0.012. Only the batches differ, so whatever lies between the results is luck.
+# Are two points more than luck? Let's train *the same* ticket six times at the rate 0.012, where it does almost as well as at its ring. Only the batches differ, so whatever lies between the results is luck.
 
 # %% luck
 again = []
@@ -144,19 +140,21 @@ print(*(f"{right:.1f}" for right in sorted(again)), "% right")
 # %% [markdown]
 # The best and the worst are about a point apart, and they're the same ticket. So a lead of half a point in one race means nothing.
 #
-# Two things help. We *pair* the arms: under a network's mask, all get the same batches, and we look at the lead in this network. And we ask in how many networks the lead has the same sign. If two arms were equally good, each network would be the toss of a coin. Six heads come up once in $2^6 = 64$ tries, and so do six tails. So equal arms show **a lead in all six networks** in 2 of 64 cases, or 3 %. Five or more would agree by chance in 2 · (6 + 1) = 14 of 64 cases, too often to rely on: the odd one can be any of the six.
+# Two things help. We *pair* the arms: under a network's mask, all get the same batches, and we look at the lead in this network. And we ask in how many networks the lead has the same sign. If two arms were equally good, each network would be the toss of a coin. Six heads come up once in $2^6 = 64$ tries, and so do six tails. So equal arms show **a lead in all six networks** in 2 of 64 cases, or 3 %.
+#
+# Would five of six be enough? Any of the six can be the exception, so equal arms agree in five or more in 2 · (6 + 1) = 14 of 64 cases. That's 22 %, too often to rely on. And 3 % is the risk of *one* comparison: if you make ten, expect a false win now and then.
 
 # %% luck_or_not tags=["hide-input"]
 # Prints by how much one arm leads another in the record, and in how many networks.
 show.told(("ticket", "new values"), ("trained on", "ticket"))
 
 # %% [markdown]
-# Both leads count, though *trained on* leads the ticket by less than a point in the mean. So with these masks, the last rewind costs points, because it gives away 200 steps. Whether it does with others, you'll judge in the exercise.
+# Both leads count, though that of *trained on* has shrunk as well, from about two points at the paper's rate to less than one. So with these masks, the last rewind costs points, because it gives away 200 steps. Whether it does with others, you'll judge in the exercise.
 #
 # Now we have a rule:
 #
 # 1. All arms try the same rates, and held-out images choose one for each arm.
-# 2. A best rate at the edge asks for a wider grid.
+# 2. If a best rate is at the edge of those that we tried, a better one may lie beyond. Then we **widen the grid**.
 # 3. Test images report, network by network. A lead counts if all six agree.
 
 # %% [markdown]
@@ -175,7 +173,7 @@ show.told(("ticket", "new values"), ("trained on", "ticket"))
 #
 # *Own signs* and *new values* differ in the signs alone, *own sizes* and *new values* in the sizes alone. So we compare both with the last row.
 #
-# The biases are the first ones in all four arms. We now train each arm in six networks, with the same batches, at its own best rate.
+# In the record, all four arms keep the first biases, while in section 1 *new values* drew new biases as well. We now train each arm in six networks, with the same batches, at its own best rate.
 #
 # **Predict.** Which arms will beat *new values* in all six networks: **A** own signs only, **B** own sizes only, **C** both?
 
@@ -185,21 +183,19 @@ show.race("ticket", "own signs", "own sizes", "new values")
 show.told(("own signs", "new values"), ("own sizes", "new values"), ("ticket", "own signs"))
 
 # %% [markdown] tags=["answer"]
-# **Own signs only (A). It must be the signs, because *own signs* and *new values* differ in nothing else.** *Own signs* win back most of the ticket's lead. Untrained, they're far above guessing (right of the figure), so a part of the supermask lies in the signs. The sizes alone bring nothing that we could tell from luck.
+# **Own signs only (A), probably because the first signs are mostly right already.** A kept weight was pushed away from zero, so it mostly ends with its first sign; of new signs, half are wrong. *Own signs* win back most of the ticket's lead, and even untrained they're far above guessing. The sizes alone can't be told from luck.
 
 # %% [markdown]
-# The ticket is ahead even of the best of the other arms in all six networks, by a few tenths. So signs and sizes together are a little better than either alone.
-#
-# With the masks that we found at the rate 0.0012, the same arms lead in all six as well. H. Zhou et al. ([2019](https://arxiv.org/abs/1905.01067)) report the same for this network and for small convolutional ones.
+# The ticket is ahead of *own signs*, too, in all six networks, by a few tenths. So on top of the right signs, the right sizes add a little. With the masks that we found at the rate 0.0012, the same arms lead in all six as well.
 
 # %% [markdown]
 # ## 4. What does it cost?
 #
 # If we train only a small part of a network, training should become cheaper. Does it? Let's count trainings and time.
 #
-# **Trainings.** Somebody must find the mask first. Our ticket needed three trainings before its own, and the first of them was that of the whole network.
+# **Trainings.** Somebody must find the mask first. Our ticket needed three trainings before its own, and the first of them trained the whole network.
 #
-# **Time.** A matrix product multiplies zeros like any other numbers, and applying the mask is extra work. So a training step of the ticket can't be faster than one of the whole network. A network that's really smaller can be: *narrow* has only 22 hidden units, no mask, and about as many weights as the ticket keeps.
+# **Time.** PyTorch's dense matrix product multiplies zeros like any other numbers, and applying the mask is extra work. So a masked training step can't be faster than one of the whole network. A network that's really smaller can be: *narrow* has only 22 hidden units, no mask, and about as many weights as the ticket keeps.
 
 # %% a_step_timed tags=["hide-input"]
 # Times steps of three networks in turn, at a rate so small that they change next to nothing.
@@ -216,15 +212,15 @@ step_ms = {name: 1000 * min(race.samples[name]) / 20 for name in nets}
 print(*(f"{name}: {ms:.2f} ms a step" for name, ms in step_ms.items()), sep="\n")
 
 # %% [markdown]
-# A step of *narrow* is by far the cheapest. In *Deeper*, it races against the ticket.
+# So the ticket costs four trainings, and at least four times the time that the whole network needs for one. A step of *narrow* is by far the cheapest. In *Deeper*, it races against the ticket, and whether the ticket is ahead depends on the search.
 #
-# What is a ticket worth, then? In our six small networks, after 200 steps, **most of what the first values are worth lies in their signs.** But *trained on* has paid for the same search, and has the same mask. The ticket only throws away what the last training has taught the weights, and by our rule it won no race by that. So if you want a small network and have its mask, keep the trained weights as well. **A ticket answers a question about learning. It's no recipe for a small network.**
+# What is a ticket worth, then? In our six small networks, after 200 steps, **most of what the first values are worth lies in their signs.** But *trained on* has paid for the same search, and has the same mask. The ticket throws away what the last training has taught the weights, and lost our race by that. So if you want a small network and have its mask, keep the trained weights as well. **A ticket answers a question about learning. It's no recipe for a small network.**
 
 # %% [markdown]
 # ## Exercise · A referee
 # ★★ · 10 minutes
 #
-# Write `judge(one, other)`. Both are dicts from the record, like `show.trained("ticket")`: learning rate → list of (held-out %, test %), one pair a network, in the same order for all. The rates may stand in any order. Return:
+# Write `judge(one, other)`. Both are dicts from the record, like `show.trained("ticket")`: learning rate → list of (held-out %, test %), one pair a network, in the same order for all. The rates may come in any order. Return:
 #
 # - the leads of `one` on the test images, network by network, each arm at its best rate;
 # - the verdict: `"widen the grid"` if a best rate is at the edge, else `"one"` or `"other"` if it leads in every network, else `"open"`.
@@ -276,9 +272,9 @@ def judge_solution(one, other):
 #
 # ## Remember
 #
-# - A race is fair if each arm has its own learning rate, chosen on held-out images and not at the edge of the grid. Here the ticket's lead over new values shrank to about half.
-# - Compare the arms network by network. We believe a lead if all six agree, because the same ticket, trained twice, can differ by about a point.
-# - In our small networks, most of what a ticket's first values are worth lies in their signs. But finding it takes several trainings, and its steps are no faster. Training on from the trained weights was better with the masks of one search; with the other's, it's open.
+# - A race is fair if each arm has its own learning rate, chosen on held-out images and not at the edge of the grid. Here the ticket's lead over new values shrank to less than half.
+# - The same ticket, trained twice, can differ by about a point. So compare the arms network by network, and believe a lead if all six agree, because equal arms rarely do.
+# - In our small networks, most of what a ticket's first values are worth lies in their signs. But finding it takes several trainings, and its steps are no faster. Training on from the trained weights was better with the masks of one search; with those of the other, it's open.
 
 # %% [markdown]
 # ## Scorecard
@@ -304,7 +300,7 @@ claims.show("ticket_full")
 #
 # ### Against a network that was small from the start
 #
-# How far does *narrow* get in 800 steps, as many as search and ticket took together? Their batches differ, so only a network's number makes a pair.
+# How far does *narrow* get in 800 steps, as many as search and ticket took together? Ticket and *narrow* share neither weights nor batches, so we pair them only by the network's number.
 
 # %% narrow_or_ticket tags=["hide-input"]
 # Draws six networks in three arms, each at its best rate, and prints the leads.
@@ -312,20 +308,13 @@ show.race("trained on", "ticket", "narrow")
 show.told(("ticket", "narrow"), ("trained on", "narrow"))
 
 # %% [markdown]
-# Not as far as the ticket. But the tickets found at the rate 0.0012 lead *narrow* in none of the six networks. We haven't run the race with equal *times*.
+# Not as far as the ticket: every ticket is above every *narrow*. But *narrow* leads the tickets found at the rate 0.0012 in five of the six networks, and in the sixth they're level. We haven't run the race with equal *times*.
 #
 # ### Rewinding later
 #
-# For large networks the first values aren't enough. J. Frankle et al. ([2019](https://arxiv.org/abs/1912.05671)) train a network twice, with two orders of the data, and follow the error on the straight line between the two results. Where the error doesn't rise on the way, the results are *connected*. Their tickets reach full accuracy only where the two are connected. On MNIST that was so from the first values on, for large networks from an early iteration $k$ on. So people rewind to $k$:
+# For large networks the first values aren't enough. J. Frankle et al. ([2019](https://arxiv.org/abs/1912.05671)) train a network twice from the same values, with two orders of the data. Then they move in a straight line from the weights of one result to those of the other, and watch the error. Where it doesn't rise on the way, the two results are *connected*. Their tickets reach full accuracy only where the two are connected. On MNIST that was so from the first values on, for large networks from an early iteration $k$ on. So people rewind to $k$, the learning rate as well.
 #
-# | | weights from | learning rate from |
-# |---|---|---|
-# | rewind to the start | the start | the start |
-# | rewind to $k$ | iteration $k$ | iteration $k$ |
-# | learning-rate rewinding | the end | an earlier iteration |
-# | fine-tuning | the end | the end |
-#
-# Fine-tuning goes on with the small rate with which a training has ended. Our trainings have no schedule: the search ran at 0.006, and *trained on* then chose 0.003. So it's neither of the last two rows exactly.
+# Learning-rate rewinding goes back in the schedule only. Our trainings have no schedule: the search ran at 0.006, and *trained on* then chose 0.003. So *trained on* is close to it, but not the same.
 #
 # **Sources.** J. Frankle and M. Carbin, *The Lottery Ticket Hypothesis*, [arXiv:1803.03635](https://arxiv.org/abs/1803.03635); H. Zhou et al., *Deconstructing Lottery Tickets*, [arXiv:1905.01067](https://arxiv.org/abs/1905.01067). The record is made by `python course.py bench ticket_full`.
 #
