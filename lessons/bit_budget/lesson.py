@@ -72,10 +72,10 @@ in_float, two, spared = (accuracy(with_bits(bits)) for bits in ({}, all_2, more)
 print(f"float {in_float:.1f} %, all in 2 bits {two:.1f} %, block 1 in 4 bits {spared:.1f} %")
 
 # %% [markdown] tags=["answer"]
-# **More than half (C), because most of the loss came from this one small layer.** So the same bits for all layers are a poor way to spend them.
+# **More than half (C), because most of the loss came from this one small layer.**
 
 # %% [markdown]
-# Who tells you which layer needs its bits? In about [[minutes]] minutes you will be able to
+# In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
@@ -106,7 +106,7 @@ print(f"float {in_float:.1f} %, all in 2 bits {two:.1f} %, block 1 in 4 bits {sp
 #
 # $$0.7 \cdot 0.34 - 0.2 \cdot 0.69 + 0.1 \cdot 0 = 0.10$$
 #
-# This is the **KL divergence** from the float network's answer, whose batch norms are estimated anew as well. It's 0 if both answers are the same, and otherwise above 0. It needs no label, because the float network's answer stands in for it.
+# This is the **KL divergence** from the float network's answer. For a fair comparison, the float network's batch norms are estimated anew, too. The divergence is 0 if both answers are the same, and otherwise above 0. It needs no label, because the float network's answer stands in for it.
 #
 # The **sensitivity** of a layer at $b$ bits is the mean of this number over our 1,000 images, when this layer alone is rounded.
 
@@ -128,7 +128,7 @@ sensitivity = {name: {b: divergence({name: b}) for b in range(2, 7)} for name in
 show.sensitivities(sensitivity, sizes)
 
 # %% [markdown]
-# At 2 bits, block 1 stands far above all the others, and we found it without a single label. Why it's this one, the sensitivities don't say. They only say where it hurts. The figure also shows that a large layer needn't be a sensitive one: block 6 has more than half of all weights, and only about a fifteenth of block 1's sensitivity.
+# At 2 bits, block 1 stands far above all the others, and we found it without a single label. The sensitivities don't tell us why it's this one.
 
 # %% [markdown]
 # ## 3. Bits where they save most
@@ -143,7 +143,7 @@ show.sensitivities(sensitivity, sizes)
 # | B | 40 | 0.30 | 0.18 | 0.14 |
 # | C | 50 | 0.10 | 0.06 | 0.05 |
 #
-# One more bit for each weight of A costs 10 bits of the file, and saves 0.60 − 0.20 = 0.40. For B it costs 40 bits and saves 0.12. So we don't compare what a step saves. We compare what it saves *for each bit of the file*, like a traveller who packs first what is worth most per kilogram: 0.40 / 10 = 0.040 for A, and 0.12 / 40 = 0.003 for B.
+# One more bit for each weight of A costs 10 bits of the file, and saves 0.60 − 0.20 = 0.40. For B it costs 40 bits and saves 0.12. So we don't compare what a step saves. We compare what it saves *for each bit of the file*: 0.40 / 10 = 0.040 for A, and 0.12 / 40 = 0.003 for B.
 #
 # The rule is: **of the steps that still fit into the budget, take the one that saves most for each bit, and then look again.** Such a rule is called **greedy**, because it takes the best next step and never looks further ahead.
 #
@@ -155,16 +155,12 @@ show.sensitivities(sensitivity, sizes)
 # %% [markdown]
 # <details><summary>The steps</summary>
 #
-# Each entry is what the next bit saves, divided by what it costs.
-#
 # | step | A | B | C | who gets it | file |
 # |---|---|---|---|---|---|
 # | 1 | 0.40 / 10 = **0.0400** | 0.12 / 40 = 0.0030 | 0.04 / 50 = 0.0008 | A | 210 |
 # | 2 | 0.05 / 10 = **0.0050** | 0.0030 | 0.0008 | A | 220 |
 # | 3 | has 4 | **0.0030** | 0.0008 | B | 260 |
 # | 4 | has 4 | 0.04 / 40 = **0.0010** | 0.0008 | B | 300 |
-#
-# The three sensitivities now add up to 0.15 + 0.14 + 0.10 = 0.39. With 3 bits for all, which also takes 300 bits, they add up to 0.44.
 #
 # </details>
 #
@@ -181,14 +177,14 @@ chosen = greedy(sizes, sensitivity, budget=2.5 * total)
 show.bits_of_layers(chosen, sizes, even=2.5)
 
 # %% [markdown]
-# The width of a bar shows how many weights the layer has, so its area shows how many bits they take. The two largest layers, blocks 4 and 6, stay at 2 bits, and pay for all the others. The small ones get up to 6 bits, because a bit for them costs little.
+# Except for the narrowest, a bar is as wide as its layer has weights, so its area shows how many bits they take. The two largest layers, blocks 4 and 6, stay at 2 bits, and pay for all the others. The small ones get up to 6 bits, because a bit for them costs little.
 
 # %% [markdown]
 # ## 4. Test the whole choice
 #
 # Does the choice pay? Before we look, let's ask what the rule believes without having tested it.
 #
-# It believes that losses *add up*. Each sensitivity was measured with one layer rounded, but in the file all eight are rounded together. Suppose that the rounding of one layer moves the score of a class by 0.1, and the rounding of a second layer moves it by 0.1 as well, in the same direction. Then it moves by 0.2. A small divergence grows about like the square of such a move. So alone each layer counts 0.1² = 0.01, and the sum says 0.02, but together they have 0.2² = 0.04. If the two errors have opposite signs, they cancel, and the sum says far too much. And if they have nothing to do with each other, they sometimes help and sometimes cancel, and the sum is about right.
+# It believes that losses *add up*. Each sensitivity was measured with one layer rounded, but in the file all eight are rounded together. Suppose that rounding one layer moves the score of a class by 0.1, and rounding a second one moves it by 0.1 in the same direction. Then both together move it by 0.2. A small divergence grows about like the square of such a move, because it's 0 without a move and above 0 in both directions. So alone each layer counts 0.1² = 0.01, and the sum says 0.02, but together they count 0.2² = 0.04. If the two errors have opposite signs, they cancel, and the sum says far too much. And if they have nothing to do with each other, they sometimes help and sometimes cancel, and the sum is about right.
 #
 # **Predict.** At 2 bits, the sensitivities of our eight layers add up to about 0.37. We round all eight together. Is the divergence **A** about half of that, **B** about the same, **C** about twice as much?
 
@@ -214,11 +210,13 @@ show.whole(choices, sizes, sums, together, right)
 # **About twice as much (C), probably because more of the errors push in the same direction than in opposite ones.** The sum is too small for each choice, but it tells the good ones from the bad one.
 
 # %% [markdown]
-# Greedy pays: an eighth more bits than 2 for all bring back most of what was lost. With 2.5 bits, greedy is about as good as 3 bits for all, with a sixth fewer bits.
+# Compared with one width for all layers, greedy pays. An eighth more bits for the weights bring back most of what 2 bits lost. With 2.5 bits, greedy is about as good as 3 bits for all, with a sixth fewer bits for the weights.
 #
-# But do the sensitivities pay? The row *in turn* is a control without any. It gives one bit more to each layer in turn, the smallest first. Here that's about as good as greedy, because block 1, which needs bits most, is also one of the smallest. So this table shows that small layers should get bits. Where a large layer is the sensitive one, only a measurement tells you.
+# But do the sensitivities pay? The row *in turn* is a control without any. It goes round the layers, the smallest first, and gives each of them one bit more if it still fits. Its sum is nearly the same as greedy's, so the rule considers the two equally good. But with all layers rounded, *in turn* loses less, and its accuracy is no worse. This is how the sum misleads: it doesn't know which errors push in the same direction.
 #
-# The rule also believes that the best next step leads to the best choice. Does it? Eight layers with five possible widths are 390,625 choices, few enough to try them all:
+# So here the sensitivities gain nothing over size alone, because block 1, which needs bits most, is also one of the smallest. If a large layer were the sensitive one, only a measurement would tell you.
+#
+# The rule also believes that the best next step leads to the best choice. Does it? Eight layers with five possible widths make 390,625 choices. That's few enough to add up the sensitivities of each choice, and to take the one with the smallest sum:
 
 # %% all_choices
 from lessons.bit_budget.network import best_of_all
@@ -234,9 +232,9 @@ print(f"sum of the sensitivities: greedy {sums['greedy, 2.5 bits']:.3f}, best {b
 print(f"divergence together:      greedy {together['greedy, 2.5 bits']:.3f}, best {best_together:.3f}")
 
 # %% [markdown]
-# Greedy has spent so many bits on the small layers that the third bit for block 4, the fifth in the list, no longer fits. The best choice gives block 4 that bit. Its sum is about a tenth smaller, and so is its divergence, so greedy hasn't lost much here. It loses most where one step takes a large part of the budget.
+# Greedy has spent so many bits on the small layers that the third bit for block 4, the fifth in the list, no longer fits. The choice with the smallest sum gives block 4 that bit. Its sum is about a tenth smaller, and so is its divergence on these images, so greedy hasn't lost much here.
 #
-# So neither belief is quite true, and both may be near enough. One test shows whether your choice is good enough: **measure it as a whole, beside one width for all, on images that took no part in choosing.**
+# So neither belief is quite true, and both may be near enough. One test shows whether your choice is good enough: **measure it as a whole, beside simple choices such as one width for all, on images that took no part in choosing.** Our divergences can't be this test, because they come from the images that we chose with. The last column of the table can.
 
 # %% [markdown]
 # ## Exercise · Share out a budget
@@ -250,7 +248,7 @@ print(f"divergence together:      greedy {together['greedy, 2.5 bits']:.3f}, bes
 #
 # <details><summary>Hint</summary>
 #
-# Sort the layers by what they save for each weight, and give 4 bits where they fit. A step costs two bits for each weight. Try it on our network:
+# A step costs two bits for each weight. Try it on our network:
 #
 # ```python
 # bits = share_out(sizes, sensitivity, 2.25 * total)
@@ -305,7 +303,7 @@ claims.show("bit_budget")
 #
 # ### The file
 #
-# A file with different bits in each layer has to say how to cut it, because the bytes 213 and 1 can be three codes of 3 bits, or four of 4. So our file begins with a *header*: one byte for each layer, its number of bits. The codes follow, one after the other. Then each channel has a scale and a bias of 16 bits. The batch norms are folded into these two, as in [[static]], so they take no bytes of their own.
+# A file with different bits in each layer has to say how to cut it, because the same bytes can be read as codes of 3 bits or of 4. So our file begins with a *header*: one byte for each layer, its number of bits. The codes follow, one after the other. Then each channel has a scale and a bias of 16 bits. The batch norms are folded into these two, as in [[static]], so they take no bytes of their own.
 
 # %%
 from lessons.bit_budget import packed
@@ -320,7 +318,7 @@ for name, bits in choices.items():
 show.files(net, in_float, written)
 
 # %% [markdown]
-# The networks were read from their bytes again before they were judged. All choices need the same scales and biases, 2.3 kB of each file. That the layers have different widths costs seven bytes, because one common width would need a byte, too.
+# The networks were read from their bytes again before they were judged. With scales of 16 bits, the answer to a single image can change. All choices need the same scales and biases, 2.3 kB of each file. Giving the layers different widths costs only seven bytes, because one common width would need a byte, too. The float file also holds batch norms and what `torch.save` adds. With batch norms folded and nothing added, it would have 123 kB, and 2 bits would make it about 12 times smaller.
 #
 # And what does a processor do with 5 bits? Most have instructions for 8, and some for 4. Other widths make the file smaller, but the weights have to be unpacked before they're used. If you want speed, choose among the widths for which there is a kernel.
 #
