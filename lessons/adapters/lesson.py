@@ -128,7 +128,7 @@ print(f"y {y.item():g}, gradient of a {a.grad + 0:g}, of b {b.grad + 0:g}, of w2
 #
 # $$y = W x + \frac{\alpha}{r}\, B A\, x$$
 #
-# This is **LoRA**, short for low-rank adaptation ([Hu et al., 2021](https://arxiv.org/abs/2106.09685)). The small number $r$ is the *rank*, here 4. $\alpha$ is another number that you choose, here 8.
+# This is **LoRA**, short for low-rank adaptation ([Hu et al., 2021](https://arxiv.org/abs/2106.09685)). The small number $r$ is the *rank*, here 4. $\alpha$, here 8, sets how strongly the adapter counts.
 #
 # $A$ has $r$ numbers for each input, and $B$ has $r$ for each output. Beside 384 × 128 weights that's 4 · (384 + 128) = 2,048 numbers, one for every 24 weights.
 
@@ -137,7 +137,7 @@ print(f"y {y.item():g}, gradient of a {a.grad + 0:g}, of b {b.grad + 0:g}, of w2
 show.layer(repaired.blocks[0].qkv)
 
 # %% [markdown]
-# In code, $A$ begins with random numbers. We divide them by the root of the number of inputs, so that $A x$ is about as large as the inputs.
+# In code, $A$ begins at random:
 
 # %%
 import copy
@@ -162,9 +162,9 @@ class LoRA(nn.Module):
 #
 # Section 1 did this for the whole model. `attach` freezes a copy with `model.requires_grad_(False)`, and puts a `LoRA` beside each matrix. So only the adapters ask for a gradient, and `train` gives AdamW only these.
 #
-# For each number that's trained in 32 bits, memory keeps 16 bytes: 4 for the number itself, 4 for its gradient, and 8 for the two averages of the optimizer AdamW ([[training_memory]]). For a frozen weight it keeps only the weight.
+# Each number that's trained in 32 bits takes 16 bytes: 4 for the number itself, 4 for its gradient, and 8 for the two averages of the optimizer AdamW ([[training_memory]]). A frozen weight takes only its own 4.
 #
-# Take SmolLM2, the real model of [[weight_only]]. Training its 134.5 million weights keeps 134.5 · 16 = 2,152 MB. Adapters of rank 4 beside the matrices of its blocks have only 1.22 million numbers.
+# Take SmolLM2, the real model of [[weight_only]]. Training its 134.5 million weights takes 134.5 · 16 = 2,152 MB. Adapters of rank 4 beside the matrices of its blocks have only 1.22 million numbers.
 #
 # **Predict.** All weights stay in 32 bits, but only the adapters are trained. The memory shrinks **A** to about half, **B** to a quarter, **C** to a hundredth?
 
@@ -173,19 +173,17 @@ class LoRA(nn.Module):
 show.memory()
 
 # %% [markdown] tags=["answer"]
-# **To a quarter (B), because of the 16 bytes per weight, the 4 for the weight itself remain.** That's 134.5 · 4 = 538 MB. The adapters add 1.22 · 16 = 20 MB, so nearly all the remaining memory is frozen weights.
+# **To a quarter (B), because 4 of the 16 bytes per weight remain: the weight itself.**
 
 # %% [markdown]
-# Frozen weights never change, so we may round them.
-#
-# Float adapters beside a rounded model are called **QLoRA** ([Dettmers et al., 2023](https://arxiv.org/abs/2305.14314)).
+# Frozen weights don't have to take small steps, so we may round them, as in the last row. Float adapters beside a rounded model are called **QLoRA** ([Dettmers et al., 2023](https://arxiv.org/abs/2305.14314)).
 
 # %% [markdown]
 # ## 4. Was it a repair, or only more training?
 #
-# Back to our small Transformer. It got better with adapters. But perhaps *any* model does if it's trained for longer?
+# Our small Transformer got better with adapters. But perhaps *any* model does if it's trained for longer?
 #
-# A control can settle this. We put the same adapters beside the matrices of the *float* model, which has nothing to repair. If its loss falls as much, it was only more training. For each of the two models, six learning rates were tried, and the best was chosen on other text than the one that's reported. With it, each model was trained six times, with six seeds (`records/adapters`).
+# A control can settle this. We put the same adapters beside the matrices of the *float* model, which has nothing to repair. If its loss falls as much, it was only more training. For each of the two models, six learning rates were tried, and the best was chosen on other text than the one that's reported. With it, each model was trained six times, with six seeds (`records/adapters`). The table tells how far each loss lies above the float model's.
 #
 # **Predict.** The float model has learned from this text before. How much does its loss fall with adapters: **A** as much as that of the 2-bit model, **B** half as much, **C** hardly at all?
 
@@ -194,12 +192,12 @@ show.memory()
 show.arms()
 
 # %% [markdown] tags=["answer"]
-# **C, hardly at all, probably because it had learned from this text until there was little more to gain.** So the 2-bit model didn't just gain from more training, and we may call it a repair.
+# **C, hardly at all, probably because it had learned from this text until there was little more to gain.** Its best rate was the lowest that we tried, and each higher rate was worse. So the 2-bit model didn't just gain from more training, and we may call it a repair.
 
 # %% [markdown]
-# The table counts how far each loss lies above the float model's. For 2 bits, adapters take away more than a third of that, in all six trainings.
+# For 2 bits, the adapters take away more than a third of the rise, in all six trainings.
 #
-# But were adapters the best way to spend a few more bytes? Look at the row with 3 bits, where nothing was trained. A third bit for each of the 983,040 weights takes 123 kB, and the adapters' 40,960 numbers take 82 kB in 16 bits. **For a task that the model already knew, the third bit was the better buy:** it takes half as many bytes more, and leaves far less damage. Our training had only 32 steps, but with 512 the KL divergence was still about 0.14, three times that of 3 bits.
+# But were adapters the best way to spend a few more bytes? Look at the row with 3 bits, where nothing was trained. A third bit for each of the 983,040 weights takes 123 kB, and the adapters' 40,960 numbers take 82 kB in 16 bits. **For a task that the model already knew, the third bit was the better buy in our narrow layers:** it costs half as many bytes again, but leaves less than a quarter of the damage.
 #
 # So what are adapters good for? For something *new*.
 
@@ -221,40 +219,34 @@ right = show.right({**models, "merged": into_codes(writer), "merged, 4 bits": on
 show.new_task(right)
 
 # %% [markdown]
-# A third bit can't be enough here, since not even the float model is good at this task. With adapters, the 2-bit model beats the float model without them.
+# With adapters, the 2-bit model beats the float model without them. This isn't a race between 2 bits and float, because adapters could teach the float model capitals as well. It shows that a new task needs training, and not more bits.
 #
 # But merging into the 2-bit codes has lost more than half of the gain again. Why?
 #
 # ### A change of less than half a step is lost
 #
-# Our first weight would become $w_1 + b \cdot a = 1 + 0.5 \cdot 0.5 = 1.25$. But on the levels −1, 0, 1 and 2, the nearest to 1.25 is 1. The code stays 2, and what was learned is gone. **A code changes only if its weight moves by more than half a step.**
+# Our first weight would become $w_1 + b \cdot a = 1 + 0.5 \cdot 0.5 = 1.25$. But on the levels −1, 0, 1 and 2, the nearest to 1.25 is 1. The code stays 2, and what was learned is gone. **A code changes only if its weight moves by more than half a step.** Look at the repair of section 1, where the merge undid nearly everything:
 
 # %% nine_weights tags=["hide-input"]
 # Draws nine weights on their levels, and where the adapter of section 1 moves them.
 show.nine_weights(repaired)
 
 # %% [markdown]
-# A typical weight moves by hundredths of a step, so rounding takes nearly all of it back.
+# There, a typical weight moved by two hundredths of a step. The adapters for capitals were trained at a higher rate, and move their weights further. In the record, merging them changed six to eight thousand codes, and what these had learned survived.
 #
-# So ship two files: the codes, and the adapters' numbers in 16 bits. At run time, they add about one multiplication to every 24. And ten customers with ten tasks share one file of codes. If it must be a single file, add the adapters in float and round to finer levels: with 4 bits, in the last line above, nearly all of the gain stays. But then each customer has a whole file, with twice as many bits.
+# So ship two files: the codes, and the adapters' numbers in 16 bits. At run time, they add about one multiplication for every 24. And ten customers with ten tasks share one file of codes.
+#
+# If it must be a single file, add the adapters in float and round to finer levels. With 4 bits, in the last line above, nearly all of the gain stays. Half a step is only about a fifth as long there, and the weights that move further carry most of the change. But then each customer has a whole file, with twice as many bits.
 
 # %% [markdown]
 # ## Exercise · The largest rank that fits
 # ★★ · 10 minutes
 #
-# Write `within(model, names, budget)`. It returns a copy of the float `model` with frozen weights and a `LoRA` beside each layer in `names`, all of the same rank: the largest with which weights, gradients and averages together keep at most `budget` bytes, in 32 bits. `model` itself stays as it is.
-#
-# Then, with `matrices` from `lessons.adapters.levels`: which rank does `within(whole, matrices(whole), 5_000_000)` have?
+# Write `within(model, names, budget)`. It returns a copy of the float `model` with frozen weights and a `LoRA` beside each layer in `names`, all of the same rank: the largest for which weights, gradients and averages together take at most `budget` bytes, in 32 bits. At least rank 1 fits. `model` itself stays as it is.
 #
 # <details><summary>Hint</summary>
 #
 # `copy.deepcopy` copies, `get_submodule(name)` finds a layer, and `set_submodule(name, new)` puts another in its place. First count: what does the frozen model keep, and what does one more rank keep in all layers together?
-#
-# </details>
-#
-# <details><summary>What you should find</summary>
-#
-# Rank 5. The frozen float weights keep 4.04 MB, and each rank 10,240 · 16 bytes, 0.16 MB.
 #
 # </details>
 
@@ -323,14 +315,16 @@ claims.show("adapters")
 #
 # ### How large a rank?
 #
-# Numbers, bytes and the two small products grow in proportion to the rank. What a rank costs depends on the width of the layers. Beside a square layer of width 128, rank 4 has 4 · 256 numbers of 16 bits for 16,384 weights, which is a whole bit for each weight. In a layer of width 4,096, it's three hundredths of a bit. So in a wide model, the comparison with one more bit may end otherwise.
+# $A$ begins with random numbers divided by the root of the number of inputs, so that $A x$ is about as large as the inputs. The formula divides $\alpha$ by the rank $r$, which is meant to spare you a new learning rate for each rank. Numbers, bytes and the two small products grow in proportion to the rank. What a rank costs depends on the width of the layers. Beside a square layer of width 128, rank 4 has 4 · 256 numbers of 16 bits for 16,384 weights, which is a whole bit for each weight. In a layer of width 4,096, it's three hundredths of a bit. So in a wide model, the comparison with one more bit may end otherwise.
+#
+# Longer training didn't turn it around in our narrow layers. With 512 steps in place of 32, the KL divergence of the 2-bit model was still about 0.14, three times that of 3 bits.
 #
 # Begin small, double the rank, and stop when held-out text gains no more.
 
 # %% [markdown]
 # **Sources.** E. Hu et al., *LoRA*, 2021, [arXiv:2106.09685](https://arxiv.org/abs/2106.09685); T. Dettmers et al., *QLoRA*, 2023, [arXiv:2305.14314](https://arxiv.org/abs/2305.14314).
 #
-# **Going further.** Y. Li et al., *LoftQ*, 2023, [arXiv:2310.08659](https://arxiv.org/abs/2310.08659), begins with an adapter fitted to the rounding error; J. Kim et al., *PEQA*, 2023, [arXiv:2305.14152](https://arxiv.org/abs/2305.14152), trains the scales alone. Projects: train an adapter on your own code; train it longer, with `steps=512`; give the 3-bit model adapters for capitals as well.
+# **Going further.** Y. Li et al., *LoftQ*, 2023, [arXiv:2310.08659](https://arxiv.org/abs/2310.08659), begins with an adapter fitted to the rounding error; J. Kim et al., *PEQA*, 2023, [arXiv:2305.14152](https://arxiv.org/abs/2305.14152), trains the scales alone. Projects: with `matrices` from `lessons.adapters.levels`, see that `within(whole, matrices(whole), 5_000_000)` has rank 5; train an adapter on your own code; train it longer, with `steps=512`; give the float model adapters for capitals as well.
 #
 # **Credits.** LoRA and its start from zeros after Hu et al. Text CC BY 4.0, code MIT.
 #
