@@ -35,11 +35,11 @@ torch.set_num_threads(1)
 # %% [markdown]
 # ## 1. Zeros, and nothing else
 #
-# Here's LeNet-300-100, three linear layers with random weights. It has never seen a digit, and we won't train it. All that we do is set most of its weights to **zero**.
+# Here's LeNet-300-100, three linear layers with random weights. It has never seen a digit, and we won't train it. All we do is set most of its weights to **zero**.
 #
-# Which ones? We train a *copy* of the network for 200 steps, and look where its weights are largest in magnitude. At these positions the untrained network keeps its own random weights: a fifth of each hidden layer, and 60 % of the small output layer. All its other weights become zero.
+# Which ones? We train a *copy* of the network for 200 steps, and look where its weights are largest in magnitude. At these positions the untrained network keeps its own random weights: a fifth of each hidden layer, and 60 % of the small output layer.
 #
-# In the code, `make` draws a new network, and `train` trains it with Adam on batches of 60 digits, for 200 steps unless told otherwise. `put_on` gives each layer a mask, by PyTorch's `prune.custom_from_mask`.
+# In the code, `make` draws a new network, and `train` trains it with a fresh Adam on batches of 60 digits, for 200 steps unless told otherwise. `put_on` gives each layer a mask, by PyTorch's `prune.custom_from_mask`.
 #
 # **Predict.** How many of the test digits does the untrained network now get right: **A** about 10 %, **B** about 30 %, **C** more than 70 %?
 
@@ -77,7 +77,7 @@ print(f"untrained, with zeros: {training.evaluate(untrained, *test_set):.0%} rig
 # [[builds_on]]
 
 # %% [markdown]
-# **Try it.** What does the mask of a much shorter training give? Run the last cell with `steps=20`. Then put the 200 back and run it again.
+# **Try it.** How good is the mask from a much shorter training? Run the last cell with `steps=20`. Then put the 200 back and run it again. The number differs a little, because each run draws a new network.
 #
 # <details><summary>What others found</summary>
 #
@@ -117,18 +117,16 @@ untrained_right = show.what_is_kept()
 # %% [markdown]
 # Zeros at random positions don't help: such a network only guesses. Keeping the weights that moved most hardly helps either. But if we keep what grew most, the untrained network reads most of the digits. So a large part of the secret is the direction in which training pushed each weight.
 #
-# Our own mask keeps much of what grew: about 70 % of the weights that it keeps grew, compared with fewer than half of all weights.
+# Our own mask does better still. About 70 % of the weights that it keeps grew, and the rest were large from the start.
 
 # %% [markdown]
 # ## 3. How to find a ticket
 #
-# J. Frankle and M. Carbin stated in 2018 that such a small network can also *learn* as well as the whole ([arXiv:1803.03635](https://arxiv.org/abs/1803.03635)). In the version of 2019 they put it like this:
+# J. Frankle and M. Carbin stated in 2018 that such a small network can also *learn* as well as the whole ([arXiv:1803.03635](https://arxiv.org/abs/1803.03635)). The version of 2019 puts it this way:
 #
 # > **The Lottery Ticket Hypothesis.** A randomly-initialized, dense neural network contains a subnetwork that is initialized such that—when trained in isolation—it can match the test accuracy of the original network after training for at most the same number of iterations.
 #
 # *In isolation* means without the other weights: they're zero, and stay zero. A **ticket** is a mask *together with* the first random values under it. If it learns as well as the whole network, it's a **winning ticket**.
-#
-# Why a lottery? A large network contains very many small ones, and the authors suppose that one of so many tickets wins.
 #
 # The authors find it in five steps: (1) keep a copy of the first values; (2) train; (3) prune the weights that end up smallest; (4) give those that stay their first values again; (5) repeat from step 2.
 #
@@ -141,7 +139,7 @@ show.five_steps(untrained.fc2.weight_orig, trained.fc2.weight_orig)
 # %% [markdown]
 # Step 4 is called **rewinding**. In [[prune_model]] the weights that were left kept what they had learned. Here they forget everything, and only the mask remembers. We want to know whether the small network could have learned *from the start*, so that's where it must begin.
 #
-# Why several rounds? In each, the smaller network shows anew which of its weights it needs. The paper reports that this finds smaller winning tickets than a single cut.
+# Why several rounds, and not one deep cut? Which weights a network needs depends on which others it has left. So after each cut the smaller network trains again, and shows which of its weights it needs *now*. The paper reports that this finds smaller winning tickets than a single cut.
 #
 # Under a mask, PyTorch calls the parameter `weight_orig`, and each forward pass multiplies it by the mask to get `weight`. So the zeros stay zero in training, and it's `weight_orig` that we rewind. Until the next forward pass `weight` still holds the old values. Pruning reads `weight`, so our `train` ends with a forward pass.
 
@@ -172,9 +170,9 @@ print(f"ticket: {training.evaluate(ticket, *test_set):.1%} right")
 # %% [markdown]
 # ### Does the rewind do what it should?
 #
-# That looks good: section 4 will show that the whole network does no better. But everything hangs on the rewind. If it went back to weights that have been trained already, the "ticket" would begin with a head start, and its accuracy would only look better. So the accuracy can't reveal such a mistake.
+# That looks good. But everything hangs on the rewind. If it went back to weights that have been trained already, the "ticket" would begin with a head start, and its accuracy would only look better. So the accuracy can't reveal such a mistake.
 #
-# That's why we test the rewind itself: after both rounds, every weight and bias must be as it was drawn. To be sure of that, we don't compare with our copy, which may have changed as well. We draw the network again, from the same seed.
+# That's why we test the rewind itself: after both rounds, every weight and bias must have its first value again. But with what do we compare? Suppose that `rewind` gave the network the tensors of our copy, and not just their numbers, as a well-known library does ([[lightning_pruning]]). Then the second training would change the copy as well, and the two would still agree. So we draw the network again, from the same seed.
 
 
 # %% test_the_rewind
@@ -186,9 +184,6 @@ back = all(torch.equal(value, drawn.get_parameter(name.removesuffix("_orig"))) f
 print("back at its first values:", back)
 
 # %% [markdown]
-# This isn't overcareful. In [[lightning_pruning]] the same test finds a fault in a well-known library.
-
-# %% [markdown]
 # ## 4. Is it the values, or the positions?
 #
 # Our ticket learns well. But why? Perhaps its first values are lucky, as the hypothesis says. Perhaps only the positions are good, and any values would do there. Or perhaps any sixth of a network learns this task.
@@ -196,7 +191,7 @@ print("back at its first values:", back)
 # Two controls can tell.
 #
 # - **Reinit** has the mask of the ticket, and new random values. So it differs from the ticket in the *values* alone.
-# - The **random mask** has the same number of ones in each layer, in randomly chosen positions, and keeps the first values there. No training has selected them, so they're as good as new ones. So it differs from reinit in the *positions* alone.
+# - The **random mask** has the same number of ones in each layer, in randomly chosen positions, and keeps the first values there. Its values aren't those of reinit, but no training has selected either. So if reinit does better, it's because training found its *positions*.
 
 
 # %% controls
@@ -208,7 +203,7 @@ def controls(first, masks):
 # %% [markdown]
 # One network can be lucky. So we search for tickets in six new networks, and from each we train four versions for 200 steps: the whole network, the ticket, and both controls.
 #
-# **Predict.** The ticket ends ahead of the random mask. *Reinit* has the same positions as the ticket. Is it ahead of the random mask **A** by nearly as much as the ticket, **B** by half as much, or **C** hardly at all?
+# **Predict.** The ticket ends ahead of the random mask. Is *reinit* ahead of it, too: **A** by nearly as much as the ticket, **B** by half as much, or **C** hardly at all?
 
 # %% six_networks tags=["hide-input"]
 # Searches for tickets in six networks, trains the four of each, and draws them.
@@ -218,13 +213,15 @@ all_right = show.six_networks(search, controls)
 # **Hardly at all (C), probably because the positions were found for the first values, and not for others.**
 
 # %% [markdown]
-# Compare the ticket with all weights first. With a sixth of them it does as well on average, though single networks differ by a point. So it's a winning ticket after 200 steps, and the answer to our question is yes. But it doesn't begin where the others do: its mask makes it read most digits before its first step, while the others begin by guessing.
+# First compare the ticket with the whole network. With a sixth of the weights it does as well on average, though in single networks the one or the other is ahead, sometimes by a point or more. So it's a winning ticket after 200 steps, and the answer to our question is yes.
+#
+# But perhaps it's only quicker, because its mask makes it read most digits before its first step, while the others begin by guessing? It isn't: after the paper's 50,000 steps, tickets with a fifth of the weights are still no worse than the whole network, and half a point ahead of both controls (*Deeper*).
 #
 # And what did the ticket cost? Two trainings before the ticket's own, the first of them with all the weights. So a ticket doesn't spare you the training. It tells us that a small network *could* have learned the task alone.
 #
 # Now the explanations. *Random* stays behind, so not every sixth of the network learns as well. *Reinit* has the mask of the ticket, and yet it does hardly better than *random*. So here the positions alone are worth little: **mask and values belong together.**
 #
-# Is this only so at our learning rate, the paper's 0.0012, and after so few steps? We've also run all four at five rates. With each at its best rate, chosen on other images, the ticket is no worse than the whole network, and both controls are still behind the ticket, though by one point and not by three. After the paper's 50,000 steps, tickets with a fifth of the weights lead both by half a point, and with a fifteenth of the weights, half of the lead is due to the positions (*Deeper*). In deeper networks, [Liu et al., 2018](https://arxiv.org/abs/1810.05270), found no lead over new values once each had a good learning rate.
+# Does this hold only at our learning rate, the paper's 0.0012? We've also trained all four at five rates. With each at its best rate, chosen on other images, the ticket still leads both controls, though by one point and not by three.
 
 # %% [markdown]
 # ## Exercise · Find a ticket
@@ -269,7 +266,7 @@ def find_ticket_solution(make, train, rounds):
 #
 # - A mask chosen by training turns an untrained network into a classifier, because it mostly keeps weights that training pushed away from zero.
 # - A ticket is a mask *with* the first values under it: keep a copy, train, prune, rewind, repeat. Test the rewind, because a head start looks like a success.
-# - Compare the ticket with new values under its mask to test the values, and these with a random mask to test the positions. After few steps neither is worth much alone: the mask and its own first values belong together.
+# - Compare the ticket with new values under its mask to test the values, and these with a random mask to test the positions. After few steps the positions are worth little without the first values for which they were found.
 
 # %% [markdown]
 # ## Scorecard
@@ -282,9 +279,9 @@ claims.show("ticket")
 #
 # ### Why prune at all?
 #
-# Pruning is older than deep networks. A *decision tree* that may grow freely learns its training examples by heart, noise included. So one lets it grow, and then cuts back the branches that do not help on examples it has not seen (Breiman et al., *Classification and Regression Trees*, 1984). The gain there is better answers, and not fewer bytes. LeCun et al. (*Optimal Brain Damage*, 1990) hoped for better answers and for speed when they pruned networks.
+# Pruning is older than deep networks. A *decision tree* that may grow freely learns its training examples by heart, noise included. So you let it grow, and then cut back the branches that don't help on examples it hasn't seen (Breiman et al., *Classification and Regression Trees*, 1984). The gain there is better answers, and not fewer bytes.
 #
-# Researchers also prune in order to understand networks. [PyTorch's tutorial](https://docs.pytorch.org/tutorials/intermediate/pruning_tutorial.html) names two such uses. One compares the **learning dynamics** of networks that have more parameters than they need with those that have too few. The other takes lucky subnetworks as a **search for an architecture**: in place of building many small networks one trains a large one, and removes what it does not need. Whether the network that is found is worth more than another one of its size must be tested with controls, as in section 4.
+# Researchers also prune in order to understand networks. [PyTorch's tutorial](https://docs.pytorch.org/tutorials/intermediate/pruning_tutorial.html) names two such uses. One compares the **learning dynamics** of networks that have more parameters than they need with those that have too few. The other takes lucky subnetworks as a **search for an architecture**: instead of building many small networks you train a large one, and remove what it doesn't need. Whether the network that is found is worth more than another one of its size must be tested with controls, as in section 4.
 
 # %% [markdown]
 # ### The record of the paper's experiment
@@ -298,7 +295,9 @@ claims.show("ticket")
 # | 7 % | 98.23 | 97.58 | 96.85 |
 # | 3.6 % | 97.93 | 96.99 | 95.94 |
 #
-# The whole network gets 98.09 % of the test digits right. With 21 % of the weights the ticket is *above* the whole network, and with 7 % still as good. Both controls stay behind the ticket, but the gaps are smaller than after 200 steps: almost nothing at 51 %, and half a point at 21 %. At 7 % and below the positions matter, too: *reinit* is ahead of *random* there by half of the ticket's lead. `python course.py lottery --paper` makes the experiment again, in a few hours.
+# The whole network gets 98.09 % of the test digits right. With 21 % of the weights the ticket is *above* the whole network, and with 7 % still as good. Both controls stay behind the ticket, but the gaps are smaller than after 200 steps: almost nothing at 51 %, and half a point at 21 %. At 7 % and below the positions matter, too: *reinit* is ahead of *random* there, by half as much as the ticket is. `python course.py lottery --paper` repeats the experiment, in a few hours.
+#
+# In deeper networks, [Liu et al., 2018](https://arxiv.org/abs/1810.05270), found no lead over new values once each had a good learning rate.
 
 # %% [markdown]
 # **Sources.** J. Frankle and M. Carbin, *The Lottery Ticket Hypothesis: Finding Sparse, Trainable Neural Networks*, ICLR 2019, [arXiv:1803.03635](https://arxiv.org/abs/1803.03635); H. Zhou et al., *Deconstructing Lottery Tickets*, 2019, [arXiv:1905.01067](https://arxiv.org/abs/1905.01067).
