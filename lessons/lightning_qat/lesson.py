@@ -73,7 +73,6 @@ class Net(pl.LightningModule):
 # %% [markdown]
 # - **`training_step`** takes a batch, here pixels and true shares, and returns its loss.
 # - **`validation_step`** does the same with a batch that isn't trained on.
-# - **`configure_optimizers`** returns the optimizer.
 #
 # What's missing? The loops over epochs and batches, and in them `zero_grad`, `backward` and `step`. The **Trainer** has them:
 
@@ -89,9 +88,9 @@ def fit(model, *callbacks, epochs=2, validate=None):
 
 
 # %% [markdown]
-# `load`, `batches` and, below, `mape` belong to the task, and `QUIET` keeps the Trainer from writing logs and files. The first line of `fit` makes a Trainer, with the number of epochs, and a list of callbacks, which section 2 explains. The second line runs the loops.
+# `load`, `batches` and, below, `mape` belong to the task. Section 2 explains the callbacks.
 #
-# Let's train the network twice, with the same first weights, batches and learning rate: first in float, and then with a callback that takes it to int8. (In [[qat]] a network that was already trained went on with the rounding. Here both begin with random weights.) We measure the **MAPE**, the mean absolute percentage error: a network that says 0.55 where the truth is 0.50 is off by 10 %.
+# Let's train the network twice, with the same first weights, batches and learning rate: first in float, and then with a callback that takes it to int8. We measure the **MAPE**, the mean absolute percentage error: a network that says 0.55 where the truth is 0.50 is off by 10 %.
 
 # %% in_int8 tags=["hide-input", "legacy"]
 # Trains the network in float and for int8, counts the int8 layers, and prints both errors.
@@ -115,7 +114,7 @@ print(f"int8, {n_int8} of {len(linear)} layers: off by {int8_error:.0f} %")
 #
 # [[qat]] had two calls. `prepare_qat` puts the rounding in before the training, so that the weights learn with it. `convert` turns the weights into integers after the training, because an integer has no gradient. But now the loop belongs to the Trainer. Where do we put the calls?
 #
-# A **callback** is an object with methods of fixed names, the **hooks**, and the Trainer calls each hook at its moment. This is its order of work:
+# A **callback** is an object with methods of fixed names, the **hooks**, and the Trainer calls each hook at a fixed point. The order is:
 #
 # ```text
 # on_fit_start
@@ -129,7 +128,7 @@ print(f"int8, {n_int8} of {len(linear)} layers: off by {int8_error:.0f} %")
 # on_train_end
 # ```
 #
-# So `prepare_qat` goes into `on_fit_start`, before any data pass, and `convert` into `on_train_end`.
+# So `prepare_qat` goes into `on_fit_start`, before any data pass: then the sanity check already tries the network with the rounding. And `convert` goes into `on_train_end`.
 
 # %% tags=["legacy"]
 from torch.ao import quantization as tq
@@ -153,7 +152,7 @@ class TwoHooks(pl.Callback):
 
 # %% [markdown]
 # - `QuantWrapper` puts the two stubs of [[static]] around the network, where floats become integers, and integers floats again.
-# - The qconfig, here `default`, says how to round the weights and outputs of each layer. PyTorch has a default for each engine, the library that computes in int8. (It has deprecated this package, `torch.ao.quantization`; [[pt2e]] has the successor.)
+# - The qconfig, here `default`, says how to round the weights and outputs of each layer.
 # - `inplace=True` changes the model itself. `prepare_qat` replaces its layers with ones that round and keep the same parameters, which the Trainer's optimizer already holds. A copy would have parameters of its own, which nobody trains.
 
 # %% default_error tags=["legacy"]
@@ -165,28 +164,28 @@ print(f"int8: off by {mape(net(test_pixels), test_share):.0f} %")
 #
 # <details><summary>What others found</summary>
 #
-# Now int8 is about as good as float, after just as many training steps. So the two hooks are right, and so is int8 for this task. Something goes wrong when the training *with rounding* starts from random weights.
+# Now int8 is about as good as float, after the same number of training steps. So the two hooks are right, and so is int8 for this task, even without the fusing of [[static]], which we left out to keep the callback short. Something goes wrong when the training *with rounding* starts from random weights.
 #
 # </details>
 
 # %% [markdown]
 # ## 3. A range that comes too late
 #
-# Nothing failed, so let's look at the answers. In training, each layer's outputs are rounded to levels between the two ends of a range, and whatever lies beyond an end is clipped ([[integers]]). The figure shows what our network's last layer computes in training, before anything is clipped, with a dot for each of 120 test garments. In a perfect network, all dots lie on the dotted line.
+# Nothing failed, so let's look at the answers. In training, each layer's outputs are rounded to levels between the two ends of a range, and whatever lies beyond an end is clipped ([[integers]]). To see that, we leave out `convert`, keep the network as it was trained, and show it 120 test garments. The figure has a dot for what the last layer computes for each of them, before anything is clipped. In a perfect network, all dots lie on the dotted line.
 
 # %% ceiling tags=["hide-input", "legacy"]
 # Trains the network without `convert`, and draws what its last layer computes, and where the range ends.
 end = show.ceiling(fit(Net(), watched.TwoHooks(default, convert=False)), test_pixels[:120], test_share[:120])
 
 # %% [markdown]
-# The solid line is a ceiling: the range ends there, a little below 0.5. More than half of the answers are above it, so they're clipped, and the loss sees them *at* the ceiling. That ruins the training, because the gradient goes straight through the rounding, but stops where something is clipped ([[qat]]). If an answer above the ceiling is far too high, nothing pulls it down.
+# The solid line is a ceiling: the range ends there, a little below 0.5. More than half of the 120 answers are above it, so they're clipped, and the loss sees them *at* the ceiling. That ruins the training, because the gradient goes straight through the rounding, but stops where something is clipped ([[qat]]). If an answer above the ceiling is far too high, it gets no gradient that would pull it down.
 #
-# By then, it's too late for `convert` to help.
+# In the code, before `convert`, this end is `net.net.module[-1].activation_post_process.activation_post_process.max_val`: the first of the two long names is the part that rounds, the second its observer, which follows the range.
 
 # %% [markdown]
 # ### Why does the range end there?
 #
-# The range follows the largest and the smallest output by a *moving average*. After each batch, each end moves a part of the way to what this batch reached. This part is the **averaging constant**, and PyTorch's is 0.01.
+# The range follows the largest and the smallest output by a *moving average*. The first batch sets both ends. After each later batch, an end moves a part of the way to what this batch reached. This part is the **averaging constant**, and PyTorch's is 0.01.
 #
 # Say a range ends at 0.10, and the next batch reaches 0.60. With the constant 0.01 the new end is 0.99 · 0.10 + 0.01 · 0.60 = 0.105.
 #
@@ -195,10 +194,10 @@ end = show.ceiling(fit(Net(), watched.TwoHooks(default, convert=False)), test_pi
 # **Predict.** Our two epochs are 94 batches. How much of the last end still comes from the *first* batch: **A** nothing, **B** 6 %, **C** 39 %?
 
 # %% [markdown] tags=["answer"]
-# **39 % (C), because each of the 93 later batches leaves 0.99 of it, and $0.99^{93} = 0.39$.** The first batch meets an untrained network, whose outputs lie near 0. The later ones reach about 0.77 on average, before the cut. So we expect the range to end near 0.39 · 0 + 0.61 · 0.77 = 0.47, and there is our ceiling.
+# **39 % (C), because each of the 93 later batches leaves 0.99 of it, and $0.99^{93} = 0.39$.** The first batch reaches only −0.04, because the network is untrained. The later ones reach 0.80, on an average in which late ones count more. So the range ends near 0.39 · (−0.04) + 0.61 · 0.80 = 0.47: our ceiling.
 
 # %% [markdown]
-# With the constant 0.3 a batch leaves 0.7 of the old end, and 93 batches leave practically nothing. In the qconfig that's one argument:
+# With a constant of 0.3, each batch keeps 70 % of the old end, and after 93 batches practically nothing of the first is left. The price is that a single odd batch now moves an end by 30 % of the way. In the qconfig that's one argument:
 
 # %% faster tags=["legacy"]
 fast = default._replace(activation=default.activation.with_args(averaging_constant=0.3))
@@ -209,21 +208,21 @@ fast_error = mape(fit(Net(), TwoHooks(fast))(test_pixels), test_share)
 print(f"int8: off by {fast_error:.0f} %")
 
 # %% [markdown]
-# It's as good as float. But that's one training, and perhaps 0.01 only needs another learning rate. So we've trained in five ways, each at five learning rates from six sets of first weights. Each row of the figure is one way, at the rate with the smallest mean error on held-out garments. The dots are its six errors on *other* garments, the test.
+# It's as good as float. But that's one training, and perhaps 0.01 only needs another learning rate. So we've trained in five ways, each at five learning rates from six sets of first weights. Each row of the figure is one way, at the rate with the smallest mean error on held-out garments. For float, that rate is higher than ours. The dots are its six errors on *other* garments, the test.
 
 # %% six_trainings tags=["hide-input"]
 # Draws the record of trainings from six sets of first weights.
 found = show.six_trainings()
 
 # %% [markdown]
-# The second row is bad even at its best rate. The third row changes the constant in the last layer alone, and most of the damage is gone, so it was mainly *this* range. **It was the slow range that ruined the network, not the integers.**
+# The second row is bad even at its best rate. The third row changes the constant in the last layer alone, and most of the damage is gone, so it was mainly *this* range. The fourth changes it for the outputs of all layers, and is as good as float, though the ranges of the weights stay slow. **It was the slow range that ruined the network, not the integers.**
 #
-# The last row is what you tried: PyTorch's constant, but a first epoch in float. When the rounding starts, the outputs are large already, so the range starts in the right place.
+# The last row is what you tried: PyTorch's constant, but a first epoch in float, as the network of [[qat]] was trained in float first. When the rounding starts, the outputs are large already, so the first batch sets the range in the right place.
 
 # %% [markdown]
 # ## 4. Who may move the ranges?
 #
-# An observer, the part that follows a range, looks at whatever passes through the model, in training, in the sanity check and in validation. For validation the Trainer calls `model.eval()`, but this tells only layers like dropout and batch norm that training pauses. Observers have a switch of their own, which stays on. So validation moves the ranges, and changes the very model that it should judge.
+# An observer looks at whatever passes through the model, in training, in the sanity check and in validation. For validation the Trainer calls `model.eval()`, but this tells only layers like dropout and batch norm that training pauses. Observers have a switch of their own, which stays on. So validation moves the ranges, and changes the very model that it should judge.
 #
 # The error won't tell you, because ordinary validation data reach about as far as the training data. So let's validate with data that make the mistake *show*: pixels a hundred times too large.
 #
@@ -252,7 +251,7 @@ end_of_input, _ = told(net)
 # **Near 50 (C), because the first batch moves the end to 0.7 · 1 + 0.3 · 100 = 30.7, and the second to 0.7 · 30.7 + 0.3 · 100 = 51.5.** A little less is printed, because no pixel quite reaches 1.
 
 # %% [markdown]
-# The levels are far apart now, and only a handful of them lie between 0 and 1, where all true pixels are. The ranges of the three layers have grown, too. So the network has become worse through data that it never trained on.
+# The levels are far apart now, and only a handful of them lie between 0 and 1, where all true pixels are. So the network has become worse through data that it never trained on.
 #
 # A second callback switches the observers off before validation, and on again after it:
 
@@ -267,7 +266,7 @@ class OnlyTraining(pl.Callback):
 
 
 # %% [markdown]
-# `apply` reaches all observers. While they're off, the rounding goes on with the ranges found so far. The sanity check lies between the same two hooks. No range has been found by then, so its answers mean nothing, and nobody uses them.
+# `apply` reaches all observers. While they're off, the rounding goes on with the ranges found so far. The sanity check lies between the same two hooks.
 
 # %% kept tags=["legacy"]
 net = fit(Net(), TwoHooks(fast), OnlyTraining(), validate=too_large)
@@ -277,15 +276,21 @@ net = fit(Net(), TwoHooks(fast), OnlyTraining(), validate=too_large)
 kept_end, kept_error = told(net)
 
 # %% [markdown]
-# The range ends where training left it, and the error is that of float. **A test is worth something only if it fails when the code is wrong.** Ours does: without `OnlyTraining` you saw it fail. Ordinary data can test the ranges themselves: in a network that isn't converted yet, each observer's `min_val` and `max_val` must be equal before and after `trainer.validate`.
-#
-# For daily use, a ready-made callback has it all (*Deeper*).
+# The range ends where training left it, and the error is that of float. **A test is worth something only if it fails when the code is wrong.** Ours does: without `OnlyTraining` you saw it fail. Ordinary data can test the ranges themselves: leave `convert` out of `TwoHooks`, keep the Trainer after the fit, and compare each observer's `min_val` and `max_val` before and after `trainer.validate(net, data)`. They must be equal.
 
 # %% [markdown]
 # ## Exercise · Freeze the ranges
 # ★★ · 10 minutes
 #
-# Towards the end of a training one often freezes the ranges, so that the weights can settle. To section 4's two hooks (observers off in `on_validation_start`, on in `on_validation_end`) a colleague adds `on_train_epoch_start`: off if `trainer.current_epoch >= epochs`, counted from 0. But with `Trainer(val_check_interval=0.5)` validation also interrupts each epoch, and frozen ranges move again.
+# Towards the end of a training one often freezes the ranges, so that the weights can settle. A colleague adds a third hook to `OnlyTraining`:
+#
+# ```python
+# def on_train_epoch_start(self, trainer, model):
+#     if trainer.current_epoch >= epochs:  # counted from 0
+#         model.apply(tq.disable_observer)
+# ```
+#
+# But `Trainer(val_check_interval=0.5)` also validates in the middle of each epoch, and then frozen ranges move again.
 #
 # Repair it: `freeze_after(epochs)` returns one callback, listed after `TwoHooks`, that lets only training batches of the first `epochs` epochs move the ranges.
 #
@@ -323,7 +328,7 @@ def freeze_after_solution(epochs):
 # ## Remember
 #
 # - Two hooks take a Trainer's network to int8: `prepare_qat` in `on_fit_start`, before any data pass, and `convert` in `on_train_end`, because integers can't be trained.
-# - A moving range needs time. With PyTorch's constant of 0.01, a short training from random weights ends before its ranges arrive. Train in float first, or take a larger constant.
+# - A moving range needs time. With PyTorch's constant of 0.01, a short training from random weights ends before its ranges have caught up. Train in float first, or take a larger constant.
 # - Only training may move the ranges: switch the observers off around validation, because `model.eval()` doesn't. Test it with data that would expose a mistake.
 
 # %% [markdown]
@@ -339,7 +344,7 @@ claims.show("lightning_qat")
 #
 # Lightning had a callback for all this, which was *beta*, and which version 2.0 removed. `course_utils` has one with the same arguments. It adds the stubs, has the hooks and the constant 0.3, and lets only training move the ranges.
 #
-# To ship the network, save its state, which holds integers and scales. A new `Net()` has float layers, so the file doesn't fit. `rebuild` puts int8 layers in their place, as `prepare_qat` and `convert` without a training between them would, and then the file fills them. Compare the outputs before you ship.
+# To ship the network, save its state, which holds integers and scales. A new `Net()` has float layers, so the file doesn't fit. `rebuild` puts int8 layers in their place, as `prepare_qat` and `convert` without a training between them would, and then the file fills them.
 #
 # With wide layers the file has about a quarter of the bytes, and is read faster. But the engines for x86 also have to *pack* the weights when they're loaded, which can take longer than was saved.
 
@@ -354,7 +359,7 @@ shipped.load_state_dict(torch.load("int8.pt"))
 print("equal:", torch.equal(shipped(test_pixels), qmodel(test_pixels)))
 
 # %% [markdown]
-# The network of Lightning's own documentation has two pairs of a linear layer and its ReLU. These are the calls from there:
+# The network of Lightning's own documentation has two pairs of a linear layer and its ReLU. The calls below are taken from there. `input_compatible=False` leaves it to you to turn the input into integers, which `qmodel.quant` does:
 
 # %% tags=["legacy"]
 from lessons.lightning_qat.task import RegressionModel
@@ -370,9 +375,9 @@ print(f"int8: off by {mape(qmodel(qmodel.quant(test_pixels)), test_share):.0f} %
 # %% [markdown]
 # `docs/lightning.md` says what each argument does, and what else the callback takes.
 #
-# ### To train on
+# ### Resuming a training
 #
-# For this you need another file, a **checkpoint**, which the Trainer can write while it trains, with the float weights, the ranges and the optimizer's state. But `TwoHooks` can't train on from one. The Trainer fills the network *before* `on_fit_start`, when it has its float layers still, and stops with an error, because the names in the file are those of the prepared network. The ready-made callback prepares the network in `setup`, an earlier hook. With this callback in the list, `trainer.fit(Net(), train, ckpt_path="last.ckpt")` goes on.
+# To resume, you need another file, a **checkpoint**, which the Trainer can write while it trains, with the float weights, the ranges and the optimizer's state. But with `TwoHooks` you can't resume from one. The Trainer fills the network *before* `on_fit_start`, when it has its float layers still, and stops with an error, because the names in the file are those of the prepared network. The ready-made callback prepares the network in `setup`, an earlier hook. With this callback in the list, `trainer.fit(Net(), train, ckpt_path="last.ckpt")` goes on.
 #
 # ### TorchScript, and what follows it
 #
@@ -389,10 +394,10 @@ except Exception as error:
     print("torch.export, int8: refused by", type(error).__name__)
 
 # %% [markdown]
-# TorchScript still works, but don't build on it. `torch.export` takes the float network, and refuses the int8 one. So today you work in the opposite order: export the *float* network, and quantize what was exported, as [[pt2e]] does.
+# `torch.export` takes the float network, and stops with an error at the int8 one, because it can't take the packed weights apart. `torch.ao.quantization`, which this lesson uses, is deprecated as well. So today you work in the opposite order: export the *float* network, and quantize what was exported, as [[pt2e]] does.
 
 # %% [markdown]
-# **Sources.** B. Jacob et al., *Quantization and training of neural networks for efficient integer-arithmetic-only inference*, 2018, [arXiv:1712.05877](https://arxiv.org/abs/1712.05877). [torchvision's script for quantization-aware training](https://github.com/pytorch/vision/blob/main/references/classification/train_quantization.py) freezes the ranges after some epochs, as in the exercise, those of the weights among them, though the weights go on changing.
+# **Sources.** B. Jacob et al., *Quantization and training of neural networks for efficient integer-arithmetic-only inference*, 2018, [arXiv:1712.05877](https://arxiv.org/abs/1712.05877). [torchvision's script for quantization-aware training](https://github.com/pytorch/vision/blob/main/references/classification/train_quantization.py) freezes the ranges after some epochs, as the exercise does. In both, the ranges of the weights freeze too, while the weights go on changing.
 #
 # **Going further.** Lightning on [callbacks](https://lightning.ai/docs/pytorch/stable/extensions/callbacks.html) and on the [Trainer](https://lightning.ai/docs/pytorch/stable/common/trainer.html).
 #
