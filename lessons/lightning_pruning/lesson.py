@@ -44,7 +44,7 @@ torch.set_num_threads(1)
 # %% [markdown]
 # ## 1. A schedule from the documentation
 #
-# A network can lose weights *while* it's trained. The task is the one of [[lightning_qat]]: a picture of a garment is averaged down to 4 × 4 grey blocks, and from these 16 numbers the network says which share of the picture isn't black. For one of the T-shirts that's 0.57. The network is that lesson's, too: three linear layers. `garments`, the file of the task, has both; there the network is called `RegressionModel`. Here it gets a learning rate of 0.001.
+# A network can lose weights *while* it's trained. The task is the one of [[lightning_qat]]: a picture of a garment is averaged down to 4 × 4 grey blocks, and from these 16 numbers the network says which share of the picture isn't black. The network is that lesson's, too: three linear layers. `garments`, the file of the task, has both; there the network is called `RegressionModel`. Here it gets a learning rate of 0.001.
 
 # %%
 from lightning.pytorch import Trainer
@@ -76,7 +76,7 @@ def compute_amount(epoch):
 # %% [markdown]
 # Epochs 76 to 98 are 23, so the sum is 0.5 + 0.25 + 23 · 0.01 = 0.98.
 #
-# `"l1_unstructured"` is magnitude pruning, here by one threshold for all layers, as in [[prune_model]]. `garments.QUIET` makes the Trainer work on the CPU, and print and save nothing.
+# `"l1_unstructured"` is magnitude pruning. By default the callback sets one threshold for all layers, as in [[prune_model]]. `garments.QUIET` makes the Trainer work on the CPU, and print and save nothing.
 #
 # **Predict.** What fraction of the network is zero after the 100 epochs: **A** 98 %, **B** 90 %, or **C** 70 %?
 
@@ -116,14 +116,13 @@ print(f"zero: {sparsity_report(model).total.sparsity:.1%}")
 # So 70 % are gone.
 
 # %% [markdown]
-# ### What, when, how much and how
+# ### What, when and how
 #
-# - **What?** By default everything that is called `weight` or `bias`, in batch norms as well. One usually spares the biases, because they are few, and each serves a whole neuron: `parameter_names=["weight"]`.
+# - **What?** By default everything that is called `weight` or `bias`. One usually spares the biases, because they are few, and each serves a whole neuron: `parameter_names=["weight"]`. But a batch norm's scale is called `weight`, too, and at 0 it silences a channel. To choose layers yourself, list them: `parameters_to_prune=[(model.layer_0, "weight")]`.
 # - **When?** By default after *every* epoch. So the documentation's shortest example, `ModelPruning("l1_unstructured", amount=0.5)`, doesn't remove a half: after five epochs $0.5^5$ is left, about 3 %. With a function as `amount` there's no cut where it returns `None`.
-# - **How much?** A float is a share, and an integer is a number of weights: `amount=1.0` cuts all, and `amount=1` a single weight.
-# - **How?** The first argument is the method. `"l1_unstructured"` ranks what it prunes in all layers together, so it's *global* pruning ([[prune_model]]). Take a layer with the weights 0.1 and 0.2, and one with 0.8 and 0.9: the amount 0.5 empties the first. With `use_global_unstructured=False` each layer would lose its smaller weight.
+# - **How?** The first argument is the method. It ranks the weights of all layers together, because `use_global_unstructured=True` is the default: that's *global* pruning. Take a layer with the weights 0.1 and 0.2, and one with 0.8 and 0.9: the amount 0.5 empties the first. With `use_global_unstructured=False` each layer loses its smaller weight.
 #
-# At the end of the fit the masks are removed, and the zeros stay (`make_pruning_permanent=True` is the default). A checkpoint, too, holds zeros and no masks, so if you resume from one, the zeros are trained like other weights.
+# At the end of the fit the masks are removed, and the zeros stay (`make_pruning_permanent=True` is the default).
 #
 # **Try it.** Does `parameter_names=["weight"]` do what it says? In section 1, add it behind `amount=compute_amount`, and look at `sparsity_report(model)`. Then change it back, and run both cells once more.
 #
@@ -136,11 +135,11 @@ print(f"zero: {sparsity_report(model).total.sparsity:.1%}")
 # %% [markdown]
 # ## 3. How to test a setting by the weights
 #
-# The other setting, `use_lottery_ticket_hypothesis=True`, is on by default. After each cut it should reset each tensor that it prunes, and so the weights that survive in it, to the first values: the *rewind* of [[ticket]], after which only the mask remembers the training.
+# The other setting, `use_lottery_ticket_hypothesis=True`, is on by default. After each cut it should set the surviving weights back to their first values. That's the *rewind* of [[ticket]]: afterwards only the mask remembers the training.
 #
 # We can test it without any accuracy. After a true rewind each number *is* its first value, so the largest distance between the two must be 0, after every cut.
 #
-# `LambdaCallback` makes a callback of a function, here `look`. It comes after `ModelPruning` in the list, so it runs after the cut and the rewind. `first` holds the first values by name. Under a mask, `weight` is called `weight_orig`, so we take this ending off. `garments.fit` makes a quiet `Trainer`, and calls its `fit`.
+# `LambdaCallback` turns a function into a callback, here `look`. It comes after `ModelPruning` in the list, so it runs after the cut and the rewind. `first` holds the first values by name. Under a mask, `weight` is called `weight_orig`, so we take this ending off. `garments.fit` makes a quiet `Trainer`, calls its `fit`, and returns the network.
 
 
 # %% look
@@ -159,7 +158,7 @@ def distances(pruning):
 
 
 # %% [markdown]
-# What does the callback do? Before the training it copies each layer. To rewind, Lightning 2.6 calls `_copy_param(new, old, name)` for each weight or bias that it prunes: `new` is the layer, `old` its copy, and `name` is `"weight"` or `"bias"`. The method ends with this line, in which `dst` is the layer's `weight_orig`, and `src` the copy's `weight`:
+# What does the callback do? Before the training it copies each layer. To rewind, Lightning 2.6 calls `_copy_param(new, old, name)` for each weight or bias that it prunes, with the layer as `new` and its copy as `old`. From the layer it takes `weight_orig`, and calls it `dst`, the destination. From the copy it takes `weight`, and calls it `src`, the source. Then comes this line:
 #
 # ```python
 # dst.data = src.data.to(dst.device)
@@ -186,7 +185,7 @@ print(away)
 show.one_memory()
 
 # %% [markdown]
-# Now weight and copy are two names for one memory, and in it is 0.30. The second epoch trains the weight to 0.31 again, so the "copy" is 0.31 as well, and the second rewind replaces 0.31 by 0.31. Nothing is taken back. That fits the output: each distance is about 0.009 larger than the one before, and that's about the farthest that an epoch moves any weight, because none of Adam's eight steps is much larger than 0.001.
+# Now weight and copy are two names for one memory, and in it is 0.30. The second epoch trains the weight to 0.31 again, so the "copy" is 0.31 as well, and the second rewind replaces 0.31 by 0.31. Nothing is taken back. The third epoch goes on from 0.31, perhaps to 0.32, and that's why the distances in the output grow from cut to cut.
 #
 # Is it really this line? `Mended` has another one: `copy_` writes the copy's numbers into the weight's own memory.
 
@@ -202,16 +201,16 @@ away_mended = distances(Mended("l1_unstructured", amount=0.3))
 print(away_mended)
 
 # %% [markdown]
-# All four are 0, so it was this line. It does harm where weight and copy are on one device, as on a CPU. (The callback rewinds only the tensors that it prunes. With `parameter_names=["weight"]` the biases keep their trained values, and Adam's own state is never reset.)
+# All four are 0, so it was this line. It does harm where weight and copy are on one device, as on a CPU. And what does even `Mended` not rewind? Tensors that aren't pruned, such as the biases with `parameter_names=["weight"]`, and Adam's running averages.
 
 # %% [markdown]
 # ## 4. Why the error didn't show it
 #
 # Shouldn't a wrong rewind make a worse network? We look at the *error*: the average percentage error on pictures that the network wasn't trained on.
 #
-# Three networks follow the schedule of section 1: with the faulty rewind of `ModelPruning`, with the true one of `Mended`, and with the rewind off. After a true rewind a network has to learn anew. And when is the last cut?
+# Three networks follow the schedule of section 1: with the faulty rewind of `ModelPruning`, with the true one of `Mended`, and with the rewind off. After a true rewind a network has to learn anew.
 #
-# **Predict.** After 100 epochs, is the error with the true rewind **A** smaller than with the faulty one, **B** about the same, or **C** several times as large?
+# **Predict.** After 100 epochs, is the error with the true rewind **A** smaller than with the faulty one, **B** about the same, or **C** more than twice as large?
 
 # %% errors_over_epochs tags=["hide-input"]
 # Trains three networks by the same schedule, and draws their errors after each epoch.
@@ -224,7 +223,7 @@ curves = {name: show.errors(Garments(), batches, pruning) for name, pruning in c
 show.errors_over_epochs(curves)
 
 # %% [markdown] tags=["answer"]
-# **Several times as large (C), because the last cut comes after epoch 98, and only one epoch of training follows its rewind.**
+# **More than twice as large (C), because the last cut comes after epoch 98, and only one epoch of training follows its rewind.**
 
 # %% [markdown]
 # Look at the blue line first. Until epoch 49 the orange one hides it, because the first rewind, after epoch 10, is right in both. But each later rewind of `ModelPruning` replaces a trained weight by the same trained weight. So this network keeps what it has learned, and ends about as low as the green one, which never rewinds.
@@ -239,9 +238,9 @@ show.errors_over_epochs(curves)
 # ## Exercise · Ninety percent in five prunings
 # ★★ · 10 minutes
 #
-# Write `even_pruning(epochs, sparsity)`. It returns a callback. After each of the `epochs`, a list, it prunes the smallest weights of all layers together, each time the same share of what is left. By the end, a fraction `sparsity` of the weights has been pruned. Biases stay uncut and uncounted, nothing is rewound, and no masks are left.
+# Write `even_pruning(epochs, sparsity)`. It returns a callback. After each of the `epochs`, a list, it prunes the smallest weights of all layers together, each time the same share of what is left. By the end, a share `sparsity` of the weights is zero. Biases stay uncut and uncounted, nothing is rewound, and no masks are left.
 #
-# First on paper: 75 % in two. Then test: `weights` should say 90 %. `sparsity_report(garments.fit(Garments(), batches, even_pruning([10, 20, 30, 40, 50], 0.9), epochs=60))`.
+# First on paper: 75 % in two. Then test: row `weights` should say 90 %. `sparsity_report(garments.fit(Garments(), batches, even_pruning([10, 20, 30, 40, 50], 0.9), epochs=60))`.
 #
 # <details><summary>Hint</summary>
 #
@@ -276,7 +275,7 @@ def even_pruning_solution(epochs, sparsity):
 # ## Remember
 #
 # - An amount counts from what is left, so multiply the shares that stay, and do it before you train.
-# - `ModelPruning` prunes biases too, cuts after every epoch if the amount is a number, and rewinds by default. On a CPU at most the first rewind is right: from then on weight and copy share one memory.
+# - `ModelPruning` prunes biases too, cuts after every epoch if the amount is a number, and rewinds by default. On a CPU only the first rewind is right: from then on weight and copy share one memory.
 # - A low error doesn't prove that a setting works: count the zeros, and compare the weights with what they should be.
 
 # %% [markdown]
@@ -329,11 +328,11 @@ best_file()
 best_file(save_on_train_epoch_end=False)
 
 # %% [markdown]
-# With `save_on_train_epoch_end=False` the file is written right after the validation. Then its score is true, but nothing is pruned in it. So before you ship a file, load it, count its zeros, and measure it again. `PruningSchedule` delays each cut until such a file has been written.
+# With `save_on_train_epoch_end=False` the file is written right after the validation. Then its score is true, but nothing is pruned in it. So before you ship a file, load it, count its zeros, and measure it again. The course has a callback that delays each cut until such a file has been written, `PruningSchedule`.
 #
 # ### Pruned and in int8, in one fit
 #
-# For daily work the course has `PruningSchedule`. It takes the amounts by epoch, and leaves biases alone. It rewinds only if you ask for it, and then network and optimizer. It can stand in one list with `QuantizationAwareTraining` ([[lightning_qat]]).
+# `PruningSchedule` is meant for daily work. It takes the amounts by epoch, and leaves biases alone. It rewinds only if you ask for it, and then network and optimizer. It can stand in one list with `QuantizationAwareTraining` ([[lightning_qat]]).
 #
 # Do the zeros survive the rounding? A weight's integer is the weight divided by the scale, and rounded ([[integers]]). Zero divided by any scale is 0, so they should. The schedule leaves $0.5 \cdot 0.8 = 0.4$, so at least 60 % of the integers should be 0 (more, if a small weight is rounded to 0):
 
