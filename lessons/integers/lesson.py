@@ -65,7 +65,7 @@ for bits, percent in right.items():
     print(f"{bits:2} bits: {percent:.1f} % right")
 
 # %% [markdown] tags=["answer"]
-# **At 2 bits (D), perhaps because three values are too few.** With 8 bits nothing is lost.
+# **At 2 bits (D), perhaps because three values are too few.** With 8 bits LeNet loses nothing.
 
 # %% [markdown]
 # In about [[minutes]] minutes you will be able to
@@ -91,7 +91,7 @@ for bits, percent in right.items():
 #
 # The numbers that the seven integers stand for, −0.6, −0.4, and so on up to 0.6, are called **levels**. Neighbouring levels are one *step* apart, and a step is as long as the scale. Each weight goes to the nearest level, so it moves by at most half a step, here 0.1.
 #
-# Storing numbers as small integers with a shared scale is called **quantization**. In code:
+# Storing numbers as small integers with a shared scale is called **quantization**. In code, with a `clamp` that has nothing to do until section 3:
 
 
 # %% rounding
@@ -120,10 +120,10 @@ print(rounded(weights, largest_weight(weights, 3), 3))
 #
 # </details>
 #
-# What changes with 8 bits? The largest integer is now 127, so the scale is only 0.6 / 127 = 0.00472. The smallest of our weights, 0.07, which 3 bits turned into 0, is 14.8 of these steps. It becomes the integer 15, and comes back as 15 · 0.6 / 127 = 0.0709. It's similar in LeNet: in its largest layer the average weight is about ten steps away from 0, so rounding changes it little.
+# What changes with 8 bits? Each further bit roughly doubles the number of levels and halves the step. The largest integer is now 127, and the scale only 0.6 / 127 = 0.00472. Even the smallest of our weights, 0.07, is 14.8 of these steps. In LeNet's largest layer, too, a weight is about ten steps away from 0 on average, so moving it by half a step changes it little.
 
 # %% [markdown]
-# ## 3. The zero point, and what happens outside of the range
+# ## 3. The zero point, and what happens outside the range
 #
 # Weights lie about evenly on both sides of 0, and so do our integers. But *activations*, the numbers that one layer hands on to the next, often lie mostly on one side. Behind a ReLU none is negative, and nearly half of our integers would never be used. So let's shift the integers to where the numbers are.
 #
@@ -136,24 +136,24 @@ print(rounded(weights, largest_weight(weights, 3), 3))
 #
 # Scaling and shifting is called an **affine map**. With as many levels below 0 as above, as in section 2, it is **symmetric**. This one is **asymmetric**.
 #
-# Why did we round the zero point? Because now the number 0 comes back as exactly 0. A network holds very many zeros, behind each ReLU and in the padding around images, and they should stay zeros. In exchange, all levels have moved by a quarter of a step, since the zero point is now 2 and not 1.75: they run from (0 − 2) · 0.571 = −1.14 to (7 − 2) · 0.571 = 2.86.
+# Why did we round the zero point? Because now the number 0 comes back as exactly 0. A network holds many zeros, behind each ReLU and in the padding around images, and they should stay zeros.
 #
-# **Predict.** The number 4 lies outside of the range. What does it come back as: **A** 4, **B** 3, **C** 2.86?
+# **Predict.** The number 4 lies outside the range. What does it come back as: **A** 4, **B** 3, **C** 2.86?
 
 # %% falling_numbers tags=["hide-input"]
 # Draws numbers that fall onto the eight levels for the range -1 to 3.
 show.falling_numbers()
 
 # %% [markdown] tags=["answer"]
-# **2.86 (C), because 4 would need the integer 9, and the last one is 7.** 4 is 7 steps, and 7 + 2 = 9. The integer 7 stands for 2.86. So a number outside the range comes back as the last level.
+# **2.86 (C), because 4 would need the integer 9, and the last one is 7.** 4 is 7 steps, and 7 + 2 = 9. The integer 7 stands for (7 − 2) · 4 / 7 = 2.86. It isn't 3, because rounding the zero point from 1.75 to 2 has moved all levels by a quarter of a step.
 
 # %% [markdown]
-# And if the numbers lie between 1 and 3? Seven steps would be 2 long, so the scale would be 0.286 and the zero point −1 / 0.286 = −3.5. But our integers begin at 0, so none of them would stand for 0. That's why a range is first widened until it holds 0, here to 0 to 3.
+# A number outside the range comes back as the nearest level, the first or the last. That's called **clipping**, and in code it's `clamp`. **Inside the range, a number is off by at most half a step. Outside, there's no limit.**
 #
-# What happened to the number 4 is called **clipping**, and in code it's `clamp`. **Inside the range, a number is off by at most half a step. Outside, there's no limit.**
+# What if the numbers lie between 1 and 3? Then no integer would stand for 0. That's why a range is first widened until it holds 0. This one becomes 0 to 3.
 
 # %% [markdown]
-# ## 4. Is it the bits that break LeNet?
+# ## 4. Why does LeNet break at 2 bits?
 #
 # Back to LeNet, which broke at 2 bits. There, the integers are −1, 0 and 1, and the largest weight of a layer gets the 1. So the scale is the largest weight itself. Take a layer of a hundred weights: fifty are 0.1, forty-nine are −0.1, and one is 0.6. The scale is 0.6, and 0.1 / 0.6 = 0.17 is rounded to 0.
 #
@@ -167,9 +167,9 @@ left = (rounded(fc1, largest_weight(fc1, 2), 2) != 0).sum().item()
 print(f"{left:,} of the {fc1.numel():,} weights of fc1 don't become 0")
 
 # %% [markdown]
-# So it is with `fc1`: fewer than one weight in a hundred is left. But here a single weight isn't to blame: without the largest, 0.54, the next one would set the scale, and at 0.47 it's nearly as long. Are three levels too few, or do they merely lie in the wrong places?
+# The same happens in `fc1`: fewer than one weight in a hundred is left. But here more than a hundred weights are large, so taking out the largest one wouldn't help much. Are three levels too few, or do they merely lie in the wrong places?
 #
-# To find out, we keep three levels and change the scale alone. We choose one that suits the many weights and not the largest: in each layer the standard deviation σ of its weights, which says how far a weight typically lies from their mean, here about 0.
+# To find out, we keep three levels, but choose a scale that suits the many weights and not the largest: the standard deviation σ of each layer's weights, since that's how far a weight typically lies from 0.
 #
 # The levels are now −σ, 0 and σ, and larger weights are clipped. In our layer of a hundred weights, σ is 0.117. Then ninety-nine weights come back as ±0.117, close to their ±0.1, but the 0.6 also becomes 0.117. And perhaps LeNet needs just these large weights.
 #
@@ -195,18 +195,18 @@ show.two_combs(fc1, {"the largest weight": largest_weight(fc1, 2), "σ": fc1.std
 # **Most of it (C), because in each layer about half of the weights, or more, are now rounded to −σ or σ and not to 0.** Clipping the large ones does less harm. In six other trainings of LeNet, σ won back over 70 % of the lost accuracy five times, and 44 % once.
 
 # %% [markdown]
-# In the upper row, two of the three levels (blue) lie where there is hardly a weight. In the lower row, all three lie among the weights (grey). Nothing else differs.
+# The other large weights are in the picture as well, but their bars are too low to see.
 #
-# Every scale is a compromise: a short step rounds the many small weights finely and clips the large ones, and a long step clips nothing but rounds coarsely. With 8 bits LeNet has enough levels for both, but with 2 bits you have to choose. To win back the points that are still lost, [[qat]] trains with the rounding.
+# Every scale is a compromise: a short step rounds the many small weights finely and clips the large ones, and a long step clips nothing but rounds coarsely.
 #
-# So what broke LeNet wasn't the 2 bits alone, but 2 bits *and* a scale that the largest weight had set.
+# So what broke LeNet wasn't the 2 bits alone, but 2 bits *and* a scale that the largest weight had set. And how few bits does a weight need? In LeNet, 8 bits cost nothing and 4 about a point. With fewer, it depends on the scale.
 
 # %% [markdown]
 # ## 5. A file of integers
 #
 # So far the weights have stayed floats. Now we store integers, with 8 bits, since these cost LeNet nothing. [PyTorch's introduction](https://pytorch.org/blog/introduction-to-quantization-on-pytorch/) promises that quantization makes a model 4 times smaller, and inference 2 to 4 times faster. Which of the two do we get?
 #
-# `torch.int8` stores an integer in one byte. To turn it back into a number one needs the scale and the zero point, so each tensor is saved with both. Our map is symmetric, so the zero point is 0.
+# `torch.int8` stores an integer in one byte. To turn it back into a number, you need the scale and the zero point, so each tensor is saved with both. Our map is symmetric, so the zero point is 0.
 
 # %%
 small = {}
@@ -239,7 +239,7 @@ print(f"{times:.1f} times smaller, {accuracy(loaded):.1f} % right")
 print("weights in memory:", loaded.fc1.weight.dtype)
 
 # %% [markdown]
-# The file isn't quite 4 times smaller, because it also holds names, shapes and scales, which don't shrink. But nothing is missing: a network with random weights has loaded it, and answers as well as the old one.
+# The file isn't quite 4 times smaller, because it also holds names, shapes and scales, which don't shrink. But nothing is missing: a network with random weights has loaded it and answers as well as the old one.
 #
 # Is it faster, too? `load_int8` has turned the integers back into floats, as the last line of the output says. So the network multiplies floats, as before. **The file is smaller, but the network isn't faster.**
 
@@ -336,7 +336,7 @@ shuffled = fc1.flatten()[torch.randperm(fc1.numel(), generator=torch.Generator()
 print(f"error of the outputs: {relative_error(fc1):.1f} %, with shuffled weights {relative_error(shuffled):.1f} %")
 
 # %% [markdown]
-# With shuffled weights the relative error is about twice as large.
+# With shuffled weights the relative error is about twice as large. The error itself stays about the same, but the outputs shrink to less than half, so it's the products that now cancel more.
 #
 # ### PyTorch's quantized tensors
 #
@@ -347,14 +347,11 @@ q = torch.quantize_per_tensor(torch.tensor([-1.0, 0.0, 2.2, 4.0]), 4 / 255, 64, 
 print(q.int_repr().tolist(), q.dequantize())
 
 # %% [markdown]
-# An integer may differ by 1 from yours if a number lies half-way between two levels: PyTorch multiplies by 1 / scale where we divide by the scale, and there the last digit decides.
-
-# %% [markdown]
 # **Sources.** The other trainings of LeNet are kept in `records/integers`. The promises are from *Introduction to Quantization on PyTorch*, by Raghuraman Krishnamoorthi, James Reed, Min Ni, Chris Gottbrath and Seth Weidman. M. Nagel et al., *A White Paper on Neural Network Quantization*, 2021, [arXiv:2106.08295](https://arxiv.org/abs/2106.08295), sections 2.2 and 3.1: symmetric and asymmetric maps, and the choice of the range.
 #
 # **Recommended video.** Chris Gottbrath, *Deep Dive on PyTorch Quantization*, [youtube.com/watch?v=c3MT2qV5f9w](https://www.youtube.com/watch?v=c3MT2qV5f9w).
 #
-# **Going further.** R. Krishnamoorthi, *Quantizing deep convolutional networks for efficient inference*, 2018, [arXiv:1806.08342](https://arxiv.org/abs/1806.08342), section 2. There are language models trained with three values a weight ([Ma et al., 2024](https://arxiv.org/abs/2402.17764)). A project: round each weight up or down so that the *output* changes least.
+# **Going further.** R. Krishnamoorthi, *Quantizing deep convolutional networks for efficient inference*, 2018, [arXiv:1806.08342](https://arxiv.org/abs/1806.08342), section 2. Some language models are trained with only three values per weight ([Ma et al., 2024](https://arxiv.org/abs/2402.17764)). A project: round each weight up or down so that the *output* changes least.
 #
 # **Credits.** Part of the course's idea is Tal Daniel's (Technion, EE 046211, tutorial 10). Text CC BY 4.0, code MIT.
 #
