@@ -56,7 +56,11 @@ ODD = {
         warm_first_and_through_a_wrapper,
     ]
 }
-ROUNDS = "    rounds = [(seconds(a), seconds(a), seconds(b)) for _ in range(40)][10:]  # the first ten rounds warm up\n"
+ROUNDS = (
+    "    rounds = []\n    for _ in range(20):\n        rounds.append([seconds(call) for call in (a, a, b)])\n"
+    "        rounds.append([seconds(call) for call in (b, a, a)][::-1])  # every second round backwards\n"
+    "    rounds = rounds[10:]  # the first ten warm up\n"
+)
 BLOCKS = (
     "    firsts, agains, others = ([seconds(call) for _ in range(40)] for call in (a, a, b))\n"
     "    rounds = list(zip(firsts, agains, others))[10:]\n"
@@ -73,7 +77,7 @@ WRONG = {
             "sum(again for _, again, _ in rounds) / 30 / min(other for *_, other in rounds)",
         ),
         "upside down": (SPEEDUP, "median(other / again for _, again, other in rounds)"),
-        "ten rounds, all of them cold": ("range(40)][10:]", "range(40)][:10]"),
+        "ten rounds, all of them cold": ("rounds[10:]", "rounds[:10]"),
         "from the slowest to the fastest as noise": (
             "low, _, high = quantiles([first / again for first, again, _ in rounds], n=4)",
             "own = [first / again for first, again, _ in rounds]\n    low, high = min(own), max(own)",
@@ -108,7 +112,7 @@ WRONG = {
         "the cores of the machine": ("torch.get_num_threads()", '__import__("os").cpu_count() + 8'),
     }
 }
-LINE = "rounds = [(seconds(a), seconds(a), seconds(b)) for _ in range(40)][10:]: "
+LOOP, LINE = "for _ in range(20):: ", "rounds = rounds[10:]: "
 RETURN = (
     "return {'speed-up': median((again / other for _, again, other in rounds)), 'noise': high - low, "
     "'same answers': torch.allclose(a(), b()), 'threads': torch.get_num_threads()}"
@@ -116,8 +120,11 @@ RETURN = (
 FREE = "how many rounds there are, and how many of them warm up, is free"
 EQUIVALENT = {
     "report": {
-        **{LINE + one: FREE for one in ("40 -> 41", "40 -> 39", "10 -> 11", "10 -> 9")},
+        **{LOOP + one: FREE for one in ("20 -> 21", "20 -> 19")},
+        **{LINE + one: FREE for one in ("10 -> 11", "10 -> 9")},
         "`[10:]` left out": FREE,
+        "`append` left out": FREE,
+        "rounds = rounds[10:] dropped": FREE,
         f"{RETURN}: torch.allclose(a(), b()): arguments swapped": "which of the two is called first is free",
     }
 }

@@ -16,7 +16,7 @@ VICES = {  # what a machine does -> what to think of
     "one call in ten five times as slow": "What may a single bad call move: a mean, the fastest call, a median?",
     "one call of `a` in ten three times too fast": "What may a single lucky call move: the fastest one, a mean, a median?",
     "each call 0.5 % slower than the one before": "Do `a` and `b` take turns all the time?",
-    "slow and fast by turns, for seven calls each": "Divide within each round: two medians may come from different times.",
+    "slow and fast by turns, for eleven calls each": "Divide within each round: two medians may come from different times.",
 }
 SEED = 3000  # with it, means go wrong however the calls are ordered
 ENTRIES = "speed-up", "noise", "same answers", "threads"
@@ -50,7 +50,7 @@ class Machine:
         time *= 5 if disturbed and chance.random() < 0.1 else 1
         time /= 3 if lucky and name == "a" and chance.random() < 0.1 else 1
         time *= 1.005 ** min(n, 4000) if drift else 1
-        return time * 2 if swings and n // 7 % 2 else time
+        return time * 2 if swings and n // 11 % 2 else time
 
     def answer(self, name):
         """What a call returns: two numbers, those of b rounded otherwise, or others."""
@@ -59,7 +59,11 @@ class Machine:
 
 
 def _report(a, b, seconds):
-    rounds = [(seconds(a), seconds(a), seconds(b)) for _ in range(40)][10:]
+    rounds = []
+    for _ in range(20):
+        rounds.append([seconds(call) for call in (a, a, b)])
+        rounds.append([seconds(call) for call in (b, a, a)][::-1])
+    rounds = rounds[10:]
     low, _, high = quantiles([first / again for first, again, _ in rounds], n=4)
     return {
         "speed-up": median(again / other for _, again, other in rounds),

@@ -39,7 +39,7 @@ torch.set_num_threads(1)
 #
 # Welcome! In this course you'll make networks smaller and faster. So first you need a way to find out whether a change has made a network faster at all. Can't you just look at the clock? Let's try. Run the cells one after another, with Shift + Enter, and where it says *Predict*, decide before you run on.
 #
-# SmallCNN is a small network that classifies photos of clothing. Whenever it answers, PyTorch also records every operation, so that it could compute gradients afterwards. This is called **autograd**. If you only want answers, one line switches the recording off: `with torch.inference_mode():`.
+# SmallCNN is a small network that classifies photos of clothing. Each time it makes a prediction, PyTorch also records every operation, so that it could compute gradients afterwards. This is called **autograd**. If you only want answers, one line switches the recording off: `with torch.inference_mode():`.
 #
 # How much faster is the network with this line? We time one call of it as it is, A, and one call in inference mode, B. The **speed-up** of B is A's time divided by B's time, so 2 means twice as fast.
 
@@ -51,7 +51,7 @@ import torch
 from course_utils.data import checkpoints
 
 net = checkpoints.load("small_cnn").eval()  # evaluation mode: for use, not for training; autograd stays on
-photo = torch.zeros(1, 1, 28, 28)  # a black one: for the clock any photo will do
+photo = torch.zeros(1, 1, 28, 28)  # all black: the time doesn't depend on the photo
 
 
 def a():
@@ -79,7 +79,7 @@ print(f"A {1e3 * t_a:.1f} ms, B {1e3 * t_b:.1f} ms, speed-up: {t_a / t_b:.1f} ti
 #
 # Several times as fast, for one line! But look again. B differs from A in *two* things: it has the line, and it came second. So we make both calls once more, after a short pause, and this time B comes first. If the line was the reason, B will be several times as fast again.
 #
-# **Predict.** What will the speed-up of B be this time: **A** as large as before, **B** half as large, or **C** below 1?
+# **Predict.** What will the speed-up of B be this time: **A** as large as before, **B** half as large, or **C** near 1 or below?
 
 # %% second_pair
 time.sleep(1)  # about as long as you need to read a line
@@ -88,7 +88,7 @@ a_again = seconds(a)
 print(f"A {1e3 * a_again:.1f} ms, B {1e3 * b_again:.1f} ms, speed-up: {a_again / b_again:.1f} times")
 
 # %% [markdown] tags=["answer"]
-# **Below 1 (C), because the call that comes first is the slow one.** B came first this time, so now B looks slower, or at best hardly faster. The line can't have been the main reason, though perhaps it helps a little.
+# **Near 1 or below (C), because the call that comes first is the slow one.** B came first this time, so now it looks slower, or at best hardly faster. The line can't have been the main reason, though perhaps it helps a little.
 
 # %% [markdown]
 # How much does the line itself help? A single pair of calls can't tell, and if another program disturbed one of your two calls, you may have got anything. We need a better way to measure. In about [[minutes]] minutes you will be able to
@@ -125,7 +125,7 @@ show.after_rests(rests)
 #
 # </details>
 #
-# So before you time a function, call it until its times stop falling. These calls are the **warm-up**, and they don't count.
+# So before you time a function, call it until its times stop falling and only go up and down by chance. These calls are the **warm-up**, and they don't count.
 #
 # ### One number for many calls
 #
@@ -156,12 +156,12 @@ show.drift()
 # %% [markdown]
 # More calls wouldn't help: if the machine drifts as far during longer blocks, their middles are as far apart as before. An error that always points the same way is called a **bias**. **More calls help against chance, but not against a bias.**
 #
-# What helps is the other order. In turn, hardly any drift lies between two neighbours. So for a speed-up we'll always take the median of the rounds' ratios: here it is 0.996.
+# What helps is the other order. In turn, hardly any drift lies between two neighbours. So for a speed-up we'll always take the median of the rounds' ratios: here it is 0.996. Why not divide the two dashed medians on the right? For a smooth drift that's as good. But if the machine is slow for a while, then fast again, A's median may come from a slow time and B's from a fast one.
 
 # %% [markdown]
 # ## 4. Race a function against itself
 #
-# The course's function `timing.compare` does all of this. One call of ours is short, so in each round it makes many calls of each function in a row, for about 0.02 seconds, and takes their mean. And each round has a new order, so that no function always comes first. On a GPU it also waits. There, a call only puts work into a queue, and Python goes on at once. So `torch.cuda.synchronize()` has to wait for the GPU before each look at the clock. (PyTorch's own timer is under *Deeper*.)
+# The course's function `timing.compare` does all of this. One call of ours is so short that a small disturbance is a large part of it. So in each round it times many calls of each function in one go, for about 0.02 seconds. Each round also has a new order, so that no function always comes first. On a GPU it also waits. There, a call only puts work into a queue, and Python goes on at once. So `torch.cuda.synchronize()` has to wait for the GPU before each look at the clock.
 #
 # Suppose that it finds a speed-up of 1.05. Is this a gain, or would A get as much against *itself*? To find out, we let A run twice, under two names, A and *A again*. They are the same function, so whatever *A again* shows is noise. This is called an **A/A test**.
 #
@@ -187,9 +187,9 @@ print(f"B beats A again in {wins} of 6 races. Typical speed-up: A again {median(
 show.six_races(races)
 
 # %% [markdown]
-# **Does the line make the network faster? Yes, if B has won your six races, but only by about a tenth.** Nearly all of the speed-up in section 1 came from which call was first.
+# **Does the line make the network faster? Yes, if B has won your six races, but the gain is small: usually about a tenth.** Nearly all of the speed-up in section 1 came from which call was first.
 #
-# If B has lost a race, no gain is shown. And if you keep repeating the six races until B wins them all, you've only waited for luck.
+# If B loses even one race, you haven't shown a gain. And if you keep repeating the six races until B wins them all, you've only waited for luck.
 #
 # ### How large is the noise?
 #
@@ -200,20 +200,22 @@ low, high = races[0].ratio_quartiles("A again")
 print(f"race 1, A against itself: quartiles {low:.2f} and {high:.2f}, IQR {high - low:.2f}")
 
 # %% [markdown]
-# This IQR is the **noise floor** of our measurement. A gain no larger than that shows nothing when it comes from a single round, because A differs from itself by as much, and now and then by more. The medians of whole races, the large grey dots, usually lie closer together. So six races can show a gain that a single round can't.
+# This IQR is the **noise floor** of a single round. A gain no larger than that shows nothing when it comes from one round, because A differs from itself by as much, and now and then by more. But we didn't judge by one round. The median of 31 moves much less, so the large grey dots usually lie closer together than the small ones, and six races can show a gain that a single round can't.
+#
+# And how large is the gain? The orange squares differ from race to race, so the second decimal is uncertain.
 
 # %% [markdown]
 # ## 5. What a report must name
 #
-# Somebody who reads "1.08 times as fast" can neither trust this number nor use it. Here is a whole report on our change (A as it was, B in inference mode), with the reason for each of its parts. Your own numbers will differ.
+# By itself, a speed-up can neither be trusted nor used. Here is a whole report on our change (A as it was, B in inference mode), with the reason for each of its parts. Fill in the gaps for your own run: `races[0].median_ms("A")` gives milliseconds, and `gains` holds the six medians.
 #
 # | a report says… | because… |
 # |---|---|
 # | "Both give the same answers by `torch.allclose(a(), b())`." | the faster one might compute something else |
 # | "I timed the network alone, with one photo at a time, …" | an app has other parts that stay as slow as before, and a gain with one photo may be gone with a hundred |
 # | "… on my laptop (its name, PyTorch's version), with one thread." | PyTorch shares the work among *threads*, its workers, usually about as many as there are cores; `torch.get_num_threads()` says how many |
-# | "After a warm-up, I made six races of 31 rounds in turn. The typical median speed-up was 1.08, from 0.80 to 0.74 ms." | otherwise the order may decide who looks faster |
-# | "A against itself has an IQR of 0.07, and B won six races of six." | the gain might be chance |
+# | "After a warm-up, I made six races of 31 rounds in turn. The typical median speed-up was …, from … to … ms." | otherwise the order may decide who looks faster |
+# | "In a round, A against itself has an IQR of …; B won … races of six, with medians from … to …." | the gain might be chance, or its size |
 
 # %% [markdown]
 # ## Exercise · A stopwatch that reports
@@ -221,11 +223,11 @@ print(f"race 1, A against itself: quartiles {low:.2f} and {high:.2f}, IQR {high 
 #
 # Write a stopwatch that returns its report as a dict: `"speed-up"`, that of `b` over `a`; `"noise"`, the IQR of the ratios of `a` over itself; `"same answers"`, `True` or `False`; and `"threads"`. Time one call at a time, and only with `seconds`, because the check simulates machines. On some of them, the first ten calls of each function are slow.
 #
-# Then try it on our network: `report(a, b, seconds)`.
+# Then try it on our network: `report(a, b, seconds)`. Can this one race decide?
 #
 # <details><summary>Hint</summary>
 #
-# Let each round make three calls, `(seconds(a), seconds(a), seconds(b))`. Forty rounds without the first ten hold all the ratios that you need: the first `a` over the second for the noise, and the second over `b` for the speed-up. `quantiles(ratios, n=4)` gives the two quartiles, and between them the median.
+# Let each round time three calls: `a`, `a`, `b`. Make every second round backwards, `b`, `a`, `a`, and turn its times around, because in a fixed order even A may look a few per cent faster than itself: a bias. Forty rounds without the first ten hold all the ratios that you need: the first `a` over the second for the noise, and the second over `b` for the speed-up. `quantiles(ratios, n=4)` gives the two quartiles, and between them the median.
 #
 # </details>
 
@@ -242,7 +244,11 @@ check.report(report)
 
 # %% tags=["solution", "hide-cell"]
 def report_solution(a, b, seconds):
-    rounds = [(seconds(a), seconds(a), seconds(b)) for _ in range(40)][10:]  # the first ten rounds warm up
+    rounds = []
+    for _ in range(20):
+        rounds.append([seconds(call) for call in (a, a, b)])
+        rounds.append([seconds(call) for call in (b, a, a)][::-1])  # every second round backwards
+    rounds = rounds[10:]  # the first ten warm up
     low, _, high = quantiles([first / again for first, again, _ in rounds], n=4)
     return {
         "speed-up": median(again / other for _, again, other in rounds),
@@ -291,7 +297,7 @@ print(f"median of A in the last race: {races[-1].median_ms('A'):.2f} ms")
 #
 # ### A second thread
 #
-# Left alone, PyTorch shares the work of a call among about as many threads as there are cores. The **wall time** of a call passes until the result is there. Its **CPU time** is how long its threads were busy, added up over all of them.
+# What does a second thread bring? The **wall time** of a call is the time from the call to its result. Its **CPU time** is how long its threads were busy, added up over all of them.
 
 
 # %%
