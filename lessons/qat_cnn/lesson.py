@@ -113,7 +113,7 @@ print(f"folded: {folded:.3f}, in scales: {folded / scale:.2f}, integer: {round(f
 #
 # </details>
 #
-# In PyTorch, `fuse_modules_qat` makes one module of a convolution, its batch norm and its ReLU, and `prepare_qat` adds the rounding. Both need training mode. After the training, and in evaluation mode, `convert` makes the kernels.
+# In PyTorch, `fuse_modules_qat` makes one module of a convolution, its batch norm and its ReLU. Unlike `fuse_modules`, it doesn't fold for good, because batch norm goes on learning. Then `prepare_qat` adds the rounding. Both need training mode. After the training, and in evaluation mode, `convert` makes the kernels.
 
 # %% prepare tags=["legacy"]
 from lessons.qat_cnn.experiment import one_scale
@@ -133,7 +133,7 @@ prepared = tq.prepare_qat(model)  # now we could train
 show.fold_then_round()
 
 # %% [markdown]
-# In training, batch norm still follows, because it goes on learning. But folding has already multiplied by $\gamma/\sigma$, and batch norm would do it once more. So the module divides the results by $\gamma/\sigma$ in between. Our weight 0.518 was folded and rounded to 0.175, and dividing by 0.188 gives 0.93. So the network trains as if this weight were 0.93.
+# In training, batch norm still follows. It keeps the $\sigma$ by which the next folding divides, and that has to be the $\sigma$ of the unfolded filter. So before batch norm, the module divides the results by $\gamma/\sigma$. This undoes the folding, but not the rounding: our weight 0.518 was folded and rounded to 0.175, and dividing by 0.188 gives 0.93. The network trains with this weight.
 
 # %% [markdown]
 # ## 3. Why training can't see the error
@@ -161,7 +161,7 @@ print("after .eval(), not converted:", *(f"{percent:.1f} %" for percent in after
 # %% [markdown]
 # ## 4. How one channel ruins the copy
 #
-# How can the running mean be so wrong? In channel 4 it ends further off than in any other, by a comparison that you'll write in the exercise. The figure follows channel 4 through our first training. The blue numbers are its nonzero weights, as integers.
+# How can the running mean be so wrong? After our first training, channel 4's is the furthest off of the network's 576, by nearly 2 $\sigma$. The figure follows it through the training. The blue numbers are its nonzero weights, as integers.
 
 # %% one_channel tags=["hide-input"]
 # Repeats the first training, and draws the integers and the statistics of channel 4, batch by batch.
@@ -171,13 +171,14 @@ show.one_channel(seen)
 # %% [markdown]
 # 1. **Rounding makes another filter.** Of the nine weights, only 1, 1 and −1 are left. The running statistics still belong to the float filter: in batch 1, the standard deviation is 6.4, and the running $\sigma$ 2.9. So the running $\sigma$ rises to 3.4.
 # 2. **A larger $\sigma$ rounds weights away,** because folding divides by it. As in **Try it**, our 0.518 is now rounded to 0. So is the other 1, and only the −1 is left.
-# 3. **What is left acts as a larger weight.** A folded −1 is −0.175, whatever $\sigma$ is. Divided by $\gamma/\sigma$, it acts as −0.175 / (0.55 / 3.43) = −1.09 in batch 2, and as −1.39 in batch 7. So the mean drifts from −5 to −7, the standard deviation grows to 6.3, and $\sigma$ goes on rising.
-# 4. **The last weight goes.** In batch 8, $\sigma$ is 4.6, and the −1 is rounded to 0 as well. All results are 0, and so is their standard deviation.
-# 5. **The gradient becomes huge.** Batch norm can't divide by 0, so it adds a tiny number to the variance, and divides by 0.003, in place of about 6 in batch 7. The gradient passes the same division on its way back, which alone makes it 2,000 times larger.
-# 6. **The weights move far.** The gradient raises $\gamma$, too, and the zeros of batch 8 pull $\sigma$ down. Both make folded weights larger, so in batch 9 the −1 is back. But momentum goes on, with steps that shrink by only a tenth. By batch 11 the weight behind the −1 has gone from −0.73 to −0.58 and counts as 0, and our 0.518 has become 0.65, a 1 again. From then on there are one or two 1s, and the mean leaps from −6 up to 14.
-# 7. **The running mean stays behind,** because each batch closes only a tenth of the gap. At the end training subtracts 14, and the copy 3.
+# 3. **The last weight goes.** Divided by $\gamma/\sigma$, the −1 acts as −1.09, though the weight behind it is only −0.73. So the standard deviation stays above the running $\sigma$, which goes on rising. In batch 8 it's 4.6, and the −1 is rounded to 0 as well. All results are 0, and so is their standard deviation.
+# 4. **The gradient becomes huge.** Batch norm can't divide by 0, so it adds a tiny number to the variance, `eps` below. Now it divides by 0.003, in place of about 6 in batch 7. The gradient passes the same division on its way back, which alone makes it 2,000 times larger.
+# 5. **The weights move far.** The gradient raises $\gamma$, too, which it reaches through the folded weights. And the zeros of batch 8 pull $\sigma$ down. Both make folded weights larger, so in batch 9 the −1 is back. But momentum keeps moving the weights. By batch 11, $\gamma$ is 0.68, the weight behind the −1 has gone from −0.73 to −0.58 and counts as 0, and our 0.518 has become 0.65, a 1 again. From then on there are one or two 1s, and the mean leaps from −6 up to 14.
+# 6. **The running mean stays behind,** because each batch closes only a tenth of the gap. At the end, training subtracts 14, but the copy only 3.
 #
-# Is the huge gradient really the cause? We trained with six orders of the images, and limited the gradients of channel 4 to a length of 1. Ordinary batches stay far below that, so only the huge gradient was cut. All six copies were good (`records/qat_cnn`). So the damage needs this gradient, in one channel of 576. Limiting it is a repair, too, if you know the channel.
+# In batches 2 to 10 the running mean was far off, too, but a copy made there would still be good. Why? The results lay below it. So the copy would shift them down, ReLU would make most of them 0, and the network would hardly miss one channel. From batch 11 on they're shifted up, and the error passes ReLU.
+#
+# Is the huge gradient really the cause? With six orders of the images, our three among them, we limited the gradients of channel 4 to a length of 1, which ordinary batches stay far below. All six copies reached 89 to 90 % (`records/qat_cnn`). So the damage needs this gradient, in one channel of 576.
 #
 # You can read the integers of any prepared module. Here is channel 4 of our first network, after its training:
 
@@ -203,16 +204,16 @@ of_frozen = [accuracy(int8_copy(model)) for model in frozen]
 print("int8 copies, batch norm frozen:", *(f"{percent:.1f} %" for percent in of_frozen))
 
 # %% [markdown]
-# All three are good. **When should you freeze?** With one coarse scale per layer, before the first batch, so that the loss sees from the start what the copy will do. Later, the running statistics lag behind weights that have leapt. In the record, six networks were trained free, then frozen for 15 batches more. Their copies reached 52 to 73 %, because freezing locked in statistics that were already wrong. Six that were frozen at once reached 87 % or more.
+# All three are good. **When should you freeze?** With one coarse scale per layer, before the first batch, so that the loss sees from the start what the copy will do. In the record, six networks were trained free, then frozen for 15 batches more. Their copies reached 52 to 73 %, because freezing locked in statistics that were already wrong.
 #
-# But did we need QAT? The real culprit is the coarse scale. So let's give each channel its own, and not train.
+# But did we need QAT? The real culprit is the coarse scale. So let's give each channel its own scale, and skip the training. `static_int8` only calibrates.
 
 # %% per_channel tags=["legacy"]
 finer = accuracy(static_int8(net, per_channel=True))
 print(f"int8 without training, a scale per channel: {finer:.1f} %")
 
 # %% [markdown]
-# That's as good as in float. There's little to win back, so **a scale per channel is what to try first,** if your kernels support it. Turn to QAT only if that still costs too much accuracy. With a scale per channel, PyTorch's default, you needn't freeze early: in the record, all copies reached 90 to 91 %, with batch norm free or frozen.
+# That's as good as in float. There's little to win back, so **a scale per channel is what to try first,** if your kernels support it. If they don't, *Deeper* has two repairs without a training. Turn to QAT only if that still costs too much accuracy.
 
 # %% tags=["hide-input"]
 # Makes another network, in which one channel doesn't fit its running statistics, and reads that layer.
@@ -230,7 +231,7 @@ _, (weight, factor, scale, x, mean, sigma) = patient(net)
 #
 # Write `batch_means`: the mean that training subtracts in each channel (upper half of the figure in section 2). `F.conv2d(x, kernel, padding=1, groups=len(weight))` convolves.
 #
-# Which channel's running mean is furthest off, in `sigma`?
+# Which channel's running mean is furthest off, in units of its `sigma`?
 #
 # <details><summary>Hint</summary>
 #
@@ -268,7 +269,7 @@ def batch_means_solution(weight, factor, scale, x):
 # ## Remember
 #
 # - QAT folds batch norm into the weights, and then rounds, as the kernel does.
-# - The copy uses running statistics, and training those of the batch. So a channel that is rounded away can ruin the copy, and training doesn't see it.
+# - The copy uses the running statistics, and training uses the batch's. So a channel that is rounded away can ruin the copy, and training doesn't see it.
 # - Try a scale per channel before any training. Where a layer has one coarse scale, freeze batch norm before the first batch.
 
 # %% [markdown]
@@ -306,7 +307,7 @@ show.compared(untrained)
 #
 # ### Quantized transfer learning
 #
-# **Transfer learning** carries a trained network over to a new task: its body stays, and it gets a new last layer, the *head*. With int8 there are two ways.
+# **Transfer learning** carries a trained network over to a new task: its body stays, and it gets a new last layer, the *head*.
 #
 # *The body is int8 already.* It can't be trained, but it can compute features, and the new head learns from them in float.
 #
