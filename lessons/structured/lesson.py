@@ -8,7 +8,7 @@
 #       - cut a channel out of a network, with everything that belongs to it;
 #       - test that the cut network computes what the masked one computes;
 #       - measure what a cut has gained, and name the opponent that it has to beat.
-#     terms: [channel, group, shortcut, statistics estimated anew, surgery]
+#     terms: [channel, group, re-estimated statistics, shortcut, surgery]
 #   jupytext: {text_representation: {extension: .py, format_name: percent}}
 #   kernelspec: {display_name: Python 3, language: python, name: python3}
 # ---
@@ -58,7 +58,7 @@ tp.pruner.BasePruner(small, image, by_norm, pruning_ratio=0.5).step()
 print(dense(image).shape[1], "numbers before,", small(image).shape[1], "after")
 
 # %% [markdown] tags=["answer"]
-# **Five (B), because to the package the outputs of the last layer are channels like all others.** Five kinds of clothes are gone, and nobody warned us.
+# **Five (B), because to the package the outputs of the last layer are channels like all others.** Five of the ten types of clothing are gone, and nothing warned us.
 
 # %% [markdown]
 # Before we use such a tool, let's cut by hand, and learn to test a cut. In about [[minutes]] minutes you will be able to
@@ -74,11 +74,11 @@ print(dense(image).shape[1], "numbers before,", small(image).shape[1], "after")
 #
 # $$\begin{pmatrix} 3 & 4 \\ 1 & 2 \end{pmatrix}$$
 #
-# A row holds the weights of one output, and a column those of one input. Suppose that the weights 1 and 4 go. Each row and each column still has a weight that we need, so the matrix stays as large as it was. Now suppose that the weights 1 and 2 go. Then the second row is empty, and we can leave it out. A smaller matrix, (3 4), is left, and the layer has one fewer output.
+# A row holds the weights of one output, and a column those of one input. Suppose that the weights 1 and 4 go. Each row and each column still has a weight that we need, so the matrix stays as large as it was. Now suppose that 1 and 2 go. Then the second row is empty, and we can leave it out. The smaller matrix (3 4) is left, and the layer has one fewer output.
 #
 # So the zeros have to fill whole rows or columns, and *structured* pruning takes whole pieces like these. In a convolution a row is a *filter*, all the weights of one output channel.
 #
-# Which filters should go? We take those with the smallest L2 norm, the root of the sum of squares, because small weights usually give a small output. PyTorch's `ln_structured` masks them, with `n=2` for L2 and `dim=0` for output channels. In the LeNet of [[integers]] the first convolution has six output channels. Let's mask half of them, and count the zeros:
+# Which filters should go? We take those with the smallest L2 norm, the root of the sum of squares, because nothing in LeNet rescales a channel, so small weights usually give a small output. PyTorch's `ln_structured` masks them, with `n=2` for L2 and `dim=0` for output channels. The first convolution of LeNet has six output channels. Let's mask half of them, and count the zeros:
 
 # %% zeros
 from torch.nn.utils import prune
@@ -108,7 +108,7 @@ sparsity_report(masked.conv1)
 #
 # So three tensors change for one neuron: **a row here is a column there.**
 #
-# In LeNet, `conv2` reads the channels of `conv1`. The weight of a convolution has the axes output, input, height and width, so its rows are on the first axis, and its columns on the second. (In a linear layer that reads flattened maps of 5 × 5 pixels, a channel is 25 columns.)
+# In LeNet, `conv2` reads the channels of `conv1`. The weight of a convolution has the axes output, input, height and width, so its rows are on the first axis, and its columns on the second.
 
 
 # %% surgery
@@ -127,13 +127,13 @@ print(f"whole: {show.accuracy(lenet):.0f} % right   cut: {show.accuracy(cut_lene
 print(f"any three channels, on average: {show.any_three(lenet, surgery):.0f} % right")
 
 # %% [markdown]
-# Was the norm a good choice? There are 20 ways to keep three of six channels. On average they're clearly worse, but five are better than ours. And this is one network: in five other LeNets the norm found the best three channels twice, but twice it did no better than the average.
+# The norm's choice is clearly better than the average of the 20 ways to keep three channels. But don't rely on it: in two of five other LeNets it was no better.
 #
 # ### The masked twin
 #
 # How do we know that this cut is right? The wrong three columns of `conv2` would fit as well, without an error. The accuracy can't tell us either, because a correct cut loses some, too. But we still have the masked LeNet, in which the same channels are only set to zero. This *masked twin* should give the same outputs as the cut network.
 #
-# **Predict.** So far the twin's mask covers the three filters, but not their biases: section 2 counted no zeros in `bias`. Are the outputs equal, up to rounding? **A** Yes. **B** Only if the biases of these channels are masked, too. **C** Not even then.
+# **Predict.** So far the twin's mask covers the three filters, but not their biases. Are the outputs equal, up to rounding? **A** Yes. **B** Only if the biases of these channels are masked, too. **C** Not even then.
 
 
 # %% a_test_the_masked_twin
@@ -149,9 +149,9 @@ print(f"biases, too:    {difference(cut_lenet, masked):.6f}")
 # **Only if the biases are masked (B), because a channel without weights still gives its bias, where that is positive.** In our example, with only (1, −1) masked, neuron 2 still gives its bias, so the output is 2 · 3 + 4 · 1.5 = 12. With the bias masked as well it's 6, as after the cut.
 
 # %% [markdown]
-# So this is the test of a cut: put both networks into evaluation mode, and compare the outputs. Rounding may leave a difference far below 0.0001. Test right after the cut, because training would repair a part of the damage and hide a mistake. And the twin has to mask *everything* that makes a channel.
+# So this is the test of a cut: put both networks into evaluation mode, and compare the outputs. Rounding may leave a difference far below 0.0001. Test right after the cut, because training would repair a part of the damage and hide a mistake. And make sure that in the twin, the channel reaches its readers as 0.
 #
-# **Try it.** Does the test catch a wrong cut? In `surgery`, change `[:, keep]` to `[:, :3]`, run that cell and the test again, and look at the second line. Then change it back, and run both.
+# **Try it.** Does the test catch a wrong cut? In `surgery`, change `[:, keep]` to `[:, :3]`, run that cell and the test again, and look at the second line. Then change it back, and run everything from section 2 on.
 #
 # <details><summary>What others found</summary>
 #
@@ -164,9 +164,11 @@ print(f"biases, too:    {difference(cut_lenet, masked):.6f}")
 #
 # Unlike LeNet, SmallResNet has **shortcuts**, paths that carry the input of a block past it and add it to the block's result.
 #
-# A sum ties channels together. Let the shortcut carry the channels $(a_1, a_2)$, and let the block give $(b_1, b_2)$. The sum is $(a_1 + b_1,\ a_2 + b_2)$. If $a_2$ goes, there's nothing to add $b_2$ to, so $b_2$ has to go as well.
+# A sum ties channels together. Let the shortcut carry the channels $(a_1, a_2)$, and let the block give $(b_1, b_2)$. The sum is $(a_1 + b_1,\ a_2 + b_2)$. If only $a_2$ goes, the two terms no longer have the same shape. So $b_2$ has to go as well.
 #
-# The figure follows one output channel of SmallResNet's first convolution, `conv`, in four steps. A stripe marks where a layer loses an input or an output.
+# A *batch norm* works on each channel by itself: it subtracts a mean, divides by a standard deviation, the root of the stored variance, multiplies by a weight and adds a bias. When a channel goes, these four numbers go.
+#
+# The figure follows one output channel of SmallResNet's first convolution, `conv`. A stripe marks where a layer loses an input or an output.
 
 # %% what_hangs_together tags=["hide-input"]
 # Asks torch-pruning what must go with channel 5 of conv, and draws it step by step.
@@ -175,12 +177,10 @@ group = graph.get_pruning_group(dense.conv, tp.prune_conv_out_channels, idxs=[5]
 show.what_hangs_together(dense, group)
 
 # %% [markdown]
-# At the end seven layers have a stripe. `conv`, `block1.conv2` and their two batch norms lose an output, and three convolutions lose an input. Layers that must lose a channel together are called a **group** ([Fang et al., 2023](https://arxiv.org/abs/2301.12900)).
-#
-# A *batch norm* has four numbers for each channel: it subtracts a mean, divides by a standard deviation (it stores the square, the variance), multiplies by a weight and adds a bias. When a channel goes, its four numbers go.
+# At the end seven layers have a stripe. Layers that must lose a channel together are called a **group** ([Fang et al., 2023](https://arxiv.org/abs/2301.12900)).
 
 # %% [markdown]
-# torch-pruning finds the groups by itself, but it can't know that we need all ten outputs. So we repeat the call of section 1, and name the last layer in `ignored_layers`:
+# torch-pruning finds the groups, but it can't know that we need all ten outputs. So we repeat the call of section 1, and name the last layer in `ignored_layers`:
 
 # %% cut_resnet
 cut_resnet = copy.deepcopy(dense)
@@ -188,7 +188,7 @@ tp.pruner.BasePruner(cut_resnet, image, by_norm, pruning_ratio=0.5, ignored_laye
 print(f"dense: {show.accuracy(dense):.0f} % right   cut: {show.accuracy(cut_resnet):.0f} % right")
 
 # %% [markdown]
-# Is the cut wrong? A masked twin tells. Here we mask the weight and bias of the batch norms, because a batch norm turns a channel of zeros into a constant.
+# Is the cut wrong? A masked twin tells. Is it enough to mask the filters? No, because a batch norm turns a channel of zeros into a constant. With mean −2, standard deviation 1, weight 1 and bias 0.5, a 0 becomes $1 \cdot (0 - (-2)) / 1 + 0.5 = 2.5$. So we mask the weight and the bias of the batch norm. Then the channel is 0, whatever the filter gives.
 
 # %% resnet_twin tags=["hide-input"]
 # Masks the same channels in a copy of the dense network.
@@ -196,14 +196,14 @@ twin = show.masked_twin(dense, image, by_norm)
 print(f"the cut and its masked twin differ by {difference(cut_resnet, twin):.6f}")
 
 # %% [markdown]
-# The cut is right. But half of the channels are gone in every layer except the last, so the network needs further training. (Its batch norms also still use the old means: see *Deeper*.)
+# The cut is right. But half of the channels are gone in every layer except the last, so the network needs further training.
 
 # %% [markdown]
 # ## 5. Does it pay?
 #
 # A 3 × 3 convolution from 32 channels to 32 needs $9 \cdot 32 \cdot 32 = 9{,}216$ multiplications for each pixel. From 16 to 16 it needs $9 \cdot 16 \cdot 16 = 2{,}304$. **With half of the inputs and half of the outputs, a quarter of the work is left**, and a quarter of the weights.
 #
-# In the bill of [[energy]], such a layer pays a quarter for its MACs, and a quarter for its weights. A whole network gains a little less. Its first layer still reads one channel, its last one still gives ten outputs, and its batch norms only halve. So it has 3.9 times fewer numbers in its file, and not 4 times. The file also holds names, which don't shrink. The time shrinks less than the work, because ReLUs and additions only halve as well, and because small convolutions use the processor less well. To measure the time, we let both networks take turns on one thread, and compare the medians:
+# The file of a whole network shrinks a little less, because the first layer still reads one channel, the last one still gives ten outputs, and the names in the file stay. The time shrinks less, too. The maps that pass from layer to layer only halve, and small convolutions use the processor less efficiently. To measure the time, we let both networks take turns on one thread, so that a busy moment of the machine hits both, and take the median of the ratios:
 
 # %% does_it_pay tags=["hide-input"]
 # Compares the files, and the time for 64 images.
@@ -212,7 +212,7 @@ print(f"file: {file_bytes['dense'] / file_bytes['cut']:.1f} times smaller")
 print(f"time: {speed.ratio('cut'):.1f} times as fast, with 64 images")
 
 # %% [markdown]
-# But how good must the cut network become? Its opponent is a network of the *same shape* that begins with **new weights**. So we trained both for 100 and for 300 steps, six times each. Each got the best of three learning rates. In the last line, new weights were trained for six epochs:
+# But how good must the cut network become? Its opponent is a network of the *same shape* that is trained *from scratch*: it begins with **new weights**, drawn at random. So we trained both for 100 and for 300 steps, six times each. Each got the best of three learning rates, chosen on images that the test doesn't use. The last line has only new weights, after six epochs, or 5,628 steps:
 
 # %% opponent tags=["hide-input"]
 # Shows the means of six trainings from a record, and tests the network that was trained for six epochs.
@@ -227,9 +227,9 @@ opponent = checkpoints.load("small_resnet_half")
 print(f"5,628 steps:                  new weights {show.accuracy(opponent):.0f} % right")
 
 # %% [markdown]
-# After 100 steps the cut network leads by 13 points, because its weights have already learned. But after 300 steps about half of this **head start** is left. And after six epochs, new weights are nearly as good as the dense network. In larger networks, [Liu et al., 2018](https://arxiv.org/abs/1810.05270) gave new weights a whole training, and they became as good as fine-tuned cut networks, or better.
+# After 100 steps the cut network leads by 13 points, because its weights have already learned. But after 300 steps, 7.1 points of this **head start** are left. And after six epochs, new weights are nearly as good as the dense network.
 #
-# So when should you cut? **When you already have the large trained network, and can afford only little training.** If you can train for long, train new weights as well, and keep the better network.
+# So has our cut paid? With 300 steps it has. With six epochs we can't tell, because we didn't train the cut network for that long. **Cut when you already have the large trained network, and can afford only little training.** If you have time for more, also train the small network from scratch, and keep the better one.
 
 # %% [markdown]
 # ## Exercise · Cut a chain
@@ -239,11 +239,9 @@ print(f"5,628 steps:                  new weights {show.accuracy(opponent):.0f} 
 #
 # `cut(chain, keep)` returns a copy whose *first* convolution has only the output channels in `keep`, an ascending list. Everything that belongs to the others goes, too. Leave the rest as it is, training or evaluation mode included.
 #
-# On paper: the blocks have `Conv2d(1, 2, 1, bias=False)` and `Conv2d(2, 1, 1, bias=False)`, and channel 0 goes. Which tensors change?
-#
 # <details><summary>Hint</summary>
 #
-# Six: the weight of each convolution, and four tensors of the first batch norm: `weight`, `bias`, `running_mean`, `running_var`. The last two are buffers, so assign plain tensors to them and no `nn.Parameter`. `chain[0]` is a block, and `chain[0][0]` its convolution.
+# Six tensors change: the weight of two convolutions, and four of the first batch norm: `weight`, `bias`, `running_mean`, `running_var`. The last two are buffers, so assign plain tensors to them and no `nn.Parameter`.
 #
 # </details>
 
@@ -276,7 +274,7 @@ def cut_solution(chain, keep):
 #
 # - A row here is a column there: with a channel go its bias, its batch norm's numbers, the inputs of every layer that reads it, and whatever is added to it.
 # - Compare a cut network with its masked twin before you train on, because a wrong cut can run without an error.
-# - Half of the channels leave about a quarter of the work, but a cut has paid only if the network beats new weights of the same shape and training.
+# - Half of the channels leave about a quarter of the work, but a cut has paid only if the network beats new weights of the same shape after the same training.
 
 # %% [markdown]
 # ## Scorecard
@@ -287,21 +285,15 @@ claims.show("structured")
 # %% [markdown]
 # ## Deeper
 #
-# ### Narrower or shallower?
-#
-# Cutting channels makes a network *narrower*. Taking out whole layers makes it *shallower*. A common rule says that the width of a network stands for the content of its input, and the depth for the non-linearity.
-#
-# You can see why. If a layer has only 8 channels, everything about an image must pass through 8 maps. And with each layer a ReLU goes, which was there to bend the function: two linear layers without one in between are a single linear layer. But the rule doesn't say which of the two *your* network can spare. To find out, cut both ways down to the same number of weights, and compare them as in section 5.
-#
 # ### Keep the cut network in a file
 #
-# What's left after surgery is an ordinary network, so it needs no special format or chip, whether it runs in the cloud or on a device at the edge. A state dict fits only a network of its own shapes. `models.SmallResNet(16)` has those of our cut network, so `load_state_dict` works there. If you cut each group by a different fraction, no class has these shapes. Then save the whole network with `torch.save(net, file)`, and load it with `weights_only=False`. Such a file can run code, so load only your own.
+# What's left after surgery is an ordinary network, so it needs no special format or chip, in the cloud or at the edge. A state dict fits only a network of its own shapes. `models.SmallResNet(16)` has those of our cut network, so `load_state_dict` works there. If you cut each group by a different fraction, no class has these shapes. Then save the whole network with `torch.save(net, file)`, and load it with `weights_only=False`. Such a file can run code, so load only your own.
 #
 # ### Batch norms after a cut
 #
 # The stored means and variances of our cut ResNet were measured on the dense network. Say that a channel adds up four terms of about −1. Its stored mean is −4, and a typical image gives $-4 - (-4) = 0$. Now a cut removes two of the four terms. The sum is −2, but the batch norm still subtracts −4, and gets 2 in place of 0.
 #
-# So we send some images through the cut network, and measure the means and variances again. These are **statistics estimated anew** ([Li et al., 2020](https://arxiv.org/abs/2007.02491)). It takes neither labels nor gradients, so do it before you compare one cut with another:
+# So we send some training images through the cut network, and measure the means and variances again. These are called **re-estimated statistics** ([Li et al., 2020](https://arxiv.org/abs/2007.02491)). It takes neither labels nor gradients, so do it before you compare one cut with another:
 
 # %% statistics_anew
 from torch.optim.swa_utils import update_bn
@@ -311,12 +303,12 @@ update_bn(images[:2000].split(500), again)
 print(f"just cut: {show.accuracy(cut_resnet):.0f} % right   measured again: {show.accuracy(again):.0f} % right")
 
 # %% [markdown]
-# **Sources.** H. Li et al., *Pruning filters for efficient ConvNets*, 2016, [arXiv:1608.08710](https://arxiv.org/abs/1608.08710). Z. Liu et al., *Rethinking the value of network pruning*, 2018, [arXiv:1810.05270](https://arxiv.org/abs/1810.05270). G. Fang et al., *DepGraph: towards any structural pruning*, 2023, [arXiv:2301.12900](https://arxiv.org/abs/2301.12900). B. Li et al., *EagleEye*, 2020, [arXiv:2007.02491](https://arxiv.org/abs/2007.02491).
+# **Sources.** H. Li et al., *Pruning filters for efficient ConvNets*, 2016, [arXiv:1608.08710](https://arxiv.org/abs/1608.08710). Z. Liu et al., *Rethinking the value of network pruning*, 2018, [arXiv:1810.05270](https://arxiv.org/abs/1810.05270): in larger networks, fully trained new weights became as good as fine-tuned cut networks, or better. G. Fang et al., *DepGraph: towards any structural pruning*, 2023, [arXiv:2301.12900](https://arxiv.org/abs/2301.12900). B. Li et al., *EagleEye*, 2020, [arXiv:2007.02491](https://arxiv.org/abs/2007.02491).
 #
 # **Recommended video.** Michela Paganini, *Neural Network Pruning for Compression and Understanding*, [youtube.com/watch?v=f86hkOGoX54](https://www.youtube.com/watch?v=f86hkOGoX54).
 #
-# **Going further.** Cut a different fraction of each group: find it by cutting one group at a time, and pass it as `pruning_ratio_dict`. In `torch.nn.utils.prune`, `random_structured` picks whole channels at random.
+# **Going further.** If a linear layer reads flattened maps of 5 × 5 pixels, each channel fills 25 of its inputs, so 25 columns go with it. Cut a different fraction of each group: find it by cutting one group at a time, and pass it as `pruning_ratio_dict`. In `torch.nn.utils.prune`, `random_structured` picks whole channels at random.
 #
 # **Credits.** The calls of `torch.nn.utils.prune` follow Michela Paganini's PyTorch tutorial. torch-pruning is by Gongfan Fang and contributors (MIT). The lecture is Tal Daniel's (Technion, EE 046211, tutorial 10). Text CC BY 4.0, code MIT.
 #
-# **What's still open.** Here whole channels went. Could a few single weights, with the values that they had before any training, learn as well as all of them ([[ticket]])? And what if you want to cut by a rule that no library has ([[own_method]])?
+# **What's still open.** Could a few single weights, with the values that they had before any training, learn as well as all of them? And can a network become shallower in place of narrower, by losing whole blocks ([[blocks]])?
