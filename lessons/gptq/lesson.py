@@ -41,7 +41,7 @@ torch.set_num_threads(1)
 # **Predict.** Which whole numbers keep the output closest to the right one: **A** 0 and 0, **B** 0 and 1, **C** 1 and 1? A pencil is enough: write $x$ for both inputs, so that the right output is $0.8\,x$.
 
 # %% [markdown] tags=["answer"]
-# **B, 0 and 1.** The output is only $0.2\,x$ too large, because $-0.4\,x$ and $+0.6\,x$ nearly cancel. With 0 and 0, the nearest whole numbers, it's $0.8\,x$ too small. Round-to-nearest lost, although it kept each weight as close as possible: it chased the wrong goal.
+# **B, 0 and 1.** The output is only $0.2\,x$ too large, because $-0.4\,x$ and $+0.6\,x$ nearly cancel. With 0 and 0, the nearest whole numbers, it's $0.8\,x$ too small.
 
 # %% [markdown]
 # The next layer sees only the output, and the output is a sum. In a sum, errors of the same sign pile up, and errors of opposite sign cancel.
@@ -53,7 +53,7 @@ show.two_weights()
 # %% [markdown]
 # **The weights don't have to be close. The output does.**
 #
-# When one weight has been rounded, another that isn't rounded yet can move to make up for it. In about [[minutes]] minutes you will be able to
+# In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
@@ -71,13 +71,13 @@ show.two_weights()
 #
 # $$\text{MSE} = e_1^2 + e_2^2 + 2\rho\,e_1 e_2$$
 #
-# ρ measures how alike the two inputs are. It's 1 if they are always equal, 0 if their products average out to nothing, and below 0 if one is mostly negative where the other is positive.
+# ρ measures how alike the two inputs are. It's 1 if they are always equal, and 0 if their products average out to nothing.
 #
 # We want the $e_2$ that makes the MSE smallest. There, the gradient with respect to $e_2$ is zero:
 #
 # $$2 e_2 + 2\rho\,e_1 = 0, \qquad\text{so}\qquad e_2 = -\rho\,e_1$$
 #
-# If ρ is 0.75, this gives $e_2 = 0.75 \cdot 0.4 = 0.3$: the second weight moves up from 0.4 to 0.7, to repair the error of the first. If ρ is 0, it stays where it is, and if ρ is negative, it moves down. (Where the mean squares aren't 1, the factor is $\text{mean}(x_1 x_2) / \text{mean}(x_2^2)$ instead of ρ.)
+# If ρ is 0.75, this gives $e_2 = 0.75 \cdot 0.4 = 0.3$: the second weight moves up from 0.4 to 0.7, to repair the error of the first. If ρ is 0, it stays where it is.
 #
 # Then the second weight is rounded as well, and 0.7 becomes 1, an error of +0.6. Was that better than 0? With ρ = 0.75 and 2ρ = 1.5, the formula says:
 #
@@ -92,13 +92,13 @@ show.two_weights()
 #
 # Let's add a third weight of 0.4, and let ρ be 0.75 for any two of the three inputs. The first weight goes to 0 again. Should each of the other two move by +0.3, as before? That would be too much. Since $x_2$ and $x_3$ are alike as well, the two weights would repair the same error twice.
 #
-# So each free weight has to take the other one into account. In section 2, the second weight made up for $e_1$ alone, with $e_2 = -0.75\,e_1$. Now it makes up for $e_1$ and $e_3$, and the third weight for $e_1$ and $e_2$:
+# So each free weight has to take the other one into account. The output is now off by $e_1 x_1 + e_2 x_2 + e_3 x_3$. For the second weight, $e_1$ and $e_3$ are both errors of its neighbours, whether they come from rounding or from a repair, and it makes up for both as in section 2. The third weight does the same for $e_1$ and $e_2$:
 #
 # $$e_2 = -0.75\,(e_1 + e_3) \qquad\qquad e_3 = -0.75\,(e_1 + e_2)$$
 #
 # The two equations treat $e_2$ and $e_3$ alike, so both errors are equal. With $e_1 = -0.4$, the first equation becomes $e_2 = 0.3 - 0.75\,e_2$, so $1.75\,e_2 = 0.3$. Each moves by only 0.17, to 0.57.
 #
-# Next, the second weight is rounded from 0.57 to 1. Its error isn't 1 − 0.57, because the right output is that of the original weights. It's 1 − 0.4 = +0.6, and final. Only the third weight is still free, and it makes up for both: $e_3 = -0.75\,(-0.4 + 0.6) = -0.15$. It goes from 0.4 to 0.25, and is rounded to 0.
+# Next, the second weight is rounded from 0.57 to 1. Its error isn't 1 − 0.57, because the right output is that of the original weights. It's 1 − 0.4 = +0.6, and final. Only the third weight is still free, and it makes up for both: $e_3 = -0.75\,(-0.4 + 0.6) = -0.15$. It goes from 0.4 to 0.25, and is rounded to 0. Nothing repairs its error, because no weight is free any more. Still, the MSE is 0.20, where round-to-nearest would leave 1.20: add the three squares, and 1.5 times each product of two errors.
 
 # %% row_by_hand tags=["hide-input"]
 # Draws the row after each rounding, and the errors of the weights that are final.
@@ -107,19 +107,17 @@ show.row_by_hand()
 # %% [markdown]
 # ### Any number of weights
 #
-# To find the general rule, we go back to where one weight was rounded. The first equation is $e_2 + 0.75\,e_3 = -0.75\,e_1$ once both free errors stand on the left, and the second can be rearranged in the same way. Together:
+# To find the general rule, we go back to where one weight was rounded. We multiply out, and move both free errors to the left. The first equation becomes $e_2 + 0.75\,e_3 = -0.75\,e_1$, and the second $0.75\,e_2 + e_3 = -0.75\,e_1$. Together:
 #
 # $$\underbrace{\begin{pmatrix} 1 & 0.75 \\ 0.75 & 1 \end{pmatrix}}_{\text{free with free}} \begin{pmatrix} e_2 \\ e_3 \end{pmatrix} = - \underbrace{\begin{pmatrix} 0.75 \\ 0.75 \end{pmatrix}}_{\text{free with rounded}} e_1$$
 #
-# Once two weights are rounded, the right-hand side has two errors, $e_1$ and $e_2$, and its block has a column for each: $e_3 = -(0.75\,e_1 + 0.75\,e_2)$.
-#
-# Each number in the blocks is the mean product of two inputs, and each 1 on the diagonal is an input's mean square. So we collect the mean products of all pairs of inputs in a matrix $H$, with $H_{ik} = \text{mean}(x_i\,x_k)$. However many weights are rounded and free, the best errors of the free ones solve
+# Each number in the blocks is the mean product of two inputs, and each 1 on the diagonal is an input's mean square. So we collect the mean products of all pairs of inputs in a matrix $H$, with $H_{ik} = \text{mean}(x_i\,x_k)$. Once more weights are rounded, the right block has a column for each of them. However many weights are rounded and free, the best errors of the free ones solve
 #
 # $$H_{\text{free, free}}\;e_{\text{free}} = -H_{\text{free, rounded}}\;e_{\text{rounded}}$$
 #
-# **GPTQ** ([Frantar et al., 2022](https://arxiv.org/abs/2210.17323)) goes through the layer's columns, one for each input. It rounds a column, and that column never moves again. Then all columns that are still free make up for all errors so far. As with our third weight, their new values are counted from the originals.
+# **GPTQ** ([Frantar et al., 2022](https://arxiv.org/abs/2210.17323)) goes through the layer's columns, one for each input. It rounds a column, and that column never moves again. Then all columns that are still free make up for all errors so far.
 #
-# All rows have the same inputs. So they share one $H$, and one call of `torch.linalg.solve` finds $e_{\text{free}}$ for all of them. It expects each row's errors in a column, so we transpose twice (`.T`).
+# All rows have the same inputs. So they share one $H$, and one call of `torch.linalg.solve` finds $e_{\text{free}}$ for all of them. `solve` wants the errors of one row of weights in one column, so we transpose them with `.T`, and transpose the result back.
 
 
 # %% nearest
@@ -140,7 +138,7 @@ def gptq(weight, H, low, step):
 
 
 # %% [markdown]
-# As in [[weight_only]], `low` is the lowest level for each weight and `step` the distance to the next one. Both come from the original weights, so a free weight that has moved past the highest level is put back on it (`clamp`). Now our three weights:
+# As in [[weight_only]], `low` is the lowest level for each weight and `step` the distance to the next one. Now our three weights:
 
 # %% three_weights
 rho = 0.75
@@ -163,7 +161,7 @@ print(gptq(torch.tensor([[0.4, 0.4, 0.4]]), H, low=torch.zeros(1, 3), step=torch
 #
 # Let's take a layer from the middle of the small Transformer of [[decoding]], with 512 rows of 128 weights.
 #
-# First we need its $H$. We let the model read 4,096 characters of the Python code that it was trained on, and a forward hook records what enters the layer. This is **calibration**, and it needs no labels. If the $n$ recorded inputs are the rows of a matrix $X$, all mean products are in $X^\top X / n$. To the diagonal we add 1 % of the diagonal's mean. This is **damping**: an input that is always 0 leaves a row of zeros in $H$, and without damping `solve` fails.
+# First we need its $H$. We let the model read 4,096 characters of the Python code that it was trained on, and a forward hook records what enters the layer. This is **calibration**, and it needs no labels. If the $n$ recorded inputs are the rows of a matrix $X$, all mean products are in $X^\top X / n$. To the diagonal we add 1 % of the diagonal's mean. This is **damping**. Without it, `solve` fails when an input is always 0, because its row of $H$ is all zeros.
 
 # %% calibration
 from course_utils import language
@@ -204,16 +202,16 @@ report("round-to-nearest", nearest(layer.weight, low, step))
 report("GPTQ", gptq(layer.weight, H, low, step))
 
 # %% [markdown] tags=["answer"]
-# **B, about half as far.** The weights that repair are rounded in turn, so something is left. But look at the weights: GPTQ's are much farther from the originals. Its outputs are still closer, because errors times inputs cancel in the sum. (In other layers, GPTQ's error of the outputs is between a third and four fifths of round-to-nearest's.)
+# **B, about half as far.** The levels are the same, so the layer is no larger and no slower. The weights that repair are rounded in turn, so something is left. But look at the weights: GPTQ's are much farther from the originals. Its outputs are still closer, because errors times inputs cancel in the sum.
 
 # %% [markdown]
 # ## 5. Does it have to be the right $H$?
 #
 # Weights farther from the originals made a better layer. But why? Perhaps it helps to move the free weights about a little, whatever $H$ says.
 #
-# A **control** can settle this: we run GPTQ twice, and change only the one thing that should make it work. That's $H$. So we calibrate once on code, and once on as many characters of random digits. This time we round all 20 layers in the model's blocks to 2 bits, and measure how much the perplexity on unseen code goes up.
+# A **control** can settle this: we run GPTQ twice, and change only the one thing that should make it work. That's $H$. So we calibrate once on code and once on random digits. Each time, we round all 20 layers in the model's blocks to 2 bits, and measure how much the perplexity on unseen code goes up.
 #
-# **Predict.** Calibrated on digits, how much will it go up: **A** about as little as when calibrated on code, **B** about as much as with round-to-nearest, **C** more?
+# **Predict.** If we calibrate GPTQ on digits, how much will the perplexity rise: **A** about as much as with code, **B** about as much as with round-to-nearest, **C** more than with either?
 
 # %% texts
 digits = language.encode("".join(map(str, torch.randint(10, (9999,)).tolist())))
@@ -235,12 +233,12 @@ for way, rise in rises.items():
     print(f"{way:17} perplexity {rounded[way]:.2f}, up by {rise:.1f} %")
 
 # %% [markdown] tags=["answer"]
-# **C, more.** Calibrated on code, GPTQ avoids about half of the damage. Calibrated on digits, it moves weights as well, and does more damage than round-to-nearest. So it isn't the moving that helps: the repair needs an $H$ measured on inputs like those that the layer will get. A change that hardly matters on digits can spoil the outputs on code.
+# **C, more.** Calibrated on code, GPTQ avoids about half of the damage. Calibrated on digits, it moves weights as well, in no layer as far as with code, and does more damage than round-to-nearest. So it isn't the moving that helps. The repair needs an $H$ that fits the inputs that the layer will get.
 
 # %% [markdown]
-# Digits are 10 of our model's 96 characters, and their $H$ says little about the others. Must the text be code, then? No. In six tries with English, from Python's manual and a licence, the perplexity rose by 6.2 to 8.7 %, in five with code by 6.6 to 8.9 %, and with code and digits half and half by 6.9 %. So other text does as well, as long as no kind of input is missing from it.
+# Digits are only 10 of our model's 96 characters, so their $H$ says little about the others, and a change that hardly matters on digits can spoil the outputs on code. Must the text be code, then? No. With code, the perplexity rose by 4.7 to 8.9 %, depending on the text, and in six tries with English, by 6.2 to 8.7 %. Other text does nearly as well as code, as long as no kind of input is missing from it.
 #
-# **Calibrate on varied text, and let what the model will meet be part of it.**
+# **Calibrate on varied text, so that it covers what the model will meet.**
 
 # %% [markdown]
 # ## Exercise · Remove an input
@@ -252,7 +250,7 @@ for way, rise in rises.items():
 #
 # <details><summary>Hint</summary>
 #
-# Treat column `j` as already rounded, to 0. What's its error in each row? `others = [k for k in range(len(H)) if k != j]` lists the free columns, and `H[others][:, others]` is their part of `H`.
+# Treat column `j` as already rounded, to 0. What's its error in each row? `others = [k for k in range(len(H)) if k != j]` lists the free columns, and `H[others][:, others]` is their part of `H`. The repair has a number for each row and each of the others: `torch.outer` makes such a table from two vectors.
 #
 # </details>
 #
@@ -297,11 +295,11 @@ claims.show("gptq")
 #
 # ### GPTQ on large models
 #
-# The authors quantized models of 175 billion weights to 3 and 4 bits, in about four GPU hours and with hardly any loss. Don't expect this everywhere. We took SmolLM2 of [[weight_only]], whose weights are already stored in 4 bits, and rounded them once more, to 3 (`records/gptq`). On 256 tokens of one chapter of Python's manual, the rounded model's first choice was the original's at 44 % of the places with round-to-nearest, and at 61 % with GPTQ, calibrated on the other chapters. (In the measure of [[the_same_model]], the KL divergence, that's 1.38 ± 0.07 and 0.78 ± 0.04.) Neither answers a question any more.
+# The authors quantized models of 175 billion weights to 3 and 4 bits, in about four GPU hours and with hardly any loss. Don't expect this everywhere. We took SmolLM2 of [[weight_only]], whose weights are already stored in 4 bits, and rounded them once more, to 3 (`records/gptq`). On 256 tokens of one chapter of Python's manual, the model rounded to nearest picked the same next token as the original 44 % of the time, and with GPTQ, calibrated on the other chapters, 61 %. Neither answers a question any more.
 #
 # For your own models, take a library such as LLM Compressor (`GPTQModifier`). It repairs only the newest error, on top of earlier repairs. On the same levels, that gives the same weights, and it's faster, because one Cholesky factorization of $H^{-1}$ holds the solutions for all columns. (Our cell for the whole model does this as well.) It goes block by block, and calibrates each block with what the blocks before it, already rounded, really pass on.
 #
-# Where damping is missing or too weak, a library says that the *Hessian* (its name for $H$, or twice $H$) is *not positive-definite*: damp more, or calibrate on more text. With too short a text and no damping, you may even get huge repairs without any message.
+# Where damping is missing or too weak, a library says that the *Hessian* (its name for $H$, or twice $H$) is *not positive-definite*: damp more, or calibrate on more text. With too short a text, some inputs are nearly mixtures of others, and without damping the repairs may become huge, with no message at all.
 #
 # ### AWQ: scale before you round
 #
