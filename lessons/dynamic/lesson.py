@@ -41,7 +41,7 @@ torch.backends.quantized.engine = legacy_int8.best()
 #
 # You have a trained model that is too slow, and no training data at hand. In [[integers]] we stored weights as 8-bit integers. The file became nearly four times smaller, but the network didn't become faster, because it turned the integers back into floats before it multiplied.
 #
-# PyTorch can also *multiply* the integers. You name a type of layer and a type of integer, and `quantize_dynamic` returns a copy of your model in which these layers are int8 layers. We try it on two networks. One is a Transformer with the shape of BERT-base ([Devlin et al., 2019](https://arxiv.org/abs/1810.04805)), which reads 128 tokens (words or parts of words). Its weights are random, since neither time nor bytes depend on them. The other is the trained LeNet of [[integers]], which gets one picture.
+# PyTorch can also *multiply* the integers. You name a type of layer and a type of integer, and `quantize_dynamic` returns a copy of your model in which these layers are int8 layers. We try it on two networks. One is a Transformer with the shape of BERT-base ([Devlin et al., 2019](https://arxiv.org/abs/1810.04805)), which reads 128 tokens. Its weights are random, since neither time nor bytes depend on them. The other is the trained LeNet of [[integers]], which gets one picture.
 
 # %% tags=["legacy"]
 import torch
@@ -101,14 +101,14 @@ show.way_of_a_call()
 # 1. *Search the range.* It goes from −1 to 2. The integers 0 to 3 cut it into three intervals, so the scale is 3 / 3 = 1. The lowest input, −1, gets the integer 0, so the number 0 gets the next one, 1. This is the **zero point**.
 # 2. *Round.* Divided by the scale and rounded, the inputs are −1, 0 and 2. With the zero point added, they're stored as 0, 1 and 3.
 # 3. *Multiply.* A 0 has to count as 0, so the layer takes the zero point off again: −1 · 4 + 0 · (−2) + 2 · 5 = 6.
-# 4. *Back to float.* An input counts in units of 1, and a weight in units of 0.1, so the sum counts in units of 1 · 0.1. The output is 6 · 0.1 = **0.6**.
+# 4. *Back to float.* Each input counts in units of 1 and each weight in units of 0.1, so every product, and with them the sum, counts in units of 1 · 0.1. The output is 6 · 0.1 = **0.6**.
 #
 # In floats it would be −0.4 − 0.06 + 1 = **0.54**. The 0.06 was lost when 0.3 became 0.
 
 # %% [markdown]
 # ### PyTorch's layer takes the same four steps
 #
-# PyTorch's integers for the inputs go up to 127 (with `qnnpack`, the int8 library for Apple's chips, up to 255: change it in the code), so it comes much closer. Let's take the four steps ourselves, with LeNet's first linear layer and five rows of random inputs. Like PyTorch, we widen a range until it holds 0.
+# PyTorch's integers for the inputs go up to 127 (with `qnnpack`, the int8 library for Apple's chips, up to 255: change it in the code), so it comes much closer. Let's take the four steps ourselves, with LeNet's first linear layer and five rows of random inputs. Like PyTorch, we widen a range until it holds 0, because the zero point has to be one of the integers. We sum in 32 bits (`.int()`), because one product can come near 16,000, and we add 400.
 
 # %% by_hand tags=["legacy"]
 layer, x = lenet_int8.fc1, torch.randn(5, 400)
@@ -129,20 +129,18 @@ print(f"largest difference from PyTorch: {(by_hand - layer(x)).abs().max():.7f}"
 #
 # <details><summary>What others found</summary>
 #
-# The difference is now about 0.1. On Intel and AMD, PyTorch leaves one of the eight bits free, because some of these processors add two products in 16 bits, which could overflow. `qnnpack` uses all eight.
+# The difference is now about 0.1, because PyTorch leaves one of the eight bits free on Intel and AMD. [[static]] says why.
 #
 # </details>
 
 # %% [markdown]
 # ## 3. Where int8 gains time, and where it loses
 #
-# What do the four steps gain, and what do they cost?
-#
 # **The gain is in step 3.** An int8 weight takes a quarter of the bytes, so it arrives from memory sooner. And an instruction that multiplies 8 floats has room for 32 numbers of 8 bits.
 #
-# **The price is all the rest.** The way of an int8 layer from Python into its compiled routine is longer than that of an fp32 layer. Besides, the int8 layer searches its inputs and rounds them. You pay most of this on every call, however few weights the layer has.
+# **Everything else is overhead.** Python needs longer to reach the compiled routine of an int8 layer than that of an fp32 layer. Then the int8 layer has to find the range of its inputs and round them. You pay most of this at every call, however few weights the layer has.
 #
-# So a layer has to be large enough to earn the price back. How large? We time square layers of growing width, each with one row of inputs.
+# So a layer has to be large enough to make up for the overhead. How large? We time square layers of growing width, each with one row of inputs.
 
 
 # %% race_layer tags=["legacy"]
@@ -157,12 +155,12 @@ races = {width: race_layer(nn.Linear(width, width), rows=1) for width in (8, 32,
 show.price_curves(races)
 
 # %% [markdown]
-# From width 8 to 128 the number of weights grows 256-fold, and yet the int8 call takes about as long as before: nearly all of its time is the price. The fp32 call begins far lower, and then climbs. Where the curves cross, the gain has paid for the price. LeNet's largest linear layer has as many weights as a square one of width 219, left of the crossing. So it loses. The Transformer's layers are at least 768 wide, right of it. So they gain.
+# From width 8 to 128 the number of weights grows 256-fold, and yet the int8 call takes hardly any longer: nearly all of its time is overhead. The fp32 call begins far lower, and then climbs. Where the curves cross, the gain makes up for the overhead. LeNet's largest layer, 400 → 120, lies left of the crossing, so it loses. If a curve has a bump, run the cell again, because other programs easily disturb such short calls.
 
 # %% [markdown]
 # ### Measure your layers, with your rows
 #
-# Where the curves cross depends on the number of rows, and on your processor (we haven't measured Apple's). So measure the linear layers of *your* model, with as many rows as they will get.
+# So far each layer got one row, on one thread. Your model may run differently. So measure *its* linear layers, with the rows and the threads (`torch.set_num_threads`) that they will get.
 #
 # **Predict.** With one picture, all three layers of LeNet lose. Now we give them 256 at once. Compared with fp32, does int8 then do **A** worse on the largest layer, because it rounds 256 times as many inputs, **B** just as badly, or **C** better?
 
@@ -178,16 +176,18 @@ for (rows, name), gain in gains.items():
     print(f"batch of {rows:3}, {name}: {gain:.1f} times as fast")
 
 # %% [markdown] tags=["answer"]
-# **Better (C), because most of the price is paid once for all 256 rows, while each row brings its gain.** But the last layer, `fc3`, has only 840 weights, and in it not even 256 rows earn the price.
+# **Better (C), because most of the overhead is paid once for all 256 rows, while each row brings its gain.** But the last layer, `fc3`, has only 840 weights, and even 256 rows don't make up for its overhead.
 
 # %% [markdown]
-# So convert the layers that gain, and leave the others in fp32: in place of a type, the set may hold *names* of layers. A name that matches nothing is skipped without a warning, so print the copy.
+# That's also why the Transformer gains: its layers are at least 768 wide, and each call brings them 128 rows, one for each token.
+#
+# So convert the layers that gain in every run, and leave the others in fp32: in place of a type, the set may hold *names* of layers. A name that matches nothing is skipped without a warning, so print the copy.
 
 # %% by_name tags=["legacy", "nbval-check-output"]
 print(quantize_dynamic(lenet, {"fc1"}, dtype=torch.qint8))
 
 # %% [markdown]
-# Convolutions, norms and the products inside attention stay in fp32, and take their time as before. So in the end, time the whole model as it will run, with your batch and program. (These int8 layers run on the CPU only. Without Python the price of a call is far smaller: see *Deeper*.)
+# Convolutions, norms and the products inside attention stay in fp32, and take their time as before. In LeNet that's most of the time, so a faster `fc1` hardly shows. So in the end, `race` the whole model as it will run. These int8 layers run on the CPU only.
 
 # %% [markdown]
 # ## 4. How small the file gets
@@ -208,7 +208,7 @@ print(f"fp32 {sizes[0]:.0f} MB, int8 {sizes[1]:.0f} MB")
 #
 # Without labels you can't measure the accuracy. But you can run both models on the same inputs, and count how often they give the same answer. If 3 answers in 1,000 differ, the accuracy on these inputs can't have fallen by more than 0.3 points, because all the others are as right or as wrong as before.
 #
-# Say that LeNet will be used in batches of 64 pictures, so we run it in such batches. Each call has one range, so all 64 share one scale.
+# Say that LeNet will be used in batches of 64 pictures, so we run it in such batches.
 #
 # **Predict.** Somebody forgets to divide the first picture of each batch by 255, so its pixels are 255 times too large. How many of the *other* 63 still get fp32's answer: **A** more than nine in ten, **B** seven to nine in ten, or **C** fewer?
 
@@ -230,10 +230,10 @@ for factor, part in same.items():
 print(f"fp32, × 255: {(answers(lenet, 255) == before).float().mean():6.1%} the same")
 
 # %% [markdown] tags=["answer"]
-# **Fewer (C), because the bright picture widens the range that all share, and so the others are rounded coarsely.**
+# **Fewer (C), because each call has one range. The bright picture widens it for all 64, and so the others are rounded coarsely.**
 
 # %% [markdown]
-# An example: let one number of a call be 100, and all the others between −1 and 1. The range is 101 wide, so the scale is 101 / 127 = 0.8. Then 0.3 becomes 0, and 0.9 becomes 0.8.
+# How coarsely? Let the numbers of an ordinary picture lie between 0 and 1. Beside the bright one the range reaches 255, so the scale is 255 / 127 = 2, and everything up to 1 becomes 0. To the layer, these pictures look alike, so most of them get the same answer.
 #
 # The first row answers our question: a few answers in a thousand have changed. The second is a warning. With one range for the whole call, an int8 answer can depend on the rest of its batch. In fp32, LeNet's don't, as the third row shows. So check the inputs first, and test with batches like those that you'll serve.
 
@@ -243,11 +243,11 @@ print(f"fp32, × 255: {(answers(lenet, 255) == before).float().mean():6.1%} the 
 #
 # Repair LeNet: write a dynamic int8 layer in which each row of `x` has a range of its own. It gets the weights as integers (`torch.int8`, a row for each output), their scale, and the bias. It returns floats. As in section 2, a range has 127 intervals and holds 0. A row of zeros gives the bias.
 #
-# Then count: `(answers(show.repaired(lenet_int8, own_scales), 255) == before).float().mean()`
+# Then put it into LeNet with `show.repaired`, and count: `(answers(show.repaired(lenet_int8, own_scales), 255) == before).float().mean()`
 #
 # <details><summary>Hint</summary>
 #
-# `x.amin(dim=1, keepdim=True)` is a column with the lowest number of each row. A sum of products doesn't fit into 8 bits.
+# `x.amin(dim=1, keepdim=True)` is a column with the lowest number of each row.
 #
 # </details>
 #
@@ -280,7 +280,7 @@ def own_scales_solution(x, weight, weight_scale, bias):
 # ## Remember
 #
 # - Dynamic quantization rounds the weights once and the inputs at each call, by the range of that call, so it needs no data.
-# - Each call has a price and each product a gain. So time your layers with your rows, convert those that gain, and time the whole model.
+# - Each call has an overhead and each product a gain. So time your layers with your rows, convert those that gain, and time the whole model.
 # - What stays in fp32 keeps its bytes, and without labels you can still count changed answers, on batches like yours.
 
 # %% [markdown]
@@ -294,7 +294,7 @@ claims.show("dynamic")
 #
 # ### Faster than which fp32?
 #
-# We compared with **eager** fp32, PyTorch's usual way, which runs one operation after the other. But `quantize_dynamic` changes more than the type of the numbers. It hands the layers to another library, which arranges the weights beforehand in the order in which it will read them: they are **packed**. fp32 can be packed as well, or compiled with its weights as constants (*frozen*), and bfloat16 ([[formats]]) needs no scales at all. So here is the Transformer with better opponents, on one thread of two processors. The Xeon has no instructions for bfloat16, the EPYC has them.
+# We compared with **eager** fp32, PyTorch's usual way, which runs one operation after the other. But `quantize_dynamic` changes more than the type of the numbers. It hands the layers to another library, which arranges the weights beforehand in the order in which it will read them: they are **packed**. fp32 can be packed as well, or compiled with its weights as constants (*frozen*), and bfloat16 ([[formats]]) needs no scales at all. So here is the Transformer with better opponents, on one thread of two processors, in separate runs, so the number above may differ. Both have instructions for int8, but only the EPYC has some for bfloat16.
 #
 # | times as fast as eager fp32 | Intel Xeon | AMD EPYC |
 # |---|---|---|
@@ -305,7 +305,7 @@ claims.show("dynamic")
 #
 # On both, int8 is the fastest, but on the EPYC bfloat16 brings more than half of its gain. Each bfloat16 number has an exponent of its own, so no picture can spoil its neighbours. Where your processor has such instructions, try it first.
 #
-# ### What is the price of a call made of?
+# ### What is the overhead made of?
 #
 # Is it the search and the rounding? Here's a control. A **trace** (`torch.jit.trace`) is a recorded run of a model, which is replayed without Python between the layers. It searches and rounds just the same. We run 100 layers, 64 → 64, in both ways.
 
@@ -318,9 +318,9 @@ for way, timed in {"from Python": race(deep, deep_int8, row), "in a trace": race
     print(f"{way:11}  fp32 {fp32:.2f} ms, int8 {int8:.2f} ms, the fastest of nine")
 
 # %% [markdown]
-# In the trace int8 is several times faster than before, though it still searches and rounds. So most of the price was Python, and the way from it into the int8 library. A layer 64 wide, which loses from Python, is at least level in the trace: that's how far the crossing has moved.
+# In the trace int8 is several times faster than before, though it still searches and rounds. So most of the overhead was Python, and the way from it into the int8 library.
 #
-# The price isn't always the cause. `quantize_dynamic` converts LSTMs as well. One of 128 units, which reads a picture of Fashion-MNIST row by row, became slower, too, although its 28 steps are one call. [[audit]] finds out why.
+# Overhead isn't always the cause. `quantize_dynamic` converts LSTMs as well. One of 128 units, which reads a picture of Fashion-MNIST row by row, became slower, too, although its 28 steps are one call. [[audit]] finds out why.
 #
 # ### Embeddings in 8 bits, and the way back from a file
 #
@@ -350,4 +350,4 @@ print(fresh.load_state_dict(torch.load("lenet_int8.pt")))
 # %% [markdown]
 # ## Did it run in int8?
 #
-# In [[audit]], `quantize_dynamic` gets an attention layer, an LSTM, a CNN and a lone linear layer. Nothing complains, and hardly a byte is saved. Why? And what becomes possible if you do have some data, and know each range before the call ([[static]])?
+# In [[audit]], `quantize_dynamic` gets four models. Nothing complains, and hardly a byte is saved. Why? And what becomes possible if you do have some data, and know each range before the call ([[static]])?
