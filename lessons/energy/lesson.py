@@ -30,7 +30,7 @@ from lessons.energy import show
 # %% [markdown]
 # ## 1. Half the price of arithmetic
 #
-# A phone recognizes a handwritten digit with a small network, LeNet-300-100. This takes 266,200 multiplications and as many additions. The phone also fetches the network's 266,200 **weights**, the numbers that it has learned, from its main memory (we assume that no memory nearer to the processor still holds them).
+# A phone recognizes a handwritten digit with a small network, LeNet-300-100. This takes 266,200 multiplications and as many additions. The phone also fetches the network's 266,200 weights from its main memory. We assume that no memory nearer to the processor still holds them.
 #
 # Now suppose that a new chip needs only **half the energy** for each multiplication and each addition. Fetching a weight takes as much energy as before.
 #
@@ -49,7 +49,7 @@ show.two_parts(arithmetic, fetching)
 # **Less than 1 % (D), because nearly all of the energy goes into fetching the weights.** One weight takes 640 picojoules to fetch, and 4.6 to multiply and add. The new chip saves half of 4.6, which is 2.3 of 644.6.
 
 # %% [markdown]
-# Nobody measured any energy here. It's an *estimate*, a bill: we multiplied counts by published prices. But the bill shows which part is the large one, and you want to know that before you spend a month on the other one. After all, energy drains phone batteries, is a large part of the cost of a data centre, and harms the environment.
+# Nobody measured any energy here. It's an *estimate*: we multiplied counts by published prices, as on a bill. But the bill shows which part is the large one. Why care? Energy is what empties a phone's battery. It's a large part of the cost of a data centre, and producing it harms the environment.
 #
 # In about [[minutes]] minutes, exercise included, you will be able to
 #
@@ -60,9 +60,9 @@ show.two_parts(arithmetic, fetching)
 # %% [markdown]
 # ## 2. Why a fetch costs more than a hundred multiplications
 #
-# Where do 4.6 and 640 come from? First the unit. It takes about one *joule* (J) to lift an apple by a metre, and a **picojoule** (pJ) is a millionth of a millionth of that.
+# Where do 4.6 and 640 come from? Both are in **picojoules** (pJ), millionths of a millionth of a joule.
 #
-# Nearly all the arithmetic of a network is of one kind: multiply an input by a weight, and add the product to a sum. This pair is called a **MAC**, short for *multiply-accumulate*. Its price comes from a list that [Mark Horowitz published in 2014](https://doi.org/10.1109/ISSCC.2014.6757323). In the picture each dot is one operation, or one read of 64 bits from memory. *fp32* and *fp16* are floats of 32 and 16 bits; *int32* and **int8** are whole numbers of 32 and 8 bits. Each vertical line is **ten times** the one before.
+# Nearly all the arithmetic of a network is of one kind: multiply an input by a weight, and add the product to a sum. This pair is called a **MAC**, short for *multiply-accumulate*. Its price comes from a list that [Mark Horowitz published in 2014](https://doi.org/10.1109/ISSCC.2014.6757323). In the picture each mark is one operation, or one read of 64 bits from memory. *fp32* and *fp16* are floats of 32 and 16 bits; *int32* and **int8** are whole numbers of 32 and 8 bits. Each vertical line stands for **ten times** the energy of the one before.
 
 # %% price_list tags=["hide-input"]
 # Draws the published prices on a logarithmic axis.
@@ -91,19 +91,19 @@ print(f"If each weight is used once, half-price arithmetic saves {mac / 2 / (mac
 #
 # </details>
 #
-# So if a weight is used 139 times before it has to be fetched again, its arithmetic costs as much as its fetch.
+# From DRAM, a fetch costs as much as 139 MACs. So a weight has to be used 139 times for each fetch before its arithmetic costs as much. With fewer uses, the fetch is the larger part.
 
 # %% [markdown]
 # ## 3. How often is a fetched weight used?
 #
-# That depends on the layer. The picture shows one weight, *w*, in three situations. The thick arrow is its fetch, which is paid once. Each thin arrow is one MAC for one output, a blue box. We'll come to the batch in section 4.
+# That depends on the layer. The picture shows one weight, *w*, in three situations.
 
 # %% uses_of_a_weight tags=["hide-input"]
 # Draws one weight that is fetched once, and what it is used for.
 show.uses_of_a_weight()
 
 # %% [markdown]
-# **A linear layer** has one weight for each pair of an input and an output, and uses it in one MAC for each list of numbers that it reads: one for each image in LeNet-300-100, but often hundreds in a network that reads a text, one for each word. With $n$ input numbers and $m$ outputs, that's $n \cdot m$ weights and $n \cdot m$ MACs. LeNet-300-100 has three such layers. The first turns the 28 · 28 = 784 pixels into 300 numbers, the second turns these into 100, and the third into 10:
+# **A linear layer** turns one list of numbers into another. It has one weight for each pair of a number that goes in and one that comes out, and uses it in one MAC. With $n$ going in and $m$ coming out, that's $n \cdot m$ weights, and $n \cdot m$ MACs for each list. LeNet-300-100 reads an image as one list, and has three such layers. The first turns the 28 · 28 = 784 pixels into 300 numbers, the second turns these into 100, and the third into 10:
 #
 # $$784 \cdot 300 + 300 \cdot 100 + 100 \cdot 10 = 266{,}200$$
 #
@@ -111,7 +111,7 @@ show.uses_of_a_weight()
 #
 # $$\text{MACs} = \text{weights} \cdot \text{positions}$$
 #
-# This holds for many channels, too, because each weight is still used once at each position. Take the first layer of ResNet-50, a network that recognizes photographs. Its 64 kernels of 7 × 7 over 3 channels have 64 · 3 · 7 · 7 = 9,408 weights, and each is used at 112 · 112 = 12,544 positions: the image has 224 · 224 pixels and a border of zeros, and the window moves by two at a time. That makes 118 million MACs, and far more than 139 uses. In the last convolutions, where the maps have only 7 · 7 positions, a weight is used 49 times.
+# This holds for many channels, too, because each weight is still used once at each position. Take the first layer of ResNet-50, a network that recognizes photographs. Its 64 kernels of 7 × 7 over 3 channels have 64 · 3 · 7 · 7 = 9,408 weights. The image is 224 pixels wide, with three zeros added at each end. So the window of 7 has room to move by 224 + 6 − 7 = 223 pixels. It moves by two at a time, which makes 111 moves, and with its starting point 112 positions. So each weight is used 112 · 112 = 12,544 times, and together they make 118 million MACs. In the last convolutions, with 7 · 7 positions, a weight is used 49 times.
 #
 # For a whole network we let PyTorch count. `FlopCounterMode` adds up the *floating-point operations*, FLOPs, of the convolutions and matrix products that run inside the `with` block. A MAC is two of them. The counter leaves out the rest, such as biases, and so do we, since that's only a few operations for each output.
 
@@ -159,14 +159,11 @@ for name, (macs, weights) in counted.items():
 # **About a quarter (B), because a weight is used 160 times on average, so it pays 160 · 4.6 = 736 pJ for its MACs and 640 for its fetch.** Arithmetic is a little more than half of the bill, and the chip saves half of that.
 
 # %% [markdown]
-# So what matters is how often each weight is used.
-
-# %% [markdown]
 # ## 4. Which remedy helps where?
 #
-# LeNet-300-100 uses each weight only once for an image. But it can read several images together, as a **batch**. Then one fetch serves all of them. If 4 images share it, each of them pays 640 / 4 = 160 pJ for the fetch of a weight and 4.6 pJ for its own MAC: 164.6 in place of 644.6. With about 139 images both parts are equal. A server with many users can collect that many. A phone with a single image to classify can't.
+# LeNet-300-100 uses each weight only once for an image. But it can read several images together, as a **batch**. Then one fetch serves all of them. If 4 images share it, each of them pays 640 / 4 = 160 pJ for the fetch of a weight and 4.6 pJ for its own MAC: 164.6 in place of 644.6. In a convolution with 9 positions, 4 images make 36 uses. A server with many users can collect a batch. A phone with a single image to classify can't.
 #
-# Here are five remedies, a batch of 8 among them, each with the price of a MAC and of a fetch for one image. Fetching an 8-bit weight costs 8 · 20 = 160 pJ. In the first row, the weights are still stored in fp32. A weight that is removed needs neither a MAC nor a fetch. So if half of them go, evenly from all layers, and the chip really skips them, both parts are halved.
+# The next cell compares five remedies. Beside each stand two prices for one image: that of a MAC, and that of fetching a weight. If a weight is stored in 8 bits, its fetch costs 8 · 20 = 160 pJ. To multiply in int8 as well, the layer's inputs need 8 bits, too. A weight that is removed needs neither a MAC nor a fetch. So if half of them go, evenly from all layers, and the chip really skips them, both parts are halved.
 
 # %%
 remedies = {  # a MAC and the fetch of a weight, in picojoules
@@ -183,7 +180,7 @@ for remedy, (mac_pj, fetch_pj) in remedies.items():
     rows.append([remedy, *(f"{share:.1%}" for share in shares)])
 
 # %% [markdown]
-# What does int8 save? In LeNet-300-100 a weight and its MAC cost 160 + 0.3 = 160.3 pJ in place of 644.6, so three quarters are saved.
+# In int8, fetching a weight of LeNet-300-100 and using it once costs 160 + 0.3 = 160.3 pJ in place of 644.6, so three quarters are saved.
 #
 # **Predict.** And in ResNet-50, where a weight is used 160 times: does int8 save **A** less than three quarters, **B** the same, or **C** more?
 
@@ -195,14 +192,16 @@ Table(["saved by", "LeNet-300-100 (1 use)", "ResNet-50 (160 uses)"], rows)
 # **More (C), because ResNet-50 pays half of its bill for MACs, and these fall to a fifteenth, while a fetch falls to a quarter.** What is left is 160 · 0.3 = 48 pJ for MACs and 160 for the fetch: 208 in place of 1,376.
 
 # %% [markdown]
-# - **Where a weight is used once**, only fewer or cheaper fetches matter. Storing in 8 bits saves three quarters, whether you also multiply in int8 or not, and a batch of 8 saves even more.
+# - **Where a weight is used once**, only fewer or cheaper fetches matter. Storing in 8 bits saves three quarters, whether you also multiply in int8 or not, and a batch of 8 saves even more. A network small enough to stay in a cache saves most: reading it there takes less than a tenth.
 # - **Where a weight is used 160 times**, both parts are about equal, so a remedy for one of them can't save much more than half. Int8 lowers both.
 #
-# In int8 the fetch is the larger part even for ResNet-50, because a fetch has become four times cheaper, and a MAC fifteen times. Now a weight has to be used 160 / 0.3 = 533 times, and no longer 139, before its arithmetic costs as much as its fetch.
+# But 160 is an average. Nearly two thirds of ResNet-50's weights are used 49 times or less. There the MACs cost at most 49 · 4.6 = 225 pJ, and the fetch 640, so a cheaper fetch helps more. In the first layer, 12,544 uses cost 57,702 pJ, and only cheaper or fewer MACs matter.
 #
-# Our bill leaves out the **activations**, the values that one layer passes to the next, and also instructions and waiting (see *Deeper*). None of them gets cheaper when MACs do. So with weights from DRAM, and at these prices, half-price arithmetic saves even less than we worked out. For ResNet-50 on a simple processor it saves far less, because of the instructions.
+# In int8, a weight has to be used 160 / 0.3 = 533 times, and no longer 139, before its arithmetic costs as much as its fetch, because a fetch has become four times cheaper, and a MAC fifteen times.
 #
-# You'll put the remedies into practice in [[amp]], [[weight_only]], [[dynamic]] and [[structured]].
+# Our bill leaves out the **activations**, the values that one layer passes to the next, and more (see *Deeper*). They don't get cheaper when MACs do, and each image of a batch has its own. So with weights from DRAM, half-price arithmetic and a batch both save less than we worked out.
+#
+# Fewer bits and fewer weights can also cost accuracy. You'll see how much in [[dynamic]] and [[structured]].
 
 # %% [markdown]
 # ## Exercise · From which batch on?
@@ -212,7 +211,7 @@ Table(["saved by", "LeNet-300-100 (1 use)", "ResNet-50 (160 uses)"], rows)
 #
 # <details><summary>Hint</summary>
 #
-# What does the arithmetic of *one* input cost, and what the fetch of all weights? How often does the first fit into the second? `math.ceil` rounds up.
+# What does the arithmetic of *one* input cost, and what the fetch of all weights? `math.ceil` rounds up.
 #
 # </details>
 
@@ -249,7 +248,7 @@ def batch_needed_solution(model, x, mac_pj, fetch_pj):
 # %% [markdown]
 # ## Scorecard
 #
-# At the end of each lesson, its figures are held against what they should be. The last column says how we know: *counted* or *measured* on your machine, or only *cited* from a source.
+# At the end of each lesson, its figures are held against what they should be. The column *evidence* says how we know: *counted* or computed, *measured* on your machine, or only *cited* from a source.
 
 # %% tags=["scorecard"]
 claims.show("energy")
@@ -261,29 +260,17 @@ claims.show("energy")
 #
 # Many chips have a counter that adds up the energy that they have used. Read it before and after, subtract what the machine uses at rest in the same time, and divide by the number of inputs. Run for some seconds at least, because such counters are refreshed only now and then.
 #
-# On Linux the counter of Intel's and AMD's processors, RAPL (*running average power limit*), is a file that holds microjoules:
+# On Linux the counter of Intel's and AMD's processors, RAPL, is the file `/sys/class/powercap/intel-rapl:0/energy_uj`, in microjoules. On most systems only the administrator may read it. For a GPU, NVIDIA's library NVML (`pip install nvidia-ml-py`) has `nvmlDeviceGetTotalEnergyConsumption`, in millijoules; call `torch.cuda.synchronize()` before you read.
 #
-# ```python
-# from pathlib import Path
-#
-# counter = Path("/sys/class/powercap/intel-rapl:0/energy_uj")
-# before = int(counter.read_text())
-# for _ in range(100_000):
-#     model(x)
-# joules = (int(counter.read_text()) - before) / 1e6
-# ```
-#
-# On most systems only the administrator may read it. For a GPU, NVIDIA's library NVML (`pip install nvidia-ml-py`) has `nvmlDeviceGetTotalEnergyConsumption`, in millijoules; call `torch.cuda.synchronize()` before you read.
-#
-# A warning: `intel-rapl:0` counts the processor chip, usually without the DRAM beside it, so it would miss most of what our fetches take.
+# Two warnings. `intel-rapl:0` counts the processor chip, usually without the DRAM beside it, so it would miss most of what our fetches take. And a small network may stay in the cache after its first run, and fetch nothing more from DRAM.
 #
 # ### What do newer chips change?
 #
-# The list is for chips with structures of 45 nanometres, a process of 2007. By [Jouppi et al., 2021, table 2](https://doi.org/10.1109/ISCA52012.2021.00010), a chip of 7 nanometres takes 1.31 + 0.38 = 1.69 pJ for a MAC in fp32, about a third. But 64 bits from the usual DRAM (DDR) still take 1,300 pJ. So a fetch of 32 bits now costs as much as 650 / 1.69 = 385 MACs: the gap has grown.
+# The list is for chips with structures of 45 nanometres, a process of 2007. By [Jouppi et al., 2021, table 2](https://doi.org/10.1109/ISCA52012.2021.00010), a chip of 7 nanometres takes 1.31 + 0.38 = 1.69 pJ for a MAC in fp32, about a third. But 64 bits from DDR, the usual kind of DRAM, still take 1,300 pJ. So at our 640 pJ a fetch now costs as much as 640 / 1.69 = 379 MACs in place of 139. With DDR, the gap has grown.
 #
 # ### What does the bill leave out?
 #
-# - **Activations.** The convolutions of ResNet-50 give out 11 million numbers for one photograph. To write them to DRAM and read them back, at 640 pJ each way, would cost nearly as much as to fetch its weights.
+# - **Activations.** The convolutions of ResNet-50 produce 11 million numbers for one photograph. To write them to DRAM and read them back, at 640 pJ each way, would cost nearly as much as to fetch its weights.
 # - **Instructions.** A simple processor takes about 70 pJ for each one (Horowitz, 2014). With one for each MAC, a weight of ResNet-50 would cost 160 · 70 = 11,200 pJ in instructions, eight times our 1,376. So chips for networks make many MACs with one instruction.
 # - **Waiting.** A device that draws 0.1 W and reads one digit a second takes 0.1 J for waiting, and less than 0.0002 J for the digit.
 #
@@ -296,4 +283,4 @@ claims.show("energy")
 #
 # **Credits.** The idea of opening a lecture on efficient networks with this list is Tal Daniel's (Technion, EE 046211, tutorial 10). Text CC BY 4.0, code MIT.
 #
-# **What's still open.** If it takes so much energy to fetch a weight, it surely takes time as well: does your processor spend its time on arithmetic, or does it mostly wait for the memory ([[roofline]])? And if fewer bits are so much cheaper, can a network *learn* with 16 of them ([[amp]])?
+# **What's still open.** If a fetch takes so much energy, it surely takes time as well. Does your processor spend its time on arithmetic, or does it mostly wait for the memory ([[roofline]])? And if fewer bits are so much cheaper, can a network *learn* with 16 of them ([[amp]])?
