@@ -37,11 +37,11 @@ legacy_int8.ignore_deprecations(remarks=True)
 torch.backends.quantized.engine = legacy_int8.best()
 
 # %% [markdown]
-# ## 1. A training that moves no weight
+# ## 1. Training that moves no weights
 #
-# In [[integers]] we rounded LeNet's weights to 2 bits. With the standard deviation σ of a layer's weights as its scale, each weight became −σ, 0 or σ, and LeNet lost about ten points of accuracy. No wonder: when it learned its weights, nobody told it that they'd be rounded. So let's train on *with* the rounding.
+# In [[integers]] we rounded LeNet's weights to 2 bits. With the standard deviation σ of a layer's weights as its scale, each weight became −σ, 0 or σ, and LeNet lost about ten points of its accuracy of 82 %. No wonder: when it learned its weights, nobody told it that they'd be rounded. So let's train on *with* the rounding. We use fake quantization again: the weights are rounded, but they stay floats.
 #
-# Each layer now needs two weights: a float weight, which the optimizer changes, and the rounded one, with which the layer computes. In PyTorch, a **parametrization** is a function between the two. Whenever somebody reads `layer.weight`, PyTorch takes the float weight and calls the function.
+# Each layer now needs two weight tensors: the float weights, which the optimizer changes, and the rounded weights, with which the layer computes. In PyTorch, a **parametrization** is a function that makes the second from the first. Whenever somebody reads `layer.weight`, PyTorch takes the float weights and calls the function.
 #
 # `train_on` trains a network in place for one more epoch on 12,000 images of Fashion-MNIST, 188 training steps of Adam.
 
@@ -106,9 +106,9 @@ print(f"{moved} of {sum(layer.weight.numel() for layer in lenet.children()):,} w
 #
 # Now we round to 2 bits. To keep the numbers simple, the scale is 1, so a weight becomes −1, 0 or 1. Both of ours become 0, and so does the output. The loss, the squared error, is $(0 - 0.75)^2 = 0.56$.
 #
-# A gradient asks: how does the loss change if a weight changes a little? Make 0.40 a little larger, 0.41. It's still rounded to 0, and the loss stays at 0.56. So the gradient is 0, and an optimizer that gets a gradient of 0 moves nothing.
+# A gradient asks: how does the loss change if a weight changes a little? Make 0.40 a little larger, 0.41. It's still rounded to 0, and the loss stays at 0.56. So the gradient is 0 in every training step, and the optimizer has no reason to move the weight.
 #
-# That's true nearly everywhere. Drawn as a curve, rounding is a staircase, and a staircase is flat except at its jumps. But stand back a little: from afar, it looks like the line $y = x$, which has slope 1. While a weight goes from 0 to 1, its rounded value also goes from 0 to 1, only all at once.
+# Drawn as a curve, rounding is a staircase, and it's flat everywhere except at its jumps. But stand back a little: from afar, it looks like the line $y = x$, which has slope 1. While a weight goes from 0 to 1, its rounded value also goes from 0 to 1, only all at once.
 
 # %% staircase tags=["hide-input"]
 # Draws rounding to 3 bits with the scale 1, its true slope, and the slope that the estimator takes.
@@ -119,7 +119,7 @@ show.staircase()
 #
 # There's one exception. The levels end somewhere, and a weight that would be rounded to a level beyond the last one is clipped. Take 2.2: it would become 2, but with 2 bits the last level is 1. Wherever such a weight moves out there, the result stays 1, so the slope is 0, even from afar. That's why the orange slope in the figure, which has 3 bits, ends on both sides.
 #
-# In PyTorch, `.detach()` returns the same number, but autograd treats it as a constant. That's all we need:
+# In PyTorch, `.detach()` returns the same number, but autograd treats it as a constant:
 
 
 # %% straight_through
@@ -148,7 +148,7 @@ print("output:", output.item(), "  gradients:", weights.grad.tolist())
 #
 # <details><summary>What others found</summary>
 #
-# Both gradients are 0.5. The weight 1.3 lies beyond the last level, but it's rounded to 1 as usual, so nothing is clipped. Clipping begins at 1.5.
+# Both gradients are 0.5. The weight 1.3 lies beyond the last level, but 1 is still the nearest integer, so nothing is clipped. Clipping begins at 1.5, where a level 2 would be nearer.
 #
 # </details>
 
@@ -167,13 +167,11 @@ print("output:", output.item(), "  gradients:", weights.grad.tolist())
 # | 3 | 0.535 | 1 |
 #
 # Two training steps change nothing in the output, and the third one makes it 1. Suppose that we had kept the rounded weight alone. Then 0 + 0.045 would be rounded back to 0, again and again, for ever. **The float weights are there to add up changes that are too small to reach the next level.**
-#
-# The loss has meanwhile fallen from 0.56 to $(1 - 0.75)^2 = 0.06$.
 
 # %% [markdown]
 # ## 4. How much is it worth?
 #
-# Training with fake quantization, whose result is rounded but still a float ([[integers]]), is called **quantization-aware training**, QAT. Does LeNet learn now? We compare it with the way in which [[integers]] first rounded, where the largest weight of a layer sets its scale.
+# Training with fake quantization is called **quantization-aware training**, QAT. Does LeNet learn now? We compare it with the way in which [[integers]] first rounded, where the largest weight of a layer sets its scale.
 
 
 # %%
@@ -204,9 +202,9 @@ print(f"2 bits, rounded with the scale σ, no training: {with_sigma:.0f} % right
 #
 # - it starts from the same network;
 # - it trains on in float, on the same images for as long, or it doesn't, if that's better for it;
-# - then it's rounded, with the scale that suits *it* best.
+# - then it's rounded, and its scale is chosen as carefully as QAT's.
 #
-# We've run this race for six networks. Both sides choose in the same way among the same candidates: three scales, σ, 1.5 σ and 2 σ, each with three learning rates for the extra epoch or without it. Each side takes the candidate that is best on 5,000 *held-out* images, on which no network was trained. The test images then judge these winners alone.
+# We've run this race for six networks. Each side may choose its scale from σ, 1.5 σ and 2 σ, and one of three learning rates for the extra epoch, or no epoch at all. Each side enters the candidate that is best on 5,000 *held-out* images, on which no network was trained. Then the test images judge the two.
 #
 # **Predict.** How many of the six races does QAT win: **A** none, **B** about half, **C** all six?
 
@@ -215,19 +213,19 @@ print(f"2 bits, rounded with the scale σ, no training: {with_sigma:.0f} % right
 races = show.races()
 
 # %% [markdown] tags=["answer"]
-# **All six (C), because only QAT's weights could adapt to three levels, and in all else the two sides were alike.** QAT wins by about three to nine points, and in each race it covers more than half of the distance from its opponent to the network in float. So training with the rounding does help at 2 bits.
+# **All six (C), because only QAT's weights could adapt to three levels.** QAT wins by about three to nine points, and each time it closes more than half of the gap between its opponent and the float network. So training with the rounding does help at 2 bits.
 
 # %% [markdown]
-# The distance between the two sides is far smaller than the headline said. (QAT's accuracy is above our 76 % here, because it may take a longer scale than σ, and in each race its best candidate had one.)
+# The gap between the two sides is far smaller than the headline said. And why is QAT better here than our 76 %? For one thing, it could choose a larger scale than σ, and did so in all six races.
 
 # %% [markdown]
 # ## 5. PyTorch's way to int8
 #
-# So far we've only rounded weights, and computed in float. Real int8 rounds the activations, too. In [[static]] you did that with stubs, a qconfig, `prepare`, calibration, and `convert`. QAT changes three of these:
+# So far we've only rounded weights, and computed in float. Real int8 rounds the activations, too. In [[static]] you did that with `QuantWrapper` for the stubs, a qconfig, `prepare`, calibration, and `convert`. QAT changes three of these:
 #
-# - The qconfig comes from `get_default_qat_qconfig`, and asks for modules that don't only observe, but also round (fake quantization).
-# - `prepare_qat` puts it in. It wants a network in training mode. It returns a copy, so the optimizer has to get the *copy's* parameters.
-# - The training takes the place of the calibration.
+# - The qconfig comes from `get_default_qat_qconfig`, and asks for modules that don't only observe, but also round.
+# - `prepare_qat` inserts these modules. The network has to be in training mode. You get a copy, so give the optimizer the *copy's* parameters.
+# - The training takes the place of the calibration. When it's over, `.eval()` says so, and `convert` follows.
 
 # %% to_int8 tags=["legacy"]
 from torch.ao import quantization as tq
@@ -257,7 +255,7 @@ for name, percent in eight.items():
     print(f"{name:23} {percent:.1f} % right")
 
 # %% [markdown]
-# At 8 bits, static quantization loses next to nothing against the float network from which it was made, so there's next to nothing that QAT could win back. QAT even ends below LeNet as it is. That's not the rounding's fault: the extra epoch costs this LeNet about a point in float, too. Besides, QAT costs a second training, and in this form it needs labels. So try static quantization first, and take QAT where *that* has lost more than you can bear. That's PyTorch's advice as well: dynamic quantization for LSTMs and Transformers, static for CNNs, and QAT for a CNN that loses too much ([[choosing]]).
+# At 8 bits, static quantization loses next to nothing against the float network from which it was made, so there's next to nothing that QAT could win back. QAT even ends below LeNet as it is. That's not the rounding's fault: at this learning rate, the extra epoch costs LeNet about a point in float, too. So try static quantization first, since it needs neither training nor labels, and take QAT where *that* has lost more than you can bear.
 
 # %% [markdown]
 # ## Exercise · One bit
@@ -269,13 +267,13 @@ for name, percent in eight.items():
 #
 # <details><summary>Hint</summary>
 #
-# `torch.sign(0)` is 0, so use `torch.where`. For the gradient, use the trick of section 2, with `inside` and `.detach()`. What would happen if α weren't detached?
+# `torch.sign(0)` is 0, so use `torch.where`. For the gradient, use the trick of section 2, with `inside` and `.detach()`.
 #
 # </details>
 #
 # <details><summary>What others found on LeNet</summary>
 #
-# Without training, little more than half of the images come out right, and after one epoch more than two thirds.
+# Without training, LeNet gets just over half of the images right, and after one epoch more than two thirds.
 #
 # </details>
 
@@ -303,7 +301,7 @@ def one_bit_solution(weight):
 #
 # - The gradient of rounding is 0, so QAT rounds forward and lets the gradient straight through backward, except where a weight is clipped.
 # - The float weights add up changes that are too small to reach the next level; the network computes with the rounded ones.
-# - A fair opponent may train on in float for as long, and is rounded with its own best scale. QAT can win where that still loses much, as here at 2 bits, and there's nothing to win where it loses nothing.
+# - A fair opponent may train on in float for as long, and chooses its own scale. QAT can win where that still loses much, as here at 2 bits, and there's nothing to win where it loses nothing.
 
 # %% [markdown]
 # ## Scorecard
