@@ -73,10 +73,10 @@ tuned = right(cut_globally)
 print(f"after 200 steps: {tuned:.1f} % right")
 
 # %% [markdown] tags=["answer"]
-# **Just after the cut 25 to 75 % (B), after 200 steps above 90 % (D), because the 2,992 weights that stay, and the biases, are still trained, and adapt to the loss of the others.**
+# **Just after the cut 25 to 75 % (B), because each weight that went had added little, but together they're missed. After the 200 steps above 90 % (D), because the 2,992 weights that stay, and the biases, are trained further.**
 
 # %% [markdown]
-# `global_unstructured` takes a list of pairs, a layer and the name of its tensor, and one amount for all of them. To train a network further after such a change is called **fine-tuning**.
+# `global_unstructured` takes a list of pairs, a layer and the name of its tensor, and one amount for all of them. The biases aren't in the list, so all of them stay. To train a network further after such a change is called **fine-tuning**.
 #
 # Does it matter *which* twentieth stays, if we fine-tune anyway?
 #
@@ -88,7 +88,7 @@ print(f"after 200 steps: {tuned:.1f} % right")
 #
 # </details>
 #
-# So it matters which weights stay. (The random cut also leaves far fewer of them in `conv1`. Section 4 separates these two.) In about [[minutes]] minutes you will be able to
+# So it matters what stays. In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
@@ -121,7 +121,7 @@ print_sparsity("local", cut_locally)
 print_sparsity("global", cut_globally)
 
 # %% [markdown]
-# Look at `conv1`. It has six filters of nine weights each. Locally only 3 of its 54 weights are left, so at least three of the six filters are empty. Globally it keeps most of its weights. Only `fc1` keeps fewer than in the local cut, and pays for all the others.
+# Look at `conv1`. It has six filters of nine weights each. Locally only 3 of its 54 weights are left, so at least three of the six filters are empty.
 #
 # Now compare the two cuts within one layer. Both keep its *largest* weights. So they differ in one thing alone: how many weights each layer may keep. Who decided that in the global cut?
 
@@ -130,11 +130,11 @@ print_sparsity("global", cut_globally)
 #
 # One threshold $t$ holds for all layers. So a layer with small weights loses much, and one with large weights little. And how large they are is decided, to begin with, before any training.
 #
-# PyTorch draws a new layer's weights evenly between $-1/\sqrt{f}$ and $1/\sqrt{f}$. Here $f$ is the **fan-in**: how many weights each output sums over. It's 9 in `conv1`, and 400 in `fc1`. The more terms a sum has, the larger it gets. Since the terms have random signs, they partly cancel, and the sum grows with $\sqrt{f}$ only. Dividing by $\sqrt{f}$ makes up for that.
+# PyTorch draws a new layer's weights evenly between $-1/\sqrt{f}$ and $1/\sqrt{f}$. Here $f$ is the **fan-in**: how many weights each output sums over. It's 9 in `conv1`, and 400 in `fc1`. A sum of $f$ random terms grows with $\sqrt{f}$ only, because they partly cancel, so dividing by $\sqrt{f}$ keeps it as small as a sum of few.
 #
 # Now take a new, untrained LeNet, and cut 20 % globally. All weights nearer to 0 than about 0.011 go.
 #
-# **Predict.** Which share of its weights does `fc1` lose: **A** 5 %, **B** 22 %, **C** 44 %?
+# **Predict.** What share of its weights does `fc1` lose: **A** 5 %, **B** 22 %, **C** 44 %?
 
 # %% where_one_threshold_cuts
 new = models.LeNet()
@@ -152,19 +152,19 @@ print_sparsity("new LeNet, 20 % cut globally", new)
 show.one_threshold(lenet, amount=0.95)
 
 # %% [markdown]
-# The layer with the widest range at the start still has the largest weights, and keeps the largest share. The layer with the narrowest range, `fc1`, keeps the smallest. So a threshold doesn't know which layer matters. It knows sizes, and these differ from layer to layer before the network has seen a single image.
+# The layer with the widest range at the start still has the largest weights, and keeps the largest share. The layer with the narrowest range, `fc1`, keeps the smallest. So a threshold sees only sizes, and these differ from layer to layer before the network has seen a single image.
 
 # %% [markdown]
 # ## 4. Which cut is better? A fair comparison
 #
-# Would local pruning have given us as good a network? And what makes the difference: which weights a layer keeps, or how many? A fair answer, at the same number of weights, needs four things.
+# Would local pruning have given us as good a network? And what makes the difference: which weights a layer keeps, or how many? A fair answer, with 5 % of the weights left in each cut, needs four things.
 #
 # 1. **Controls.** Fine-tuning alone repairs something. So we also keep *random* weights: in one control as many per layer as the local cut, in the other as many as the global cut.
-# 2. **The best learning rate for each**, of five, because one way may need a larger rate than another. It's chosen on 5,000 images that are neither trained nor tested on.
+# 2. **The best learning rate for each**, of 0.0003, 0.001, 0.003, 0.01 and 0.03, because one way may need a larger rate than another. It's chosen on 5,000 images that are neither trained nor tested on.
 # 3. **Several networks**, here six, because one may be lucky.
 # 4. **The same steps for the *dense* network**, the one that isn't pruned, because steps alone change a network.
 #
-# The table comes from a record of such trainings (`records/prune_model`). In all rows but the last, 5 % of the weights are left.
+# The table comes from a record of such trainings (`records/prune_model`). Its second column says which weights of a layer stay, and the third from which cut their number is taken.
 
 # %% fair_comparison tags=["hide-input"]
 # Shows the record: six networks, each way at a rate of 0.001, and at its best of five rates.
@@ -173,18 +173,18 @@ show.fair_comparison()
 # %% [markdown]
 # Start with the last column. Random weights, with the counts of the local cut, end at about a quarter of the digits on average. So with these counts, fine-tuning alone isn't enough.
 #
-# From there we can change one thing at a time. If each layer keeps its largest weights, with the same counts, we have the local cut, and it reaches 84 %. If the weights stay random, but with the counts of the global cut, it's 88 %. The global cut does both, and reaches 95 %. **Here, how many weights each layer keeps matters about as much as which ones.**
+# From there we can change one thing at a time. If each layer keeps its largest weights, with the same counts, we have the local cut, and it reaches 84 %. If the weights stay random, but with the counts of the global cut, it's 88 %. The global cut does both, and reaches 95 %. **Here, how many weights each layer keeps matters about as much as which ones.** But a threshold knows nothing of layers, and section 5 shows where its numbers mislead.
 #
 # In the column for the rate 0.001, global pruning is over 40 points ahead of local pruning. With the best rate for each, it's about 11. So most of that lead was due to the rate, which is too small for the local cut to recover in 200 steps.
 #
-# Finally, the dense network. At its best rate, the smallest of the five, it's nearly two points ahead of the best cut. Without these steps the lead is about the same: the record has the dense network at 97.1 % before them. So that's what this cut cost.
+# Finally, the dense network. Even at its best rate, the smallest, the steps cost it a little: it had 97.1 % before them. So the price of this cut is between one and a half and two points.
 
 # %% [markdown]
 # ## 5. When sizes mean different things
 #
 # A threshold compares the weights of different layers, as if size meant the same in each. It needn't. Multiply the weights and biases of `fc1` by 10, and divide the weights of `fc2` by 10. Between the two there's only a ReLU, and ReLU(10 z) = 10 ReLU(z). So the network computes what it did before.
 #
-# **Predict.** We cut this network globally to a tenth, and train it for 200 steps. Is it **A** as good as without the factor, **B** some points worse, or **C** guessing?
+# **Predict.** We cut this network globally to a tenth, and train it for 200 steps. Is it **A** about as good as in section 1, **B** some points worse, or **C** guessing?
 
 # %%
 scaled = copy.deepcopy(lenet)
@@ -201,14 +201,14 @@ fine_tune(collapsed)
 print_sparsity(f"cut, 200 steps: {right(collapsed):.1f} % right", collapsed)
 
 # %% [markdown] tags=["answer"]
-# **Guessing (C), because the factor lifted so many weights of `fc1` above all others that they fill the whole tenth.** The other four layers are empty, and 200 steps can't bring them back.
+# **Guessing (C), because the threshold rises to 0.87, and in the other four layers even the largest weight, 0.63, is below that.** So the whole tenth is in `fc1`, and 200 steps can't bring the others back.
 
 # %% [markdown]
-# A local cut doesn't notice the factor at all, because the order within a layer stays the same. But it can starve a small layer. So after any cut, print what is left of *each* layer.
+# In general, a threshold kills a layer when even the layer's largest weight lies below it. So after any cut, print what is left of *each* layer.
 #
-# What does an empty layer do in training? On the way back, the gradient is multiplied by its weights, which are 0. So nothing reaches the layers before it. And its own weights stay zero, because masks hold them there. Forward, it gives its bias, whatever comes in. LeNet has no path around a layer, so from there on all images look the same. So the network can only learn one answer for all of them, and the best one is the most frequent digit: 11.35 % of the test digits are ones. This is called **layer collapse** ([Tanaka et al., 2020](https://arxiv.org/abs/2006.05467)).
+# What does an empty layer do in training? In the forward pass it outputs its bias, whatever the input. LeNet has no path around a layer, so from there on all images look the same, and the network can only learn one answer for all of them. The best one is the most frequent digit: about 11 % of the test digits are ones. In the backward pass, the gradient is multiplied by the layer's weights, which are 0, so nothing reaches the layers before it. And the weights themselves stay zero, because masks hold them there. This is called **layer collapse** ([Tanaka et al., 2020](https://arxiv.org/abs/2006.05467)).
 #
-# So if you cut globally, protect a part of each layer. `global_unstructured` can rank other numbers than the weights' sizes: as `importance_scores` it takes a dict, with a tensor of scores for each pair `(layer, "weight")`. A weight whose score is infinity stays, as long as no more of them are infinite than may stay.
+# So if you cut globally, protect a part of each layer. `global_unstructured` can rank other numbers than the weights' sizes: as `importance_scores` it takes a dict, with a tensor of scores for each pair `(layer, "weight")`. A weight with the score infinity ranks above all others, so it stays. Only don't protect more weights than may stay.
 
 # %% [markdown]
 # ## Exercise · One threshold, with a floor
@@ -222,7 +222,7 @@ print_sparsity(f"cut, 200 steps: {right(collapsed):.1f} % right", collapsed)
 #
 # On paper the −3 goes: 5 % of one weight is rounded up to 1, so the 0.5 stays.
 #
-# The scores of a layer are the sizes of its weights, `layer.weight.detach().abs().flatten()`. `topk` finds the positions of the largest 5 %, where `math.ceil(n / 20)` rounds 5 % of `n` up (after `import math`), and their scores become `torch.inf`. Give the scores the shape of the weight again, and cut as in section 5, with `importance_scores`.
+# The scores of a layer are the sizes of its weights, `layer.weight.detach().abs().flatten()`. `topk` finds the positions of the largest 5 %, where `math.ceil(n / 20)` rounds 5 % of `n` up (after `import math`), and their scores become `torch.inf`. Give the scores the shape of the weight again, put them into a dict with the pairs of the *copy* as keys, and hand it over as `importance_scores=scores`.
 #
 # </details>
 
@@ -254,7 +254,7 @@ def prune_to_solution(model, sparsity):
 # ## Remember
 #
 # - Local pruning takes the same share from each layer. Global pruning takes all that is below one threshold, so the size of a layer's weights decides how much is left of it.
-# - Print what is left of each layer: a small layer may starve in a local cut, and one that a global cut has emptied lets nothing of the image through, and stays empty under its mask.
+# - Print what is left of each layer: a small layer may starve in a local cut, and a layer emptied by a global cut passes on nothing about the image, and stays empty under its mask.
 # - Compare fairly: a random control, the best learning rate for each, several networks, and the same steps for the dense one.
 
 # %% [markdown]
@@ -299,7 +299,7 @@ for layer in tutorial.children():
 print([name for name, _ in tutorial.named_buffers()])
 
 # %% [markdown]
-# Each layer's weight was pruned, and no bias. Then the tutorial cuts a new LeNet globally by 20 %. Somebody once noted the sparsities that came out, and the row reads like what pruning does to LeNet. Here they stand beside the formula $t\sqrt{f}$ and 100 new networks:
+# Each layer's weight was pruned, and no bias. Here `children()` is enough, because no layer of LeNet is inside a block. In a model with blocks, loop over `modules()`. Then the tutorial cuts a new LeNet globally by 20 %. Somebody once noted the sparsities that came out, and the row looks like a result about pruning LeNet. Here it stands beside the formula $t\sqrt{f}$ and 100 new networks:
 
 # %% tags=["hide-input"]
 # Prunes 100 new LeNets globally by 20 %, and shows their mean beside the formula and the noted row.
@@ -308,7 +308,7 @@ show.derived_drawn_noted(LeNet)[0]
 # %% [markdown]
 # So the noted row says how LeNet starts, and nothing about a trained one. Below lines such as `Sparsity in conv1.weight: 7.41%` the tutorial prints a `Global sparsity` of 20 %. That isn't the mean of the five, which is 12 %, but all zeros over all weights, and `fc1` has four fifths of them.
 #
-# Today the tutorial's windows have 5 × 5 weights, for images of 32 × 32 pixels. A 5 × 5 window makes each side 4 pixels shorter, a 3 × 3 window 2, and a pooling halves it. So 32 becomes 28, 14, 10 and 5. With 3 × 3 windows 28 becomes 26, 13, 11 and, rounded down, 5. Both ways leave 16 maps of 5 × 5, the 400 inputs of `fc1`.
+# When the row was noted, the tutorial's windows had 3 × 3 weights, as here. Today they have 5 × 5, for images of 32 × 32 pixels, and `fc1` again gets 16 maps of 5 × 5.
 #
 # ### One cut or several
 #
