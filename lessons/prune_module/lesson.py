@@ -31,11 +31,11 @@ torch.set_num_threads(1)
 # %% [markdown]
 # ## 1. Half of a layer goes
 #
-# We want a water meter to read its own dial. Our network for this is LeNet, the small CNN of [[integers]], but trained on digits. It has 60,074 weights and biases of 4 bytes each, 240 kilobytes in all. But the meter's chip can store only 128 kilobytes. Integers of 8 bits would do ([[integers]]), but here we'll see how far pruning gets alone.
+# We want a water meter to read its own dial. Our network for this is LeNet, the small CNN of [[integers]], trained on handwritten digits. It has 60,074 weights and biases of 4 bytes each, 240 kilobytes in all. But the meter's chip can store only 128 kilobytes.
 #
 # Could LeNet get by with fewer weights? Most of them sit in one layer, `fc1`: 120 neurons with 400 inputs each have 48,000 weights. Let's do something crude: we set half of them to zero, the half that is closest to zero already, and train nothing afterwards.
 #
-# **Predict.** LeNet reads about 97 % of digits that it has never seen. With half of `fc1` at zero, does it still read **A** about 50 %, **B** about 90 %, or **C** about 97 %?
+# **Predict.** LeNet reads about 97 % of unseen digits correctly. With half of `fc1` at zero, does it still read **A** about 50 %, **B** about 90 %, or **C** about 97 %?
 
 # %%
 import copy
@@ -59,7 +59,7 @@ print(f"whole:        {training.evaluate(lenet, *unseen):.1%} right")
 print(f"half at zero: {training.evaluate(halved, *unseen):.1%} right")
 
 # %% [markdown] tags=["answer"]
-# **About 97 % (C), because each of the smallest weights adds very little to the sum of its neuron.** So nobody has noticed.
+# **About 97 % (C), because the smallest weights add very little to the sums of their neurons.** The cut costs about two digits in a thousand, so hardly anybody would notice.
 
 # %% [markdown]
 # Removing weights from a network is called **pruning**. The **mask** says which: it holds a 1 for each weight that stays, and a 0 for each one that's removed. Let's count the zeros in each tensor of the pruned network. The share of zeros is called its **sparsity**:
@@ -83,9 +83,9 @@ sparsity_report(halved)
 #
 # Now remove the two smallest weights, −0.1 and −0.2. The sum becomes 1.6, so the error is 0.3. Remove the two largest instead, 0.9 and 0.7, and the sum becomes −0.3, so the error is 1.6.
 #
-# A weight $w$ with the input $x$ adds $w \cdot x$ to the sum, and setting $w$ to zero takes just that away. So if the inputs are about equally large, the weight that you miss least is the one of least **magnitude** $|w|$, the size without the sign. Removing the weights in this order is called **magnitude pruning**.
+# A weight $w$ with the input $x$ adds $w \cdot x$ to the sum, and setting $w$ to zero takes just that away. So if the inputs are about equally large, the weight you'll miss least is the one with the smallest **magnitude** $|w|$, its size without the sign. Removing the weights in this order is called **magnitude pruning**.
 #
-# It's a rule of thumb, because it never looks at the inputs: a weight of 0.1 with an input of 100 matters more than a weight of 1 with an input of 0.1. So let's test the rule in `fc1`, where the inputs do differ. By how much do the sums of its neurons change?
+# It's a rule of thumb, because it never looks at the inputs, and a small weight with a huge input matters a lot. So let's test the rule in `fc1`, where the inputs do differ. By how much do the sums of its neurons change, in the root mean square over unseen digits?
 
 # %% change_of_sums tags=["hide-input"]
 # Compares the sums of fc1 on unseen digits before and after removing a half: the smaller one, and one drawn at random.
@@ -94,7 +94,7 @@ print(f"without the smaller half, the sums change by {smaller:.0%} of their size
 print(f"without a random half,    the sums change by {random:.0%}")
 
 # %% [markdown]
-# So the rule holds here: without the smaller half the sums hardly change, and neither do LeNet's answers.
+# So the rule holds here. The removed products are small, and since some are positive and others negative, they largely cancel. That's why LeNet's answers hardly change either.
 #
 # **Try it.** Change `>` to `<` in the cell that makes the mask, so that the larger half goes, and run that cell again. Then change it back, and run it once more.
 #
@@ -107,7 +107,7 @@ print(f"without a random half,    the sums change by {random:.0%}")
 # %% [markdown]
 # ## 2. What training does to the zeros
 #
-# The meter's digits are printed, and LeNet was trained on handwritten ones. So somebody will train the pruned network a little more.
+# A pruned network is usually trained a little more, to win back what the cut has cost.
 #
 # **Predict.** We train the half-empty network for one step of SGD, on 256 images. Are its 24,000 zeros still zeros? **A** Yes, because a weight of 0 gets a gradient of 0. **B** No, thousands of them have moved.
 
@@ -128,11 +128,11 @@ print(f"zeros after one step: {sparsity_report(halved)['fc1.weight'].zeros:,}")
 # **No (B), because the gradient of a weight is its input times the gradient of its neuron's sum, added up over the images, and neither factor has to be 0 where the weight is 0.** To the optimizer, 0 is a number like any other.
 
 # %% [markdown]
-# Of the 120 neurons of `fc1`, 43 are silent: their ReLU gave 0 for each of the 256 images. Through such a ReLU no gradient comes back, so their zeros stay.
+# Let's follow the step in our neuron. After the cut its weights are (0.9, 0, 0.7, 0), and its inputs are all 1. Suppose that the gradient of the sum is −1, which means that the loss would fall if the sum rose. Each of the four weights has the input 1, so its gradient is 1 · (−1) = −1. SGD with a learning rate of 0.1 subtracts 0.1 · (−1), so the weights become (1.0, **0.1**, 0.8, **0.1**).
 #
-# Now let's follow the step in our neuron, which isn't silent. After the cut its weights are (0.9, 0, 0.7, 0), and its inputs are all 1. Suppose that the gradient of the sum is −1, which means that the loss would fall if the sum rose. A weight's gradient is its input times the gradient of the sum, so each of the four gets 1 · (−1) = −1. SGD with a learning rate of 0.1 subtracts 0.1 · (−1), so the weights become (1.0, **0.1**, 0.8, **0.1**). In `fc1`, nearly all the zeros that are left belong to silent neurons.
+# Nearly all the zeros of `fc1` that did stay are in **silent** neurons, whose ReLU gave 0 for each of the 256 images and so let no gradient back.
 #
-# So a removed weight has to be *remembered* as removed. The remedy is to keep the mask, and to multiply by it before each use.
+# So a removed weight has to be *remembered* as removed: we keep the mask, and multiply by it before each use.
 
 # %% [markdown]
 # ### One tensor becomes three
@@ -156,7 +156,7 @@ print("hooks:      ", [type(h).__name__ for h in net.fc1._forward_pre_hooks.valu
 # - **`weight_mask`** holds a 1 or a 0 for each of them. It's a *buffer*: a tensor that is saved with the layer, but not trained.
 # - **`weight`** is their product. It's now a plain attribute of the layer, so it isn't in the file.
 #
-# Who computes the product? A **hook**, a function that PyTorch calls by itself, here before each forward pass of the layer. The last line of the output names it. This is our neuron, pruned by half. The arrows show who uses which tensor:
+# Who computes the product? A **hook**, a function that PyTorch calls by itself, here before each forward pass of the layer. Here's our neuron, pruned by half. The arrows show where each tensor is used:
 
 # %% one_became_three tags=["hide-input"]
 # Draws the three tensors of the pruned neuron, and who reads which of them.
@@ -167,14 +167,14 @@ show.one_became_three()
 #
 # In our neuron, the gradient of `weight` is (−1, −1, −1, −1), as before. But the optimizer trains `weight_orig`, and since `weight` is `weight_orig` times the mask, the chain rule multiplies the gradient by the mask: (−1, 0, −1, 0). Where the mask is 0, `weight_orig` has no effect on the output, so its gradient is exactly 0.
 #
-# SGD adds 0.1 to the other two, so `weight_orig` becomes (1.0, −0.1, 0.8, −0.2). Before the next forward pass the hook multiplies again, and `weight` becomes (1.0, 0, 0.8, 0). Both zeros have stayed. And in the real layer?
+# SGD adds 0.1 to the other two, so `weight_orig` becomes (1.0, −0.1, 0.8, −0.2). Before the next forward pass the hook multiplies again, and `weight` becomes (1.0, 0, 0.8, 0). Both zeros have stayed. And in the real layer, if we count the zeros of the product?
 
 # %% the_same_step_with_a_mask
 train_one_step(net)
 print(f"zeros after one step: {sparsity_report(net)['fc1.weight'].zeros:,}")
 
 # %% [markdown]
-# All 24,000 have stayed, so train a pruned network with its masks on.
+# All 24,000 have stayed, and no optimizer can change that. Weight decay, for example, also shrinks the numbers of `weight_orig` that the mask hides, but times 0 they are still 0. So train a pruned network with its masks on.
 
 # %% [markdown]
 # ## 3. How far can we cut?
@@ -188,9 +188,9 @@ print(f"zeros after one step: {sparsity_report(net)['fc1.weight'].zeros:,}")
 right = show.how_far(lenet, *unseen)
 
 # %% [markdown]
-# Yes, it is: random cuts cost more, and from 70 % on much more. But a part of this lead comes from the silent neurons of section 2. There you can remove nearly any weight for nothing, and nearly half of the 24,000 smallest weights of `fc1` belong to them, but only 36 % of all its weights.
+# Yes, it is: random cuts cost more, and from 70 % on much more.
 #
-# Say that we may lose half a point. Then 70 % is the largest amount on this line that we can take. But the line may look a little better than it should, because we chose the amount by these very images. So we measure the loss of accuracy once more, on images that had no part in the choice, the test images:
+# Say that we may lose half a point. By the numbers behind the figure, 70 % costs about 0.2 points and 80 % about 0.7, so we take 70 %. But since we've chosen it by these very images, let's measure it once more on the test images, which had no part in the choice:
 
 # %% on_test_images
 small = copy.deepcopy(lenet)
@@ -255,22 +255,21 @@ print(f"without the zeros: {files['zeros left out']:.0f} kB")
 show.four_files(files)
 
 # %% [markdown]
-# It fits into storage. (To compute, LeNet reads the weights back, and then they take 240 kB in memory again.)
-#
+# It fits into storage. In memory the weights take 240 kB again, because LeNet computes with all of them.
 
 # %% [markdown]
 # ## Exercise · Cut to a budget
 # ★★ · 10 minutes
 #
-# `fit(model, name, budget)` returns a copy of `model` that a file of `budget` bytes can hold, because the layer `name` has lost its smallest weights, as few as possible. The file takes 4 bytes for each weight or bias left in the model, and one bit for each position of that layer. The copy will be trained further, and its zeros must stay.
+# `fit(model, name, budget)` returns a copy of `model` whose layer `name` has lost its smallest weights, as few as possible, so that a file without the zeros fits into `budget` bytes. The file takes 4 bytes for each weight or bias left, and one bit for each position of that layer. The copy will be trained further, and its zeros must stay.
 #
 # By hand: four weights and one bias, 16 bytes. Why must two weights go?
 #
 # <details><summary>Hint</summary>
 #
-# With one weight gone, four numbers take 16 bytes, and there's no room for half a byte of positions. For LeNet, `"fc1"` and 124,000 bytes, 30,574 weights go.
+# With one weight gone, four numbers take 16 bytes, and there's no room for half a byte of positions.
 #
-# How many numbers fit beside the positions, and how many are there in the model? `model.get_submodule(name)` finds the layer. You can assume that the budget is too small for the whole model.
+# How many numbers fit beside the positions, and how many are there in the model? `model.get_submodule(name)` finds the layer. Remember what PyTorch does with an `amount` that is a float.
 #
 # </details>
 
@@ -317,7 +316,7 @@ claims.show("prune_module")
 #
 # `prune.l1_unstructured(fc1, "weight", amount=0.9, importance_scores=fc1.weight.abs() * rms)`
 #
-# For our LeNet it's no clear gain: better at 90 % of `fc1`, slightly worse at 70 %. Several scores are compared in [[scores]].
+# On our LeNet it doesn't clearly help: better at 90 % of `fc1`, slightly worse at 70 %. Several scores are compared in [[scores]]. Part of the lead of magnitude in section 3 comes from silent neurons, whose weights are mostly small and can nearly all go for nothing.
 #
 # ### Whole slices, and the norm that ranks them
 #
@@ -348,7 +347,7 @@ for run in ("once", "twice"):
     print(f"bias cut {run}: mask {conv1.bias_mask.tolist()}")
 
 # %% [markdown]
-# 30 % of 54 is 16.2, and PyTorch rounds. And the loop imitates a slip that everybody makes in a notebook: a cell is run twice. The second run removes three more biases, and the mask is all zeros. `prune` has no function that undoes a cut, so start from a fresh copy.
+# 30 % of 54 is 16.2, and PyTorch rounds. And the loop imitates a slip that's easy to make in a notebook: a cell is run twice. The second run removes three more biases, and the mask is all zeros. `prune` has no function that undoes a cut, so start from a fresh copy.
 
 # %% [markdown]
 # **Sources.** S. Han et al., *Learning both weights and connections for efficient neural networks*, 2015, [arXiv:1506.02626](https://arxiv.org/abs/1506.02626); M. Sun et al., *A simple and effective pruning approach for large language models*, 2023, [arXiv:2306.11695](https://arxiv.org/abs/2306.11695).
@@ -359,4 +358,4 @@ for run in ("once", "twice"):
 #
 # **Credits.** The last part of *Deeper* follows Michela Paganini's [pruning tutorial](https://docs.pytorch.org/tutorials/intermediate/pruning_tutorial.html); the idea of this course in one lecture is Tal Daniel's (Technion, EE 046211, tutorial 10). Text CC BY 4.0, code MIT.
 #
-# **What's still open.** You've seen a masked file from inside. In [[prune_traps]], somebody sends you one, and a line from the web loads it without an error. Is that enough? And we've only cut one layer so far. If you cut all of them, which one should lose most ([[prune_model]])?
+# **What's still open.** Somebody sends you a masked file, and a line from the web loads it without an error. Is that enough ([[prune_traps]])? And if you cut all layers and not just one, which of them should lose most ([[prune_model]])?
