@@ -31,9 +31,9 @@ torch.set_num_threads(1)
 # %% [markdown]
 # ## 1. A method that looks right
 #
-# Half of a layer's weights may go. Some GPUs care *which* half, because they can skip zeros only in a fixed pattern: of every four neighbouring weights in a row, at most two are left. This is **2:4 sparsity**.
+# Suppose half of a layer's weights can go. Some GPUs care *which* half, because they can skip zeros only in a fixed pattern: of every four neighbouring weights in a row, at most two are left. This is **2:4 sparsity**.
 #
-# `torch.nn.utils.prune` has no function for this pattern, but you can write a method, as a class. Suppose a colleague has sent you one. Section 2 explains its lines. For now: it gets a score for each weight, and keeps the two highest of every four.
+# `torch.nn.utils.prune` has no method for this pattern, but a colleague has written one, as a class. It gets a score for each weight, and keeps the two highest of every four.
 
 # %%
 import copy
@@ -73,7 +73,7 @@ first_look = show.first_look({"fresh": fresh, "pruned before": pruned})
 first_look
 
 # %% [markdown]
-# There was no error, and both copies read about 97 % of the digits, hardly fewer than the whole network. But in the second one, one group in seven keeps three or four weights, and the GPU takes only two. If we hadn't counted, we'd never have noticed.
+# There was no error, and both copies read about 97 % of the digits, as the whole network does. But in the second one, one group in seven keeps three or four weights, and the GPU takes only two.
 #
 # In about [[minutes]] minutes you will be able to
 #
@@ -84,27 +84,25 @@ first_look
 # %% [markdown]
 # ## 2. What 2:4 keeps, and how a method says so
 #
-# Why a pattern? A GPU could leave out every product with a zero, but it would have to find the zeros first. With 2:4, it needn't search: each group takes exactly two products, and the next group begins at a known place.
+# Why a pattern? Without one, a GPU would have to find the zeros before it could skip them. With 2:4, it needn't search, because each group takes exactly two products, and the next group begins at a known place.
 #
 # Our example is a tiny layer with three rows of four weights, so each row is a group. These are its scores:
 #
 # `1 9 2 3 | 9 8 7 1 | 5 4 6 2`
 #
-# Of the first group, 9 and 3 stay, of the second, 9 and 8, and of the third, 5 and 6.
+# What has to be stored? Only what's left: of each group two weights, and for each of them its position in the group, which is 0, 1, 2 or 3. Where only one is left, a zero is stored as the second.
 #
-# What has to be stored? Only what's left: of each group two weights, and for each of them its position in the group, which is 0, 1, 2 or 3.
-#
-# **Predict.** A weight takes 16 bits. How much of the bytes is left: **A** 50 %, **B** 56 %, or **C** 75 %?
+# **Predict.** A weight takes 16 bits. What fraction of the bytes is left: **A** 50 %, **B** 56 %, or **C** 75 %?
 
 # %% [markdown] tags=["answer"]
 # **56 % (B), because the positions take bits as well.** A position takes 2 bits, so a group takes 2 · 16 + 2 · 2 = 36 bits instead of 64.
 
 # %% [markdown]
-# A mask alone saves neither bytes nor time. To gain from 2:4, you have to *pack* the weights like this, for a GPU that multiplies packed weights, such as NVIDIA's since 2020. Such a GPU makes only the two products of each group, so a multiplication can take as little as half the time ([Mishra et al., 2021](https://arxiv.org/abs/2104.08378)).
+# A mask alone saves neither bytes nor time. To gain from 2:4, you have to *pack* the weights like this, for a GPU that multiplies packed weights, such as NVIDIA's since 2020. Then a multiplication can take as little as half the time ([Mishra et al., 2021](https://arxiv.org/abs/2104.08378)). The shape has to fit, too: at 16 bits, PyTorch packs only matrices whose rows and columns come in multiples of 16.
 #
 # ### `compute_mask` is the rule
 #
-# Now we can read the class. Its base class, `BasePruningMethod`, does the work that you know from [[prune_module]]: `apply` makes `weight_orig`, the mask and the hook. But it knows no rule. You write it as a function `compute_mask`, which gets two tensors and returns the new mask:
+# The base class of `TwoOfFour`, `BasePruningMethod`, does the work that you know from [[prune_module]]: `apply` makes `weight_orig`, the mask and the hook. But it knows no rule. You write it as a function `compute_mask`, which gets two tensors and returns the new mask:
 #
 # - `t` holds the **importance scores**, one for each weight. If you pass none to `apply`, these are the weights themselves.
 # - `default_mask` is the mask so far, with a 1 for each weight that's still there.
@@ -117,20 +115,20 @@ print(tiny.topk(2).indices)
 print(TwoOfFour().compute_mask(tiny, default_mask=torch.ones(3, 4)))
 
 # %% [markdown]
-# In the class, `reshape` first makes each group a row. Then `topk(2)` finds the positions of the two highest scores: in the first group, the 9 is at position 1 and the 3 at position 3. `scatter(1, highest, 1)` starts from a mask of zeros. Along dimension 1, which is its first 1, it goes to these positions, and writes the value 1 there.
+# A row of `fc1` holds a hundred groups, so `reshape` first makes each group a row of its own. Then `topk(2)` finds the positions of the two highest scores: in the first group, the 9 is at position 1 and the 3 at position 3. `scatter(1, highest, 1)` starts from a mask of zeros. Its first 1 is the dimension, its last 1 the value: in each row, it writes a 1 at the positions in `highest`.
 #
 # **Try it.** In section 1, change `scores = lenet.fc1.weight.abs()` to `scores = lenet.fc1.weight`, and run this cell and the next one. Then change it back, and run both again.
 #
 # <details><summary>What others found</summary>
 #
-# LeNet reads fewer than 60 % of the digits. The method ranks scores with their signs, so a large negative weight goes before a tiny positive one. LeNet misses these large weights.
+# LeNet reads fewer than 60 % of the digits, because a large negative weight is removed before a tiny positive one.
 #
 # </details>
 
 # %% [markdown]
 # ## 3. Why the second cut goes wrong
 #
-# What's different when the layer has been pruned before? PyTorch then puts both methods into a `PruningContainer`, which decides what the new method gets to see. If its `PRUNING_TYPE` is `"unstructured"`, `t` is a **list of the scores that are left**. For a rule about single weights, that's convenient: nothing that's gone can come back, and an amount of one half means half of what is left.
+# If a layer has been pruned before, PyTorch puts both methods into a `PruningContainer`, which decides what the new method gets to see. If its `PRUNING_TYPE` is `"unstructured"`, `t` is a **list of the scores that are left**. What the method returns for them is written into the old mask, and the rest of this mask stays as it was. For a rule about single weights, that's convenient, because nothing that's gone can come back.
 #
 # For our rule, it isn't. Suppose an earlier cut, by some other rule, has removed four weights of our tiny layer:
 #
@@ -148,33 +146,31 @@ kept_in_groups = show.shifted_groups(TwoOfFour, tiny)
 # **One, three and none (B), because all scores behind a gap move up, so the fours of the list aren't the groups of the layer.**
 
 # %% [markdown]
-# That's what happened in `fc1`. There was no error, because 48,000 · 0.9 = 43,200 scores were left, a multiple of four.
+# That's what happened in `fc1`, without an error, because the 43,200 scores that were left are a multiple of four.
 #
 # ### Which type does a rule need?
 #
 # | `PRUNING_TYPE` | for a rule about | `t` in a second cut |
 # |---|---|---|
 # | `"unstructured"` | single weights | a list of the scores that are left |
-# | `"structured"` | whole rows or channels | all scores but those of rows or channels that are gone |
+# | `"structured"` | whole rows or channels | all scores but those of the rows or channels that are gone along `self.dim` |
 # | `"global"` | weights at their positions | all scores (despite its name, of this layer alone) |
 #
 # 2:4 is about neighbours, so its type is `"global"`. In a first cut, every type gets all scores, and that's why a wrong one doesn't show on a fresh layer.
 #
-# But the right type alone isn't enough. With `"global"`, `t` also holds the scores of the weights that are gone. In the first group, 1 9 2 3, the method keeps 9 and 3. The 9 was gone, and now it's back, with the value that `weight_orig` has kept for it! The method never looks at `default_mask`.
+# But the right type alone isn't enough. With `"global"`, `t` also holds the scores of the weights that are gone, and the answer replaces the whole old mask. In the first group, 1 9 2 3, the method keeps 9 and 3. The 9 was gone, and now it's back, with the value that `weight_orig` has kept for it! The method never looks at `default_mask`.
 #
 # Could it just multiply its mask by `default_mask` at the end? Then nothing comes back. But of the first group, `1 ✗ 2 3`, only the 3 stays. The 9 has taken one of the two places, and the 2 is thrown away needlessly. So a right method takes care of both: **what's gone neither comes back nor takes a place.**
-#
-# How will you know that your method does?
 
 # %% [markdown]
 # ## 4. A test that would have noticed
 #
-# Accuracy can't tell you, because LeNet barely notices the loss of a few weights. So let's say what has to be true of *every* layer that was pruned to 2:4, whatever its scores. Such a statement is called a **property**. 2:4 has two:
+# How would you notice such faults? Accuracy can't tell you: in section 1, LeNet read about as well with the broken pattern as with the right one. So let's say what has to be true of *every* layer that was pruned to 2:4, whatever its scores. Such a statement is called a **property**. 2:4 has two:
 #
 # 1. Nothing comes back.
 # 2. Of the weights that were left in a group, exactly two stay, with the two highest scores. If scores are equal, either may stay. If fewer than two were left, they stay.
 #
-# The function below checks both on a layer like our tiny one, where each row is a group. `custom_from_mask` puts on the mask of the earlier cut.
+# `holds` checks both on a layer like our tiny one. First, `custom_from_mask` puts on the mask of the earlier cut. Then the method runs. In each row, the scores that stay have to be the last two, `[-2:]`, of the sorted scores that were left. If only one was left, `[-2:]` gives this one.
 
 
 # %% holds
@@ -189,9 +185,7 @@ def holds(method, scores, old):
 
 
 # %% [markdown]
-# In the first row of our tiny layer, 1, 2 and 3 were left. The last two of them in order are 2 and 3, but `TwoOfFour` keeps only the 3, so the function returns `False`.
-#
-# One case isn't much, and we picked it because we already knew the fault. In **property-based testing**, the cases are drawn at random. We draw a hundred. `draw(3, 4)` makes the scores. `randperm(12)` shuffles the numbers 0 to 11, and those below `gone` mark the weights that were removed before.
+# For our tiny layer, `holds` returns `False`. But we picked it because we already knew the fault. In **property-based testing**, the cases are drawn at random, here a hundred. `draw(3, 4)` makes the scores. `randperm(12)` shuffles the numbers 0 to 11, and those below `gone` mark the weights removed before.
 
 
 # %% failures
@@ -205,10 +199,10 @@ def failures(method, draw, gone):
 
 
 # %% [markdown]
-# The test is only as good as the cases that we draw. Scores from `torch.rand` on fresh layers would find nothing wrong with `TwoOfFour`, so we need **earlier masks**. Two other things cause trouble, too:
+# Scores from `torch.rand` on fresh layers would find nothing wrong with `TwoOfFour`, so we need **earlier masks**. Two other things cause trouble:
 #
-# - **Signs.** Suppose a score says how much the loss grows without the weight. If the loss gets smaller without a weight, its score is negative, and this weight should go first. A method that takes absolute values, as `l1_unstructured` does even with scores that you pass, may keep it.
-# - **Ties.** Another method may look for the second highest score, and keep all that reach it. Of 5, 1, 1 and 0, it keeps three. Random floats are hardly ever equal, but among weights rounded to 8 bits, ties are common.
+# - **Signs.** If a score says how much the loss grows without the weight, it can be negative. Then the loss gets smaller without it, so this weight should be removed first. A method that takes absolute values may keep it.
+# - **Ties.** Another method may look for the second highest score, and keep all that reach it. Of 5, 1, 1 and 0, it keeps three. Random floats hardly ever tie, but weights rounded to 8 bits often do.
 #
 # Whole numbers from −2 to 2 have both:
 
@@ -219,28 +213,26 @@ def draw(*shape):
 
 
 # %% [markdown]
-# Now we test four wrong methods, the two that we've just met and the two of section 3, with five kinds of cases. The last kind has everything: `draw`, and four weights gone.
+# We test four wrong methods: the two that we've just met, `TwoOfFour`, and `TwoOfFour` with the type `"global"`. The plain cases have scores above 0 on fresh layers. The next three kinds add one trouble each: signs, ties among 0, 1 and 2, or four weights gone. The last has all: `draw`, and four weights gone.
 
 # %% what_finds_what tags=["hide-input"]
 # Makes three more wrong methods, tests them with each kind of cases, and draws the failures.
 found = show.what_finds_what(failures, TwoOfFour, draw)
 
 # %% [markdown]
-# The plain cases in the first column find nothing. Each of the next three kinds finds a fault that the other two miss, and the last kind finds all four. A method that passes may still be wrong.
+# The plain cases find nothing, and only the last kind finds all four faults. It finds the first two less often than the kind made for each, because a group with only two weights left offers no choice, and five values tie less often than three.
 
 # %% [markdown]
 # ## Exercise · n of m
 # ★★ · 10 minutes
 #
-# Write the right one, for any pattern. `n_of_m(n, m)` returns a class, a pruning method: of every `m` neighbours in a row, the `n` with the highest scores stay, signs included. What's gone neither comes back nor takes a place.
+# Write the right one, for any pattern. `n_of_m(n, m)` returns a class, a pruning method: of every `m` neighbours in a row, the `n` with the highest scores stay, and −5 is lower than 1. What's gone neither comes back nor takes a place.
 #
-# On paper: scores −2, 4, −1, and the 4 is gone. Which one stays in 1:3?
-#
-# Of equal scores, any may stay. Each row has a multiple of `m` weights. Try `failures(n_of_m(2, 4), draw, gone=4)` before the check.
+# Each row has a multiple of `m` weights. Try `failures(n_of_m(2, 4), draw, gone=4)` before the check.
 #
 # <details><summary>Hint</summary>
 #
-# On paper: the −1 stays. So what's gone has to rank below every score, however negative: `t.masked_fill(default_mask == 0, -torch.inf)`. If fewer than `n` are left, `topk` still takes `n`, so multiply the mask by `default_mask` at the end.
+# What's gone has to rank below every score, however negative: `t.masked_fill(default_mask == 0, -torch.inf)`. If fewer than `n` are left, `topk` still takes `n`, so multiply the mask by `default_mask` at the end.
 #
 # Define the class inside the function, where it knows `n` and `m`, and return it.
 #
@@ -300,13 +292,13 @@ claims.show("own_method")
 # layer.weight = nn.Parameter(to_sparse_semi_structured(layer.weight))
 # ```
 #
-# What happens to a group with three or four weights? We've tried one of PyTorch's two packers, that for CUTLASS. It keeps two weights of such a group, chosen by their positions: of 1, 2, 3 and 4, it keeps 1 and 2. There's no error. So the layer on the GPU isn't the layer that you've tested.
+# With `fc1`, this raises an error, because 120 rows aren't a multiple of 16. And what happens to a group with three or four weights? We've tried one of PyTorch's two packers, the one for CUTLASS. It keeps two weights of such a group, chosen by their positions: of 1, 2, 3 and 4, it keeps 1 and 2. There's no error. So the layer on the GPU isn't the layer that you've tested.
 #
-# Unless a layer has weights to spare, as `fc1` has, the network is trained once more with the mask on; Mishra et al. repeat the whole training, and lose hardly any accuracy. And measure the time. In PyTorch's tutorial, a BERT became 1.3 times as fast. And where a layer mostly waits for its weights, it's better to store all of them in 4 bits each ([[weight_only]]): 2:4 needs 36 bits for every four weights, which makes nine bits each. vLLM, which serves language models, removed 2:4 in March 2026, because such models are [not widely used](https://github.com/vllm-project/vllm/pull/36799).
+# Unless a layer has weights to spare, as `fc1` has, the network is trained once more with the mask on; Mishra et al. repeat the whole training, and lose hardly any accuracy. And measure the time. In PyTorch's tutorial, a BERT became 1.3 times as fast. And where a layer mostly waits for its weights, it's better to store all of them in 4 bits each ([[weight_only]]): 2:4 needs 36 bits for every four weights, nine for each. vLLM, which serves language models, removed 2:4 in March 2026, because such models are [not widely used](https://github.com/vllm-project/vllm/pull/36799).
 #
 # ### Prune by threshold
 #
-# A common method of one's own has no amount. It removes whatever lies below a threshold:
+# Many home-made methods have no amount. They remove whatever lies below a threshold:
 #
 # ```python
 # class Below(prune.BasePruningMethod):
@@ -322,14 +314,14 @@ claims.show("own_method")
 # Below.apply(layer, "weight", threshold=0.05)
 # ```
 #
-# `apply` passes the threshold on to `__init__`. This method needs no care in a second cut, because what happens to a weight depends on no other weight. But the same threshold means something else in each layer, since layers differ in the size of their weights. So print how many zeros each layer has before you trust it.
+# `apply` passes the threshold on to `__init__`. This method needs no care in a second cut, because what happens to a weight depends on no other weight. Its `abs` is right for weights, but not for scores with a sign. `l1_unstructured` takes it, too, even of scores that you pass. And the same threshold means something else in each layer, since layers differ in the size of their weights. So print how many zeros each layer has before you trust it.
 #
 # **Sources.** [`torch/nn/utils/prune.py`](https://github.com/pytorch/pytorch/blob/main/torch/nn/utils/prune.py) is short and readable: `PruningContainer.compute_mask` has the three types. [`torch.sparse`](https://docs.pytorch.org/docs/stable/sparse.html#sparse-semi-structured-tensors) describes 2:4 and the packing; [PyTorch's tutorial](https://github.com/pytorch/tutorials/blob/065c9d23d25d18f003d986a5fbb1c7fd25270f1e/advanced_source/semi_structured_sparse.py) takes a BERT there, with a `WeightNormSparsifier`, which makes 2:4 masks by magnitude. [Hypothesis](https://hypothesis.readthedocs.io/) is Python's library for property-based testing, and pytest runs such tests.
 #
 # **Recommended video.** Michela Paganini, *PyTorch Pruning: How it's Made*, [youtube.com/watch?v=TaOwEa3m5dw](https://www.youtube.com/watch?v=TaOwEa3m5dw): `BasePruningMethod`, by its author.
 #
-# **Going further.** A. Mishra et al., *Accelerating Sparse Deep Neural Networks*, 2021, [arXiv:2104.08378](https://arxiv.org/abs/2104.08378). Projects: write a structured method for the filters of `conv2`, with its properties; find an order of the input channels in which 2:4 keeps more of the large weights.
+# **Going further.** A. Mishra et al., *Accelerating Sparse Deep Neural Networks*, 2021, [arXiv:2104.08378](https://arxiv.org/abs/2104.08378). A project: write a structured method, which needs an attribute `dim`, for the filters of `conv2`, with its properties.
 #
 # **Credits.** After *Pruning tutorial* by Michela Paganini (PyTorch), whose class this lesson extends. Part of the course's idea is Tal Daniel's (Technion, EE 046211, tutorial 10). Text CC BY 4.0, code MIT.
 #
-# **What's still open.** Your method now keeps the highest scores, and keeps them rightly. But is a large weight really an important one? In [[scores]], some weights of a trained network are of no use at all, and a cut by magnitude keeps most of them.
+# **What's still open.** In `fc1`, we kept the large weights. But is a large weight really an important one? In [[scores]], some weights of a trained network are of no use at all, and a cut by magnitude keeps most of them.
