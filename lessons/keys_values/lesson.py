@@ -83,7 +83,7 @@ for k, v in ((8, 2), (2, 8)):
 keep()
 
 # %% [markdown] tags=["answer"]
-# **Only with keys of 8 bits (A), because the keys are what breaks when they get 2 bits of this kind.** Why the keys?
+# **Only with keys of 8 bits (A), because keys can't bear 2 bits when the numbers of a token share a step.** Why the keys?
 
 # %% [markdown]
 # In about [[minutes]] minutes you will be able to
@@ -95,9 +95,9 @@ keep()
 # %% [markdown]
 # ## 2. A count and a ruler
 #
-# First, the bytes. A head has 64 numbers for a token. In 8 bits they take 64 bytes, and in 2 bits 16. A step and a minimum of 16 bits each come on top: 4 bytes. So keys of 8 bits and values of 2 take 68 + 20 = 88 bytes in each head.
+# First, the bytes. A head has 64 numbers for a token. In 8 bits they take 64 bytes, and in 2 bits 16. A step and a minimum come on top. We count 16 bits for each, together 4 bytes. Our `rounded` keeps 32, but in 16 bits the levels would move by far less than a step. So keys of 8 bits and values of 2 take 68 + 20 = 88 bytes in each head.
 #
-# The model has 30 blocks with 3 heads of keys and values, so a token leaves 90 · 88 = **7,920 bytes**. In 16 bits it's 90 · 2 · 64 · 2 = 23,040.
+# The model has 30 blocks with 3 heads of keys and values, so a token leaves 90 · 88 = **7,920 bytes**. In 16 bits it's 90 · 2 · 64 · 2 = 23,040. With 8,192 tokens, the most that SmolLM2 can take into account, that would be 189 MB, twice the model's file of 97 MB ([[real_model]]). Our 7,920 bytes make it 65 MB.
 
 
 # %%
@@ -108,9 +108,9 @@ def token_bytes(k, v):  # of keys in k bits and values in v bits, by token
 token_in_16_bits = 30 * 3 * 2 * 64 * 2
 
 # %% [markdown]
-# With 2 bits for both, a token takes 3,600 bytes. That's 6.4 times smaller than 16 bits, and not 8 times: **2 bits by token are 2.5 bits a number.**
+# With 2 bits for both, a token takes 3,600 bytes. That's 6.4 times smaller than 16 bits, and not 8 times: **2 bits by token really cost 2.5 bits a number.**
 #
-# Second, a ruler, since one answer shows little. Ask the model why the sky is blue, and with keys of 8 and values of 2 bits it still writes English, but no explanation any more. After every token of a text, the model has a probability for each token that may come next. Let $p$ be the probabilities with a float cache, and $q$ those with a rounded one. The **KL divergence** says how far $q$ is from $p$: it's the sum of $p \ln (p / q)$ over these tokens, in the mean over the text. It's 0 if nothing has changed.
+# Second, a ruler, since one right answer shows little. After every token of a text, the model has a probability for each token that may come next. Let $p$ be the probabilities with a float cache, and $q$ those with a rounded one. The **KL divergence** says how far $q$ is from $p$: it's the sum of $p \ln (p / q)$ over these tokens, averaged over the text. It's 0 if nothing has changed.
 
 # %% ruler
 from pydoc_data.topics import topics  # Python's manual
@@ -132,7 +132,7 @@ print(f"keys alone in {bits} bits:   KL {kl(keys=lambda x: by_token(x, bits)):.2
 print(f"values alone in {bits} bits: KL {kl(values=lambda x: by_token(x, bits)):.2f}")
 
 # %% [markdown]
-# In the real model and on this text, the keys do more than ten times as much harm as the values.
+# On this text, the keys do more than ten times as much harm as the values.
 #
 # **Try it.** Change `bits = 2` to 4, and run the cell again.
 #
@@ -152,11 +152,11 @@ print(f"values alone in {bits} bits: KL {kl(values=lambda x: by_token(x, bits)):
 show.stripes()
 
 # %% [markdown]
-# The keys have stripes. In this head one feature is far larger than all others, with the same sign for nearly every token, and there are a few fainter ones. The values have no such stripes. The other heads look much the same, except that some have two or three large features in place of one (for their sizes see the caption).
+# The keys have stripes. In this head one feature is far larger than all others, with the same sign for nearly every token, and there are a few fainter ones. Some columns of the values lean to one sign, such as 24, but they're no larger than the spots around them. The other heads look much the same, some with two or three large features. For sizes see the caption, where *typical* means the median.
 #
-# What does such a feature do to the other 63? Take a token with only four features, 12, 0.5, −0.5 and 1, in 2 bits. The levels go from −0.5 to 12 in three steps of 4.2: −0.5, 3.7, 7.8 and 12. So the key becomes **12, −0.5, −0.5, −0.5**. The small numbers are all equal now. But it's they that tell one token from another, since every key has about the same 12.
+# What does such a feature do to the other 63? Take a token with only four features, 12, 0.5, −0.5 and 1, in 2 bits. The levels go from −0.5 to 12 in three steps of 4.2: −0.5, 3.7, 7.8 and 12. So the key becomes **12, −0.5, −0.5, −0.5**. The small numbers are all equal now, and they are what tells one token from another. The 12 doesn't: since every key has it, it adds about the same to every score, and the softmax cancels what all scores share.
 #
-# So let the numbers of one *feature* share a step, over several tokens. If the 12 stands beside the 13 and 11 of other tokens, their levels go from 11 to 13, and the small features have short steps of their own.
+# So let the numbers of one *feature* share a step, over several tokens. If the 12 stands beside the 13 and 11 of other tokens, their levels go from 11 to 13, and the small features have short steps of their own. Here you see what the minimum is for. Without it, four levels would go from −13 to 13, and all three numbers would become 13.
 
 
 # %% by_feature
@@ -167,11 +167,11 @@ def by_feature(x, bits, group=32):  # 32 tokens in a row share the step of a fea
 print(f"keys alone in 2 bits, by feature: KL {kl(keys=lambda x: by_feature(x, 2)):.2f}")
 
 # %% [markdown]
-# That's a rescue. But was it the stripes? By feature, 32 numbers share 4 bytes, so a number costs 3 bits in place of 2.5, and perhaps it's the bytes that helped. More runs, on three texts, settle it (`records/keys_values`). The first row repeats the run above. This time it gave 4.22, because a model that is so badly broken reacts to the last digits of its sums.
+# That's a rescue. But was it the stripes? By feature, 32 numbers share 4 bytes, so a number costs 3 bits instead of 2.5, and perhaps it's the bytes that helped. More runs settle it (`records/keys_values`), on three texts: the manual, the code of Python's `textwrap`, and a licence. The first row repeats section 2's run by token, and differs a little because a model so badly broken reacts to the last digits of its sums.
 #
 # - By feature in groups of 64 tokens. A number costs 2.5 bits again.
 # - By token, but before rounding we subtract from each feature its mean over the text, and add it afterwards. That takes out the stripes.
-# - The same, but the text's first token stays float. In most heads the first token is an exception and has no stripes, so taking out the mean puts some in.
+# - The same, but the text's first token stays float. In most heads the first token is an exception and has no stripes, so subtracting the mean gives it stripes that it didn't have.
 
 # %% keys_table tags=["hide-input"]
 # Lists the KL divergence of keys in 2 bits on three texts, from records/keys_values.
@@ -188,12 +188,12 @@ show.table(
 )
 
 # %% [markdown]
-# It wasn't the bytes. In groups of 64 tokens a number costs as much as by token, and nearly all of the rescue stays. It's the stripes: with them taken out, less than half of the KL divergence is left, and with the first token in float as well about a quarter or less. The first token in float alone (last row) helps little. **Keys have features that are large for nearly every token. Give each feature a step of its own.**
+# It wasn't the bytes. In groups of 64 tokens a number costs as much as by token, and nearly all of the rescue stays. It's mostly the stripes: with them taken out, less than half of the KL divergence is left, and with the first token in float as well about a quarter or less. The first token in float alone (last row) helps little. **Keys have features that are large for nearly every token. Give each feature a step of its own.**
 
 # %% [markdown]
 # ## 4. And the values?
 #
-# Why not a step for each feature in the values, too? First, how far off are they? We divide the norm of the errors by that of the values, and take the mean over the blocks.
+# Why not a step for each feature in the values, too? First, how far off are they? We divide the norm of the errors by that of the values, and average over the blocks.
 
 # %% value_errors tags=["hide-input"]
 # Measures how far off values of 2 bits are, by token and by feature.
@@ -202,19 +202,19 @@ for way, error in off.items():
     print(f"values, {way:10}: off by {error:.0%}")
 
 # %% [markdown]
-# By feature, the values stay closer. (They also cost 3 bits a number, and by token 2.5.)
+# By feature, the values stay closer, though they also cost 3 bits a number, and by token 2.5.
 #
-# **Predict.** And the KL divergence of the answers, by feature: **A** smaller as well, **B** the same, **C** larger?
+# **Predict.** And the KL divergence, by feature instead of by token: **A** smaller as well, **B** the same, **C** larger?
 
 # %% worse_answers
 for way in (by_token, by_feature):
     print(f"values, {way.__name__:10}: KL {kl(values=lambda x, way=way: way(x, 2)):.2f}")
 
 # %% [markdown] tags=["answer"]
-# **C, larger, because not all errors count alike.** A value goes into a weighted mean, and in most blocks the first token has by far the largest weight.
+# **C, larger, because not all errors count alike.** Which ones count most?
 
 # %% [markdown]
-# A head gives out the mean of all values, weighted by attention. In the median block of this model, more than a third of the attention goes to the first token. Attention weights must add up to 1, and a head that finds nothing to look for puts them there, as [Xiao et al., 2023](https://arxiv.org/abs/2309.17453), explain it: the first token is an **attention sink**. Its values add little to the mean, since in most heads they have less than a third of the others' length.
+# A head gives out the mean of all values, weighted by attention. In the median block of this model, more than a third of the attention goes to the first token. Attention weights must add up to 1, and a head that finds nothing relevant puts them there, as [Xiao et al., 2023](https://arxiv.org/abs/2309.17453), explain it: the first token is an **attention sink**. Its values add little to the mean, since in most heads they have less than a third of the others' length.
 #
 # By token, small values have small steps. By feature, the first token shares its steps with 31 others whose values are larger, so its error becomes as large as theirs, and enters the output with the largest weight in most blocks.
 #
@@ -235,9 +235,9 @@ show.table(
 )
 
 # %% [markdown]
-# One token of 256 makes the difference. With the first one in float, less than a third of the KL divergence is left on each text. With the eleventh in float, most of it stays. **The error counts all tokens alike, and attention doesn't.**
+# One token of 256 makes the difference. With the first one in float, less than a third of the KL divergence is left on each text. With the eleventh in float, most of it stays. **The error counts all tokens alike, and attention doesn't.** The column *off by* is measured in the rounded model, whose later values have changed as well, so a point more or less there means nothing.
 #
-# So for values, a step for each token isn't about stripes. It lets one quiet token keep its short steps. With the first token in float, by feature comes near to by token at the same bytes (last row).
+# So for values, a step for each token isn't about stripes. It lets one quiet token keep its short steps. In the last row, by feature costs about as much as by token and loses about as much, but only with a token in float. By token does without, and has a second advantage: a value can be rounded as soon as its token arrives, instead of waiting for 63 others.
 
 # %% [markdown]
 # ## 5. How many bits, then?
@@ -249,7 +249,7 @@ show.table(
 show.of_bits()
 
 # %% [markdown]
-# Four bits change the likeliest token in about one of ten cases. With 2 bits it's four to five of ten. So 4 bits change this small model a little, and 2 bits a lot. KIVI's authors lose hardly any accuracy with 2 bits, but on models that are about fifty times as large, and their newest tokens stay in float.
+# Four bits change the likeliest token in about one of ten cases. With 2 bits it's four to five of ten. So with 4 bits this small model mostly makes the same choice, and with 2 bits often another.
 #
 # One thing is missing. All runs of our tables read a text in one go, and rounded even its newest keys. But text comes token by token, and a feature of *one* token has no neighbours: minimum and maximum are the number itself. A careless cache that rounds each new token alone, by feature, has no error at all, and saves nothing: it stores a step and a minimum of 16 bits each for every number, more than the number itself took. **An error of 0 can be a mistake, too.** So new keys wait as floats until their group is full.
 
@@ -262,12 +262,6 @@ show.of_bits()
 # <details><summary>Hint</summary>
 #
 # `tokens // group * group` tokens are in full groups. Seen as (groups, group, features), their numbers share a step along `dim=1`.
-#
-# </details>
-#
-# <details><summary>What others found</summary>
-#
-# Give it a single token: it waits, so the error is 0, and no byte is saved. So an error alone doesn't tell how good a cache is: look at the bytes as well.
 #
 # </details>
 
@@ -297,7 +291,7 @@ def round_keys_solution(keys, bits, group):
 # %% [markdown]
 # ## Remember
 #
-# - Count the step and the minimum: 2 bits by token are 2.5 bits a number for 64 numbers, and by feature 3 for 32 tokens.
+# - Count the step and the minimum: 2 bits really cost 2.5 bits a number when 64 numbers share them, and 3 when 32 do.
 # - A few features of the keys are large for nearly every token and stretch a step that others share, so give each feature its own.
 # - Judge a cache by what the model then says: an error on the first token can do more harm than larger ones elsewhere.
 
@@ -312,11 +306,11 @@ claims.show("keys_values")
 #
 # ### Before or after the positions
 #
-# Our hook rounds a key before it's rotated by its position ([[attention]]), and most programs keep it afterwards. Turning mixes two features of a pair, by an angle that grows with the position, so a stripe could fade into a wave. In the record, keys of 2 bits by feature lose about half as much again when they are rounded afterwards. That's still seven times less than by token, or better. Probably it's because the largest stripes stand in pairs that turn slowly: in all heads but one, by less than 0.14 radian over 256 tokens.
+# Our hook rounds a key before it's rotated by its position ([[attention]]), and most programs keep it afterwards. Turning mixes two features of a pair, by an angle that grows with the position, so a stripe could fade into a wave. In the record, keys of 2 bits by feature lose about half as much again when they are rounded afterwards. That's still at least seven times less than by token, with the keys rounded afterwards as well. Probably it's because the largest stripes stand in pairs that turn slowly: in all heads but one, by less than 0.14 radian over 256 tokens.
 #
 # ### Other models
 #
-# Don't take our numbers for yours. Another model needs its own table: as a user of llama.cpp reports, [Qwen2.5-7B breaks](https://github.com/ggml-org/llama.cpp/issues/21591) with a cache with which Mistral-7B works. Measure the KL divergence on your own text. In llama.cpp you can begin with keys in 8 bits and values in 4, `-ctk q8_0 -ctv q4_0`. There, 32 features of a token share a scale. Since 2026 it first multiplies queries and keys by a rotation ([its author's note](https://github.com/ggml-org/llama.cpp/pull/21038)). That leaves their products as they are, and spreads a stripe over many features.
+# Don't take our numbers for yours. Another model needs its own table. KIVI's authors lose hardly any accuracy with 2 bits, but on models that are about fifty times as large, and their newest tokens stay in float. As a user of llama.cpp reports, [Qwen2.5-7B breaks](https://github.com/ggml-org/llama.cpp/issues/21591) with a cache with which Mistral-7B works. Measure the KL divergence on your own text. In llama.cpp you can begin with keys in 8 bits and values in 4, `-ctk q8_0 -ctv q4_0`. There, 32 features of a token share a scale. Since 2026 it first multiplies queries and keys by a rotation ([its author's note](https://github.com/ggml-org/llama.cpp/pull/21038)). That leaves their products as they are, and spreads a stripe over many features.
 
 # %% [markdown]
 # **Sources.** Z. Liu et al., *KIVI*, 2024, [arXiv:2402.02750](https://arxiv.org/abs/2402.02750); G. Xiao et al., *Efficient streaming language models with attention sinks*, 2023, [arXiv:2309.17453](https://arxiv.org/abs/2309.17453).
