@@ -38,7 +38,7 @@ torch.set_num_threads(1)
 #
 # In [[gptq]] you rounded weights. But a chip multiplies integers only if a layer's *inputs* are integers as well. So now we look at the inputs. The weights stay in float, so that nothing else moves the answer.
 #
-# Each block of SmolLM2 reads a running sum, the **residual stream**, and adds its own results to it. Five of its linear layers read this sum: `q_proj`, `k_proj`, `v_proj`, `gate_proj` and `up_proj`. `rounded_inputs` puts all inputs that such a layer gets at once on levels that share one scale.
+# Each block of SmolLM2 reads a running sum, the **residual stream**, and adds its own results to it. Five of its seven linear layers read this sum: `q_proj`, `k_proj`, `v_proj`, `gate_proj` and `up_proj`. `rounded_inputs` rounds the inputs of these five, and the other two keep theirs in float. In each layer, the inputs of all tokens go on levels that share one scale.
 #
 # Beside the original we'll need a second model, a *rotated* one, which section 3 makes.
 
@@ -93,9 +93,9 @@ with rotating.watched([middle.self_attn.q_proj, blocks[-1].mlp.gate_proj], look)
     model(text)
 
 # %% [markdown]
-# The largest input is more than a hundred times as large as the median. We call such a number an **outlier**. With 5 bits there are 15 levels on each side of 0. If the largest number is 11, they're more than 0.7 apart, and a median input of less than 0.1 becomes 0.
+# The largest input is more than a hundred times the median. We call such a number an **outlier**. With 5 bits there are 15 levels on each side of 0. If the largest number is 11, they're more than 0.7 apart, and a median input of less than 0.1 becomes 0.
 #
-# There are two kinds of outliers here. In the middle block, it's a *feature*: we counted, and 247 is the largest at 127 of the 128 tokens. In the last block, it's the *first token*, nearly whatever it is, and there only in feature 507.
+# There are two kinds of outliers here. In the middle block, it's a *feature*: we counted, and 247 is the largest at 127 of the 128 tokens. In the last block, it's the *first token*, and only its feature 507 is large.
 #
 # Is the second kind only there? Let's look at the residual stream itself, as the middle block gets it.
 
@@ -128,7 +128,7 @@ print("turned back:", on_levels @ q4.T)
 # %% [markdown]
 # The four numbers are 5, 3, 5 and 5 now. The outlier was spread over all of them, so the largest number is smaller, the step is shorter, and after turning back the small ones are there again.
 #
-# The columns of this matrix have length 1 and are perpendicular to each other. So it keeps lengths (81 + 1 + 1 + 1 = 25 + 9 + 25 + 25), and its transpose turns everything back: $QQ^\top = I$. We'll call any such matrix a **rotation**. Ours is a *Hadamard* matrix, whose numbers all have the same size. With hundreds of features, a random rotation does nearly the same.
+# The columns of this matrix have length 1 and are perpendicular to each other. So it keeps lengths (81 + 1 + 1 + 1 = 25 + 9 + 25 + 25), and its transpose turns everything back: $QQ^\top = I$. We'll call any such matrix a **rotation**. Ours is a *Hadamard* matrix, whose numbers all have the same size, 1/√4. With 576 features that's 1/√576 = 1/24, so a lone 24 becomes 576 numbers of size 1. A random rotation does nearly the same.
 #
 # **Try it.** Set all four numbers of `x` to 1, and run the cell again.
 #
@@ -138,15 +138,15 @@ print("turned back:", on_levels @ q4.T)
 #
 # </details>
 #
-# ### Where it costs nothing
+# ### Merged into the weights, it takes no time
 #
 # A layer needn't turn anything back. It computes $xW^\top$, and if we turn its weights as well,
 #
 # $$(xQ)(WQ)^\top = x\,QQ^\top W^\top = xW^\top.$$
 #
-# So let's turn the whole residual stream, once and for all. What *writes* to it has to write turned numbers: the embedding and the layers `o_proj` and `down_proj`. What *reads* it gets the weights $WQ$: our five layers, and the head. Between stream and reader there's only the norm. Its root mean square doesn't change, since a rotation keeps lengths. But its gains belong to single features, and after turning there are no such features any more. So before we turn, we **fold** the gains: we multiply each reader's columns by them, and set them to 1.
+# So let's turn the whole residual stream. What *writes* to it has to write turned numbers: the embedding and the layers `o_proj` and `down_proj`. What *reads* it gets the weights $WQ$: our five layers, and the head. Between stream and reader there's only the norm. Its root mean square doesn't change, since a rotation keeps lengths. But its gains belong to single features, and after turning there are no such features any more. So before we turn, we **fold** the gains: we multiply each reader's columns by them, and set them to 1.
 #
-# There's one trap. In SmolLM2 the head *is* the embedding ([[real_model]]), and folding the last norm into the head would change the embedding as well. So give the head its own copy first.
+# There's one trap. In SmolLM2 the head *is* the embedding ([[real_model]]), and folding the last norm into the head would change the embedding as well. So give the head its own copy first. That's the price: in this small model, a fifth more weights.
 
 
 # %% rotate
@@ -180,7 +180,7 @@ logits = rotated(text).logits[:, :-1]
 print(f"largest change of a logit: {(logits - original).abs().max():.0e}")
 
 # %% [markdown]
-# Float arithmetic moves the last digits, and nothing more. Did the outliers go?
+# Only the rounding errors of float arithmetic are left. Are the outliers gone?
 
 # %% features tags=["hide-input"]
 # Draws, for the inputs of the middle block's q_proj, the largest size of each feature over all tokens, in both models.
@@ -189,7 +189,7 @@ show.features({"original": model, "rotated": rotated}, text)
 # %% [markdown]
 # ## 4. Folding or rotating?
 #
-# In the original, a single feature set the scale for all 576. In the rotated model none stands out. Does this help the model? Let's measure it with the ruler of [[the_same_model]], the KL divergence from the float model.
+# The outliers are gone. Does this help the model? Let's measure it with the ruler of [[the_same_model]], the KL divergence from the float model.
 
 # %% rounded_kl tags=["hide-input"]
 # Rounds the inputs of both models to 8 bits, and measures the KL divergence on our text.
@@ -202,7 +202,7 @@ for name, one in (("original", model), ("rotated", rotated)):
 # %% [markdown]
 # But we've folded and rotated, and folding changes these inputs, too. Which of the two helped? And would any rotation do, even a **permutation**, which puts the features in another order?
 #
-# The table below has three texts of 256 tokens: Python's manual, code, and a licence. A seed draws the random rotation, or random signs for the rows of a Hadamard matrix.
+# The table below is a record with more text, three times 256 tokens: Python's manual, code, and a licence.
 #
 # **Predict.** Fold the gains, and permute the features. With inputs of 8 bits, is the KL divergence **A** about as small as with a random rotation, **B** halfway, or **C** about as large as with folding alone?
 
@@ -211,22 +211,20 @@ for name, one in (("original", model), ("rotated", rotated)):
 show.of_inputs()
 
 # %% [markdown] tags=["answer"]
-# **C, as large as with folding alone, because a permutation moves an outlier to another place and leaves it as large as it is.** Only float sums in another order make a small difference. So a rotation helps by mixing.
+# **C, as large as with folding alone, because a permutation moves an outlier to another place and leaves it as large as it is.** So a rotation helps by mixing.
 
 # %% [markdown]
-# Start with the random rotation. With inputs of 8 bits, its KL divergence is more than twenty times smaller than the original's, on each text and with each seed. (All this is with one scale for all tokens. *Deeper* has others.) Folding alone doesn't help much. With 5 bits it even does harm, probably because the gains no longer hide the 24.
+# With inputs of 8 bits, the KL divergence of a random rotation is more than twenty times smaller than the original's, on each text and with each seed. Folding alone doesn't help much. With 5 bits it even does harm, probably because the gains no longer hide the 24.
 #
-# Three rows show other ways to deal with an outlier:
+# The table has two other ways to deal with an outlier:
 #
 # - **The first token in float** takes away the massive activations. The large features stay.
-# - **SmoothQuant** ([Xiao et al., 2022](https://arxiv.org/abs/2211.10438)) divides each feature by a factor of its own, and multiplies the weights that read it by the same factor. The factors come from a calibration text, and an exponent α says how much of an outlier goes over to the weights. With 0.8, it's as good as a rotation here.
-#
-# A rotation needs no calibration text, no α, and no exception for a token.
+# - **SmoothQuant** ([Xiao et al., 2022](https://arxiv.org/abs/2211.10438)) divides each feature by a factor of its own, and multiplies the weights that read it by the same factor. The factors come from a calibration text, and an exponent α says how much of an outlier goes over to the weights. With 0.8, it's as good as a rotation on these inputs.
 #
 # %% [markdown]
 # ## 5. And what else is rounded?
 #
-# Now let's leave the inputs in float, and round the weights: each to its nearest level, in all linear layers of the blocks, to 4 bits in groups of 32.
+# Now let's leave the inputs in float, and round the weights: each to its nearest level, in all linear layers of the blocks, to 4 bits in groups of 32. That's the last column of the table below. The other one comes afterwards.
 #
 # **Predict.** Is the KL divergence of the rotated model **A** several times smaller than that of the original, **B** about the same, or **C** larger?
 
@@ -235,22 +233,24 @@ show.of_inputs()
 show.where_not()
 
 # %% [markdown] tags=["answer"]
-# **C, larger, because the folding already costs that much, and the rotation doesn't win it back.** The rotated models have lost about as much as the folded one, or more.
+# **C, larger, because the folding already costs that much, and the rotation doesn't win it back.**
 
 # %% [markdown]
-# First the other column. The inputs of `down_proj` aren't part of the residual stream, so turning it leaves them as they are, with outliers of over 2,000 at the first token. Could `gate_proj` and `up_proj` write turned numbers? No. Behind them comes a nonlinearity, and if that's $f$, then $f(xQ)$ isn't $f(x)Q$. The norm isn't linear either. But with its gains folded it only divides by a length, which $Q$ keeps.
+# Why does folding cost so much? In SmolLM2 as it is, a gain close to 0 makes the outlier small before it meets its weights, so their rounding errors hardly matter. Folded, these weights are small instead. But each shares its step with the larger neighbours of its group, so in the attention its error is about as large as theirs, and it meets an input of 24.
+#
+# And why doesn't turning help? Now 576 inputs of size 1 meet 576 errors. These partly cancel, so their sum grows only with the root of their number. But √576 times one error is 24 times one error, as before. In the MLP, turning even adds errors, where the folded weights were near 0.
+#
+# SmoothQuant loses nothing here. So for this model it's the better choice, if you have a calibration text. Other models differ, so test your own.
+#
+# Now the other column. The inputs of `down_proj` aren't part of the residual stream, so turning it leaves them as they are, with outliers of over 2,000 at the first token. Could `gate_proj` and `up_proj` write turned numbers? No. Behind them comes a nonlinearity, and if that's $f$, then $f(xQ)$ isn't $f(x)Q$.
 #
 # **A rotation passes through $f$ only if $f(xQ) = f(x)Q$.**
-#
-# Now back to the weights. In SmolLM2 as it is, a gain close to 0 makes the outlier small before it meets its weights, so their rounding errors hardly matter. Folded, these weights are small instead. But each shares its step with larger neighbours, so its error is as large as theirs, and it meets an input of 24. We tried it: with the weights of this one feature in float, the folded model came back to nearly the original's KL divergence.
-#
-# In other models, rotations do help to round weights ([Gadhikar et al., 2025](https://arxiv.org/abs/2512.24124)). So measure it for yours.
 
 # %% [markdown]
 # ## Exercise · Turn the values
 # ★★ · 10 minutes
 #
-# `v_proj` writes values, attention takes means of them over tokens, and `o_proj` reads these. The mean of turned values is the turned mean, so one matrix `q` can turn the values of all heads.
+# `v_proj` writes values, attention takes weighted means of them over tokens, and `o_proj` reads these. The mean of turned values is the turned mean, so one matrix `q` can turn the values of all heads.
 #
 # Write `turn_values(w_v, w_o, q)`: both layers' new weights, so that a value `v` becomes `v @ q`, and the output stays. The rows of `w_v` and the columns of `w_o` are features, head after head.
 #
@@ -258,13 +258,13 @@ show.where_not()
 #
 # <details><summary>Hint</summary>
 #
-# `w_v.unflatten(0, (-1, len(q)))` has the shape (heads, features of a head, inputs), and `@` works on each head. `w_o` has its heads in the columns, so unflatten these.
+# `w_v.unflatten(0, (-1, len(q)))` has the shape (heads, features of a head, inputs), and `@` works on each head. For the test, write both into the layers with `copy_`.
 #
 # </details>
 #
 # <details><summary>What you should find</summary>
 #
-# With `rotating.random_rotation(model.config.head_dim, 0)` as `q`, the logits change in their last digits only.
+# With `rotating.random_rotation(model.config.head_dim, 0)` as `q`, the logits change in their last digits only, and the inputs of `o_proj` are turned, too.
 #
 # </details>
 
@@ -305,13 +305,19 @@ claims.show("turn_it")
 #
 # ### Four rotations
 #
-# [QuaRot](https://arxiv.org/abs/2404.00456) (Ashkboos et al., 2024) has four. The first is ours, of the residual stream. The second turns the values in each head, as in the exercise, for the cache and for the inputs of `o_proj`. Both are merged, so they cost nothing. The third turns queries and keys after the positions, for the cache, and the fourth the inputs of `down_proj`. These two have to be computed while the model runs, which costs time. With a Hadamard matrix that's fast: about n log n additions replace n² multiplications.
+# [QuaRot](https://arxiv.org/abs/2404.00456) (Ashkboos et al., 2024) turns a model in four places. The first rotation is ours, of the residual stream. The second turns the values in each head, as in the exercise, for the cache and for the inputs of `o_proj`. Both are merged, so they take no time. Before `o_proj`, QuaRot mixes the heads as well, and that can't be merged. The third turns queries and keys after the positions, for the cache, and the fourth the inputs of `down_proj`. These have to be computed while the model runs, which costs time. With a Hadamard matrix that's fast: if n is a power of two, about n log n additions replace n² multiplications. The 576 of our table is no power of two, but 12 · 12 · 4, so we build its matrix from those with 12 rows and with 2. A seed draws random signs for its rows.
 #
-# [SpinQuant](https://arxiv.org/abs/2405.16406) (Liu et al., 2024) found that random rotations differ a lot when weights, inputs and cache all have 4 bits: by up to 13 points in tests of reasoning. So it learns the first two. `SpinQuantModifier` in LLM Compressor applies them, but without learning.
+# [SpinQuant](https://arxiv.org/abs/2405.16406) (Liu et al., 2024) found that random rotations differ a lot when weights, inputs and cache all have 4 bits: by up to 13 points in tests of reasoning. So it learns the first two.
 #
 # ### A scale for each token
 #
-# Why not give each token its own scale? Then the first token's outlier harms no other token. For Llama-3-8B, [torchao measured](https://github.com/pytorch/ao/pull/1030) a perplexity of 279 with scales that were fixed for each layer, and 8.4 with a scale for each token, at run time. But the large feature of section 2 is in nearly every token, and there it still sets the scale for all others.
+# Why not give each token its own scale? Then the first token's outlier harms no other token. For Llama-3-8B, [torchao measured](https://github.com/pytorch/ao/pull/1030) a perplexity of 279 with scales that were fixed for each layer, and 8.4 with a scale for each token, found at run time. That's two changes at once, so we can't tell what each of them brought. And the large feature of section 2 is in nearly every token, and there it still sets the scale for all others.
+#
+# ### Other models
+#
+# In some models, rotations do help to round weights ([Gadhikar et al., 2025](https://arxiv.org/abs/2512.24124)).
+#
+# SmolLM2 has no biases and no `LayerNorm`. In another model, a writer's bias is added to the residual stream, so it has to be turned, too. A norm's bias $b$ is folded into its readers, as $Wb$. And `LayerNorm` also subtracts each token's mean, which a rotation doesn't keep. So subtract it earlier: whatever a writer adds to the stream, take its own mean away. This is linear, so it can be merged into the writer's weights. The stream then has mean 0, and what's left of `LayerNorm` is an `RMSNorm`.
 
 # %% [markdown]
 # **Sources.** S. Ashkboos et al., *QuaRot*, 2024, [arXiv:2404.00456](https://arxiv.org/abs/2404.00456); M. Sun et al., *Massive activations in large language models*, 2024, [arXiv:2402.17762](https://arxiv.org/abs/2402.17762); G. Xiao et al., *SmoothQuant*, 2022, [arXiv:2211.10438](https://arxiv.org/abs/2211.10438).
@@ -320,4 +326,4 @@ claims.show("turn_it")
 #
 # **Credits.** SmolLM2 is by Hugging Face, under Apache-2.0. All code was written for this course. Text CC BY 4.0, code MIT.
 #
-# Now weights, cache and inputs of a language model can be rounded. How small can a file get before it's another network? Find out in [[deep_compression]].
+# Now the weights, the cache and most inputs of a language model can be rounded. How small can a file get before it's another network? Find out in [[deep_compression]].
