@@ -100,7 +100,7 @@ show.reading_and_writing(page, prompt, writing / processing)
 # %% [markdown]
 # ## 2. What changes from pass to pass?
 #
-# We can't avoid the chain of passes. But must each one process all old characters again?
+# We can't avoid the chain of passes. But does every pass have to process the old characters again?
 #
 # Take the text `sel`, to which the model appends an `f`. In each of its five blocks, every character has a *query*, a *key* and a *value*. Under the causal mask, it looks at itself and at those before it.
 #
@@ -115,29 +115,29 @@ show.changed_table(changed)
 # **In none (A), because nothing that the old characters look at has changed.** In the first block, a key depends on its own character and place. `s`, `e` and `l` don't look at `f`, so the block's results for them stay the same. The second block's keys and values come from these, so they stay, too, and so on.
 
 # %% [markdown]
-# In the table, each change is divided by the block's largest key. Without the mask (second row), `s` does look at `f`, so from the second block on its key changes.
+# Without the mask (second row), `s` does look at `f`, so from the second block on its key changes.
 #
-# What does the new character need from the old ones? Its query is compared with all keys, and then it takes a weighted mean of all values. So we keep the keys and values of every block, in the **KV cache**. **It's the mask that allows this.**
+# What does the new character need from the old ones? Its query is compared with all keys, and then it takes a weighted mean of all values. The old queries aren't needed any more. So we keep the keys and values of every block, in the **KV cache**. **It's the mask that allows this.**
 #
-# Suppose the text is `s`, then `se`, `sel` and `self`, with one pass for each. How many keys does one block compute? In the figure, each row is a key.
+# Suppose the text is `s`, then `se`, `sel` and `self`, with one pass for each. How many keys does one block compute? In the first four frames each row is a key, and in the last one each line is a pass.
 
 # %% keys_of_a_word tags=["hide-input"]
 # Draws the keys of the four letters, step by step, and at last those of the text of section 1.
 show.keys_of_a_word(model, prompt, page)
 
 # %% [markdown]
-# Without a cache it's 1 + 2 + 3 + 4 = **10** keys, and with one it's **4**.
+# Without a cache it's 1 + 2 + 3 + 4 = **10** keys, and with a cache **4**.
 #
-# For our text of section 1 (last picture) it's 32,144 against 255, not 256, because the last character is written but never goes in. There are as many passes as before, but after the first one, each processes a single character.
+# For our text of section 1 it's 32,144 against 255, not 256, because the last character is written but never goes in.
 #
-# In general, without a cache the number of characters that go through the model grows with the *square* of the text's length, and with one *in proportion* to it.
+# The number of characters that go through the model grows with the *square* of the text's length without a cache, and only *in proportion* to it with a cache.
 
 # %% [markdown]
 # ## 3. Write with a cache, and test it
 #
 # What changes in the model's code? Only attention, because everything else treats each character alone. Suppose the cache holds three characters, at positions 0, 1 and 2, and two new ones arrive.
 #
-# 1. *Positions.* The new ones are at 3 and 4. Queries and keys are rotated by their positions, so new ones that began at 0 would have wrong distances to the old ones.
+# 1. *Positions.* The new ones are at 3 and 4. Queries and keys are rotated by their positions, so new ones that began at 0 would have wrong distances to the old ones. The old keys are kept rotated, because their positions don't change.
 # 2. *Keys and values* of the new characters are appended to those in the cache.
 # 3. *Mask.* It has a row for each *new* character, and a column for every character so far:
 #
@@ -190,7 +190,7 @@ for size in (1, 100, 256):
 # %% [markdown]
 # These tiny differences are just rounding: the cache doesn't change the result. In practice the whole prompt goes in with a single step, the **prefill**, and the new tokens follow, one step each.
 #
-# Is it faster? Suppose the cache holds 479 characters, and the 480th arrives. Without a cache, all 480 go in.
+# Is it faster? Suppose 479 characters have been processed, and the 480th arrives. With a cache it goes in alone, and without one all 480 do.
 
 # %% is_it_faster tags=["hide-input"]
 # Times the last step of a text of 480 characters, without the cache and with it.
@@ -205,7 +205,7 @@ with_cache = Timer("step(model, dict(cache), last)", globals=globals()).timeit(2
 print(f"With a cache the step is {without / with_cache:.0f} times as fast.")
 
 # %% [markdown]
-# It's faster, but nowhere near 480 times as fast. So a step has costs that don't depend on how many new characters it gets. Writing our text of section 1 pays them 224 times, so even with the cache it takes many times as long as processing. In a large model, one of these costs stands out.
+# It's faster, but nowhere near 480 times as fast. So a step has costs that don't depend on how many new characters it gets. Writing pays them for each character, processing only once. In a large model, one of these costs stands out.
 
 # %% [markdown]
 # ## 4. Why reading the weights takes longer than the arithmetic
@@ -219,7 +219,7 @@ print(f"With a cache the step is {without / with_cache:.0f} times as fast.")
 #
 # Both can go on at the same time ([[roofline]]), so a step takes at least as long as the slower of the two. With a single token, reading takes far longer, so decoding is *memory-bound*. With several tokens in a step, the weight is still read once, but used for each. At 10 tokens, both take equally long, and with more, as in the prefill of a long prompt, the step is *compute-bound*.
 #
-# Does this hold for a whole model? Ours, with 4 MB, may fit in the processor. So we take an untrained one, 12 times as wide, with 144 times as many weights in each matrix: 142 million in all, or **567 MB**. With our invented memory, a token then takes at least 0.567 / 10 s = **57 ms**. Yours may be faster: the last line below says how fast.
+# Does this hold for a whole model? Ours, with 4 MB, may fit in the processor. So we take an untrained one, 12 times as wide, with 142 million weights, or **567 MB**.
 #
 # We time a step with one character, and a step with 256. The time of the large step is divided by 256, so the second line is the time *per character*. The linear layers do the same multiplications for each, so if arithmetic set the time, both would be about equal. As a third job we add up all weights, which is little more than reading them.
 
@@ -236,19 +236,19 @@ for job, seconds in times.items():
     print(f"{job:23} {1e3 * seconds:6.1f} ms")
 
 # %% [markdown]
-# A character that comes alone takes many times as long as each of the 256. On our machine, arithmetic at the speed of the large step explains less than a tenth of its time, and reading the weights (last line) half or more. The rest includes Python's calls, and products that are less efficient with a single token.
+# A character that comes alone takes many times as long as each of the 256. With arithmetic as fast as in the large step, it would take only the second line's time, on our machine less than a tenth of the first. Reading the weights (last line) explains half or more. The rest includes Python's calls, and products that are less efficient with a single token.
 #
 # A KV cache saves none of this reading and even adds to it, because the new query meets all old keys. In each block of the wide model, a token leaves a key and a value of 1,536 numbers each:
 #
 # $$2 \cdot \text{5 blocks} \cdot \text{1,536 numbers} \cdot \text{4 bytes} = 61{,}440 \text{ bytes}$$
 #
-# for a token, and **31.5 MB** for 512, all that our model can take into account, prompt and answer together. That's its **context**.
+# for a token, and **31.5 MB** for 512. That's the longest text that our models take into account, prompt and answer together: their **context**.
 #
-# A server writes many texts side by side, as a *batch*. They share one reading of the weights, but each attends to its own keys and values. With 16 texts of 512 characters, a step reads 567 / 16 + 31.5 = 67 MB for each new character, and for a single text 599. **A batch shares the weights, and not the cache.**
+# A server writes many texts side by side, as a *batch*. They share one reading of the weights, but each attends to its own keys and values. With 16 texts of 512 characters, a step reads 567 / 16 + 31.5 = 67 MB for each new character, and with a single text 599 MB. **A batch shares the weights but not the cache.** More texts help until arithmetic takes longer than reading. For the weights alone that point came at 10 tokens, and with caches to read as well, it comes later.
 #
 # The 16 caches, about 500 MB, also have to be stored, so on a server their memory often limits the batch ([Kwon et al., 2023](https://arxiv.org/abs/2309.06180)).
 #
-# So why does writing take so long? It's a chain of passes. Without a cache, each processes the whole text again, which made the 126 of section 1. With one, a large model still reads all weights for each token.
+# So why does writing take so long? It's a chain of passes, and even with a cache, a large model reads all weights in each of them.
 
 # %% [markdown]
 # ## Exercise · Several texts, one cache
@@ -317,7 +317,7 @@ show.shared_heads()
 #
 # A step over five tokens reads the weights once, as a step over one token does. So let something cheap propose the next four tokens, and feed them in right after the last token, all in one step. This is **speculative decoding** ([Leviathan et al., 2023](https://arxiv.org/abs/2211.17192)), and the proposal is the **draft**. The logits after the last token of the text say what the model itself would have written first, and so check the first token of the draft. Those after the first token of the draft check the second, and so on. Keep the draft up to the first difference, take the model's own token at that point, and throw away the rest, in the cache as well. Up to rounding, greedy decoding gives the same text as without a draft.
 #
-# By hand: let each token of a draft be right in 8 of 10 cases, if those before it were. A draft of two then gives 1 + 0.8 + 0.64 = 2.44 tokens a step, because each step also yields one token from the model itself. If only 3 of 10 are right, it gives 1.39, and the longer step may cost more than it brings.
+# By hand: let each token of a draft be right in 8 of 10 cases, if those before it were. A draft of two then gives 1 + 0.8 + 0.64 = 2.44 tokens a step, because each step also yields one token from the model itself. If only 3 of 10 are right, it gives 1.39. That may not make up for the time of the draft, and of the longer step, whose arithmetic grows even where its reading doesn't.
 #
 # ### Where the cache is in a real program
 #
