@@ -22,6 +22,7 @@ from course_utils.learner import progress
 
 QUESTION = re.compile(r"^\*\*Predict\.\*\*\s*(.*?)\s*(?:^</div>|\Z)", re.M | re.S)  # to the end of its box
 CHOICE = re.compile(r"\*\*([A-E])\*\*")
+LATE = "written after the result"
 SENTENCE = re.compile(r"(?<=[.!?])\s+")
 
 
@@ -112,14 +113,15 @@ class Sheet:
             cells = asked.cells + asked.apart if asked else 1
             if not text:  # from then on the result has been seen
                 self._shown.show(number, functools.partial(self._seen.add, number), cells)
-                if not self._first(number, asked.text if asked else ""):
+                if not self._first(number, asked.text if asked else "").get("prediction"):
                     self._shown.show(("empty", number), Skipped(), 1)
                 return None
             what = {"number": number, "question": asked.text if asked else "", "prediction": text}
-            first = self._first(number, what["question"])
-            late = not first and number in self._seen
+            earliest = self._first(number, what["question"])
+            first = str(earliest.get("prediction", ""))
+            late = bool(earliest.get("late")) if first else number in self._seen
             progress.keep("prediction", self.lesson, **what, **({"late": True} if late else {}))
-            remark = "written after the result" if late else "" if first in ("", text) else f"at first: {first}"
+            remark = LATE if late else "" if first in ("", text) else f"at first: {first}"
             strange = _strange(text, what["question"])
             self._shown.show(number, Shown(text, "; ".join(filter(None, [strange, remark]))), cells)
         return text or None
@@ -154,13 +156,13 @@ class Sheet:
         records = progress.read(progress.file())
         return [r for r in records if r["kind"] == "prediction" and r["lesson"] == self.lesson]
 
-    def _first(self, number: object, question: str) -> str:
-        """What was predicted first, or ""."""
+    def _first(self, number: object, question: str) -> dict:
+        """The record of what was predicted first, or {}."""
         for record in self._records():
             same = record.get("question") == question if question else record.get("number") == number
             if same and record.get("prediction"):
-                return str(record["prediction"])
-        return ""
+                return record
+        return {}
 
     def _predictions(self) -> dict[int, tuple[str, str]]:
         """Number -> (question, first prediction), of those questions that this version has."""
@@ -170,7 +172,8 @@ class Sheet:
             question = str(record.get("question", ""))
             number = texts.get(question, record.get("number"))
             if isinstance(number, int) and record.get("prediction"):
-                found.setdefault(number, (question, str(record["prediction"])))
+                remark = f" ({LATE})" if record.get("late") else ""
+                found.setdefault(number, (question, f"{record['prediction']}{remark}"))
         return dict(sorted(found.items()))
 
 

@@ -144,6 +144,11 @@ def test_one_that_is_written_after_the_result_says_so(sheet):
         "You predicted: three",
     ]
     assert [record.get("late") for record in sheet.kept()] == [True, None]
+    sheet._seen.clear()  # as in a kernel of the next day
+    sheet(1, "A")
+    assert [said for said, _ in sheet.shown][-1] == "You predicted: A (written after the result)"
+    sheet.again("")
+    assert "at the beginning: B (written after the result)" in sheet.shown[-1][0]
 
 
 class Unspeakable:

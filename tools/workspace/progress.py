@@ -7,6 +7,7 @@ from functools import cache
 from course_utils import syllabus
 from course_utils.files import ROOT
 from course_utils.learner import progress
+from course_utils.learner.predictions import LATE
 from tools.publishing import course
 
 PASSED, NOT_BEGUN, NOT_DONE = "passed", "not begun", "not done yet"
@@ -177,5 +178,6 @@ def _predictions(records):
         if record["kind"] in ("prediction", "again"):
             question = str(record.get("question") or f"Question {record.get('number')}")
             when = "at the end: " if record["kind"] == "again" else ""
-            found.setdefault(question, []).append(f"{when}{record.get('prediction', '')}")
+            late = f" ({LATE})" if record.get("late") else ""
+            found.setdefault(question, []).append(f"{when}{record.get('prediction', '')}{late}")
     return tuple((question, tuple(texts)) for question, texts in found.items())

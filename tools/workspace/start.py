@@ -177,7 +177,7 @@ def _ways(found):
         for way in found.ways
         if way != found.way
     ]
-    return _table(["way", "at its end you can", "time", "lessons finished", "lessons beside yours"], rows)
+    return _table(["way", "at its end you can", "time in all", "lessons finished", "lessons beside yours"], rows)
 
 
 def _table(head, rows):
