@@ -9,7 +9,17 @@ import pytest
 from course_utils.files import ROOT
 from tools import bench
 
-SLOW = ("gptq", "keys_values", "language", "quantization", "shipping", "sixteen_bits", "the_same_model", "turn_it")
+SLOW = (
+    "blocks",
+    "gptq",
+    "keys_values",
+    "language",
+    "quantization",
+    "shipping",
+    "sixteen_bits",
+    "the_same_model",
+    "turn_it",
+)
 COMPILED = "torchao"  # minutes of a C++ compiler
 ELSEWHERE = {"lottery"}  # made by the task of that name
 
@@ -35,7 +45,7 @@ def test_every_record_has_a_script_and_the_list_names_them(capsys):
     "name", [pytest.param(n, marks=[pytest.mark.slow] * (n in SLOW)) for n in bench.scripts() if n != COMPILED]
 )
 def test_a_smoke_run_writes_a_record_with_what_is_needed_to_understand_it(name, tmp_path):
-    if name in ("gptq", "keys_values", "language", "real_model", "the_same_model", "turn_it"):
+    if name in ("blocks", "gptq", "keys_values", "language", "real_model", "the_same_model", "turn_it"):
         pytest.importorskip("transformers")
     path = tmp_path / "new" / "record.json"
     assert bench.main([name, "--quick", "--to", str(path)]) == 0

@@ -1,0 +1,340 @@
+# ---
+# jupyter:
+#   course:
+#     promise: You will be able to say which blocks of a language model can go, heal the cut with one matrix, and tell when fewer bits are the better cut.
+#     seconds: 30
+#     needs: [keys_values, turn_it]
+#     goals:
+#       - rank blocks by leaving one out and by a cheap guess, and say where the guess fails;
+#       - heal a cut by one linear map, in closed form;
+#       - compare a cut with fewer bits at the same bytes.
+#     values:
+#       healed: f'{healed_kl:.2f}'
+#     terms: [block influence, leave-one-out]
+#   jupytext: {text_representation: {extension: .py, format_name: percent}}
+#   kernelspec: {display_name: Python 3, language: python, name: python3}
+# ---
+
+# %% [markdown]
+# # [[title]]
+#
+# *Can you cut a language model as you cut channels?*
+
+# %% tags=["setup", "hide-input"]
+# Sets a seed and one thread, switches gradients off, and imports the drawings, the check and the scorecard.
+import torch
+
+from course_utils import runtime
+from course_utils.scorecard import claims
+from lessons.blocks import checks as check
+from lessons.blocks import show
+
+torch.set_grad_enabled(False)  # the lesson only runs networks
+runtime.seed_all(0)
+torch.set_num_threads(1)
+
+# %% [markdown]
+# ## 1. Leave one out
+#
+# SmolLM2 is a stack of 30 blocks. Each of them reads the residual stream of [[turn_it]], and adds its own result to it. If you leave a block out, all shapes still fit. The stream passes by, and only what this block would have added is missing. To cut a channel ([[structured]]), you have to change every layer that reads it. Here, you take an item out of a list.
+#
+# Let's take out block 18, and then block 12 instead. Both have 3.5 million weights.
+
+# %%
+from torch import nn
+
+from course_utils import real_models
+
+model, tokenizer = real_models.smollm2()
+blocks = list(model.model.layers)  # we count them from 1: blocks[11] is block 12
+
+# %% two_answers tags=["hide-input"]
+# Asks the whole model, then the model without block 18 and without block 12.
+for gone in (None, 18, 12):
+    model.model.layers = nn.ModuleList(block for number, block in enumerate(blocks, 1) if number != gone)
+    answer = show.ask(model, tokenizer, "What is the capital of France?")
+    print(f"without block {gone}:" if gone else "all blocks:      ", repr(answer))
+model.model.layers = nn.ModuleList(blocks)
+
+# %% [markdown]
+# Without block 12, it no longer answers. In about [[minutes]] minutes you will be able to
+#
+# [[abilities]]
+#
+# [[builds_on]]
+#
+# ### How far does it move?
+#
+# One answer shows little. So we let the models read 128 tokens of Python's manual, and take the ruler of [[the_same_model]]: the KL divergence of the cut model from the whole one. It's 0 if nothing has changed, and rounding all blocks to 4 bits gave about 0.4 there.
+
+# %% ruler
+from pydoc_data.topics import topics
+
+text = tokenizer(topics["execmodel"], return_tensors="pt")["input_ids"][:, :128]
+log_p = model(text).logits[0].log_softmax(-1)
+
+
+def kl(some):  # with these blocks only
+    model.model.layers = nn.ModuleList(some)
+    log_q = model(text, use_cache=False).logits[0].log_softmax(-1)
+    model.model.layers = nn.ModuleList(blocks)
+    return (log_p.exp() * (log_p - log_q)).sum(-1).mean().item()
+
+
+for number in (18, 12):
+    print(f"without block {number}: KL {kl(blocks[: number - 1] + blocks[number:]):.2f}")
+
+# %% [markdown]
+# **Try it.** Change the two numbers to others between 1 and 30. Which blocks would you rather keep?
+#
+# <details><summary>What others found</summary>
+#
+# Without block 1 or 2 it's far above 1, and with most others it's below a half. `kl(blocks[:16] + blocks[18:])` leaves out 17 and 18 at once. Their KL divergence is a bit less than the sum of both.
+#
+# </details>
+#
+# Doing this for every block is called **leave-one-out**. We did it on 256 tokens of three texts: the manual, Python code, and a licence (`records/blocks`).
+#
+# **Predict.** For how many of the thirty blocks does the KL divergence rise above 1: **A** all thirty, **B** about half, or **C** about six?
+
+# %% thirty_bars tags=["hide-input"]
+# Draws the KL divergence without each block in turn, from records/blocks.
+show.thirty_bars()
+
+# %% [markdown] tags=["answer"]
+# **C, about six, probably because each block adds only a little to a sum to which all others add as well.** Networks for images behave in the same way, if they have residual connections ([Veit et al., 2016](https://arxiv.org/abs/1605.06431)).
+
+# %% [markdown]
+# Most blocks can go, if only one of them does. The first and the last ones are needed. But in the middle, among neighbours that are hardly missed, stands block 12.
+
+# %% [markdown]
+# ## 2. A guess from a single run
+#
+# Leave-one-out takes a run for each block. Could one run do for all? If a block hardly changes the stream, perhaps it isn't missed.
+#
+# Say a token's state has two features, 3 and 4, and the block turns them into 4 and 3. Every reader of the stream first divides by the state's length (its norm does that, as you saw in [[turn_it]]). So what counts is by how much the *direction* has changed. The cosine between the two is
+#
+# $$\frac{3 \cdot 4 + 4 \cdot 3}{5 \cdot 5} = 0.96.$$
+#
+# It would be 1 if the direction had stayed, so 1 − 0.96 = 0.04 is a measure of the change. In the mean over all tokens, it's called the **block influence** ([Men et al., 2024](https://arxiv.org/abs/2403.03853)).
+
+# %% influence
+from lessons.blocks.cutting import streams
+
+stream = streams(model, text)  # a list: before each block, and behind the last one; (1, tokens, features)
+for number in (18, 12):
+    if number < len(stream):
+        before, after = stream[number - 1][0], stream[number][0]
+        print(f"block {number}: influence {1 - nn.functional.cosine_similarity(before, after, dim=-1).mean():.3f}")
+
+# %% [markdown]
+# By this guess, both blocks change the stream little. How good is it for all thirty? If it were perfect, the dots would rise from left to right.
+
+# %% guess tags=["hide-input"]
+# Draws, for each block, the KL divergence without it over its influence, from records/blocks.
+show.guess()
+
+# %% [markdown]
+# On the whole, they do. The guess finds blocks 1, 2 and 30, and most blocks that look harmless are harmless. It's a good start.
+#
+# But two dots stand far above their neighbours. Block 29 has about the influence of blocks 21 and 24, and is missed about four times as much. Block 12 has about that of 22 and 23, and is missed seven times as much. Why does the guess not see it?
+
+# %% [markdown]
+# ## 3. One token of 128
+#
+# The influence is a mean over 128 tokens. If a block changed a single token and no other, the mean would hardly notice. Is there such a token? Here are the lengths of the first token's state, and the median of all others:
+
+# %% lengths tags=["hide-input"]
+# Prints the length of the first token's state and the median of the others, before and behind two blocks.
+show.lengths(stream, numbers=(11, 12, 28, 29))
+
+# %% [markdown]
+# Block 12 makes the first token's state more than a hundred times as long. This is the massive activation of [[turn_it]], and here's the block that makes it. In [[keys_values]], you saw what the first token is good for: as an **attention sink**, it takes the attention of heads that find nothing to look for.
+#
+# So is block 12 needed for this one token? As a control, we let a block work on the first token alone, and at all others the stream passes by. Then we do it the other way round.
+#
+# **Predict.** In the record, the KL divergence without block 12 is at least 2.0 on each text. If block 12 works on the first token alone, is it **A** still about 2, **B** about half of that, or **C** less than a quarter?
+
+# %% parts tags=["hide-input"]
+# Prints the KL divergence if a block works on some of the tokens, on three texts, from records/blocks.
+show.parts()
+
+# %% [markdown] tags=["answer"]
+# **C, less than a quarter, because what later blocks miss most is what block 12 does to the first token.** Its work on all other tokens, 127 of 128, matters less.
+
+# %% [markdown]
+# Blocks 2 and 29 are needed for the other tokens, and not for the first one. So for block 29, the mean isn't at fault. Its change is small, but what the last block and the head make of it is large, and the influence can't see that.
+#
+# **A small change can matter, and a mean hides a single token.** So leave a block out before you believe the guess.
+
+# %% [markdown]
+# ## 4. Heal the cut
+#
+# Could something small in a block's place do better than nothing? Repairing a cut is called *healing*. Mostly that's done by training, but let's try a **linear map**: with one matrix $A$, a state $h$ becomes $h + hA$. With 576 features, that's 0.33 million weights, a tenth of a block.
+#
+# Which matrix? Take a single feature and three tokens. Before the block the feature is 1, 2 and 3, and the block adds 2, 4 and 7. We look for the number $a$ with which $a$, $2a$ and $3a$ come nearest to these. The sum of the squared errors is smallest at
+#
+# $$a = \frac{1{\cdot}2 + 2{\cdot}4 + 3{\cdot}7}{1{\cdot}1 + 2{\cdot}2 + 3{\cdot}3} = \frac{31}{14} = 2.2.$$
+#
+# This is **least squares**. It needs no training, since there's a formula, a *closed form*. With many features, the products become matrices, and the division becomes `solve`.
+#
+# A matrix of 576 rows can also learn the accidents of its text. Against this, we add a **ridge** λ below the line: 31 / (14 + λ). The larger it is, the closer is $a$ to 0, and with $A = 0$ we're back at the bare cut.
+
+
+# %% fit
+def fit(before, after, ridge):  # (tokens, features)
+    gram = before.T @ before
+    more = ridge * gram.diagonal().mean() * torch.eye(len(gram))  # λ: a share of the mean diagonal
+    return torch.linalg.solve(gram + more, before.T @ (after - before))
+
+
+# %% [markdown]
+# Let's heal block 29, the last but one. Two decisions are left. The first token stays out of the sums, and as it is: with a length of 20,000, its squares would outweigh those of all others. And we choose the ridge on a chapter from which nothing was learned.
+
+# %% heal
+chapters = "\n".join(topics[name] for name in sorted(topics) if name not in ("execmodel", "specialnames"))[:20_000]
+calibration = streams(model, tokenizer(chapters, return_tensors="pt")["input_ids"][0, :2048].view(16, 128))
+held_out = streams(model, tokenizer(topics["specialnames"], return_tensors="pt")["input_ids"][:, :128])
+
+
+def around(stream):  # before block 29 and behind it, without the first token of each piece
+    return [h[:, 1:].flatten(0, 1) for h in stream[-3:-1]]
+
+
+# %% ridges tags=["hide-input"]
+# For five ridges, measures the squared error of what the block adds, on both texts.
+show.ridges(fit, around(calibration), around(held_out))
+
+# %% [markdown]
+# On the text of the fit, the smallest ridge is always the best. On other text, 0.1 is about the best, and the matrix makes up for most of what block 29 adds. What does the model say?
+
+# %% healed
+from lessons.blocks.cutting import Instead  # in the place of a block, it computes a function of the stream
+
+a = fit(*around(calibration), ridge=0.1)
+healing = Instead(lambda h: torch.cat([h[:, :1], h[:, 1:] + h[:, 1:] @ a], dim=1))  # h: (pieces, tokens, features)
+healed_kl = kl(blocks[:-2] + [healing] + blocks[-1:])
+print(f"without block 29: KL {kl(blocks[:-2] + blocks[-1:]):.2f}, healed: {healed_kl:.2f}")
+
+# %% [markdown]
+# The block that the model could hardly do without is replaced by a tenth of its weights.
+#
+# **Predict.** We heal each block in this way. Think of section 3: for which of blocks 2, 12 and 29 does the KL divergence fall to less than half: **A** all three, **B** 2 and 29, **C** none but 29?
+
+# %% healed_bars tags=["hide-input"]
+# Draws the KL divergence without each block, and with a matrix in its place, from records/blocks.
+show.healed_bars()
+
+# %% [markdown] tags=["answer"]
+# **B, because blocks 2 and 29 are needed for the tokens that the matrix sees.** Block 12 is needed for the first token, and there the matrix does nothing. The exercise will heal it.
+
+# %% [markdown]
+# So leave-one-out misleads, too. It doesn't tell how much it takes to replace a block. **What is missed most isn't always hard to replace.**
+#
+# Mind the text, though. The matrices were fitted to the manual. On the licence, a few of them even do harm.
+
+# %% [markdown]
+# ## 5. Fewer blocks, or fewer bits?
+#
+# A model becomes smaller with fewer blocks, and also with fewer bits ([[weight_only]]). We compare the two at the same bytes.
+#
+# First, the count. With 8 bits and a step of 16 bits for 32 weights, a weight takes 8.5 bits. With one matrix in the place of six blocks, 80 % of the weights are left, so it's 8.5 · 0.80 = **6.8 bits for each weight of the thirty blocks**. All thirty in 5 bits take 5.5. (Embedding and head stay as they are.)
+#
+# Then, the cuts. Of all gaps of three neighbours and of six, we took the ones whose absence changed a calibration chapter least, and healed each by one matrix. (Our first rule, to choose after healing, took gaps that suited the manual alone, so we changed it. The first token got a vector, as in the exercise below.) Then we rounded all that was left.
+
+# %% bits_or_blocks tags=["hide-input"]
+# Draws the KL divergence over the bits for each weight of the thirty blocks, for 30, 27 and 24 blocks, from records/blocks.
+show.bits_or_blocks()
+
+# %% [markdown]
+# Begin at the right. All blocks in 5 bits take fewer bytes than 24 blocks in 8 bits, and they stay several times closer to the original. Down to 4 bits, fewer bits are the better cut.
+#
+# But at the left, the curves cross. With 3 bits, a weight has only seven levels, and 24 blocks in 4 bits stay closer with about the same bytes. **So take bits first, and blocks only when another bit would do more harm.** Where that is depends on the rounding, and ours is the simplest: with GPTQ ([[gptq]]), 3 bits lose less.
+#
+# But a block less also saves its multiplications and its part of the KV cache. Fewer bits save time only with a kernel for packed weights ([[real_model]]).
+
+# %% [markdown]
+# ## Exercise · Heal block 12
+# ★★ · 10 minutes
+#
+# What block 12 adds to a first token is nearly the same in every text. Write `heal(before, after, new, ridge)`. It learns from the stream `before` and `after` a block, (pieces, tokens, features), and returns what should come out for the stream `new`. A first token gets the mean of what the block added to first tokens. All others get the matrix of `fit`, from all but first tokens.
+#
+# Then heal block 12, with `calibration[11]` and `calibration[12]`.
+#
+# <details><summary>Hint</summary>
+#
+# `(after - before)[:, 0]` is what was added to the first tokens. `fit` of section 4 wants (tokens, features), so flatten the pieces.
+#
+# </details>
+#
+# <details><summary>What you should find</summary>
+#
+# On the three texts of the record, the KL divergence falls from 2.0 to 2.6 down to 0.1 to 0.3. Most of it is done by the vector: with these 576 numbers alone, it's 0.2 to 0.5, the same as with block 12 on the first token alone.
+#
+# ```python
+# new_block = Instead(lambda h: heal(calibration[11], calibration[12], h, ridge=0.1))
+# kl(blocks[:11] + [new_block] + blocks[12:])
+# ```
+#
+# </details>
+
+
+# %% tags=["exercise"]
+def heal(before, after, new, ridge):
+    """What comes out for `new` (pieces, tokens, features): a vector for first tokens, a matrix for all others."""
+    raise NotImplementedError
+
+
+# %% tags=["check"]
+check.heal(heal)
+
+
+# %% tags=["solution", "hide-cell"]
+def heal_solution(before, after, new, ridge):
+    added = after - before
+    x, d = before[:, 1:].flatten(0, 1), added[:, 1:].flatten(0, 1)
+    gram = x.T @ x
+    more = ridge * gram.diagonal().mean() * torch.eye(len(gram))
+    a = torch.linalg.solve(gram + more, x.T @ d)
+    first, others = new[:, :1], new[:, 1:]
+    return torch.cat([first + added[:, 0].mean(0), others + others @ a], dim=1)
+
+
+# %% [markdown]
+# ## Remember
+#
+# - Most blocks can go alone; one run guesses which, by how much a block turns the stream, but its mean hides a block that works on one token.
+# - One matrix in a block's place, by least squares, can win back most of the loss: fit it on one text, choose its ridge on a second, and judge on a third.
+# - Compare cuts at the same bytes: here fewer bits are better down to 4 bits, and below that fewer blocks.
+
+# %% [markdown]
+# ## Scorecard
+
+# %% tags=["scorecard"]
+claims.show("blocks")
+
+# %% [markdown]
+# ## Deeper
+#
+# ### Narrower or shallower?
+#
+# Cutting channels makes a network *narrower*, and leaving out blocks makes it *shallower*. A common rule says that the width of a network stands for the content of its input, and the depth for the non-linearity. Which of the two *your* model can spare, you find out by cutting both ways down to the same number of weights.
+#
+# For language models, there are two results. With small batches, [Kim et al., 2024](https://arxiv.org/abs/2402.02834), made Llama models faster by leaving out blocks, where narrower layers brought nothing. But after a cut was healed by distillation ([[distillation]]), [Muralidharan et al., 2024](https://arxiv.org/abs/2407.14679), found narrower models better than shallower ones, for up to 15 billion weights.
+#
+# ### Healing in larger models
+#
+# In ReplaceMe ([Shopkhoev et al., 2025](https://arxiv.org/abs/2505.02819)), one matrix replaces several blocks, and costs nothing at all: it's fitted so that it can be merged into a layer that stays. Its authors leave out up to a quarter of several large models, and keep about 90 % of their scores in tests. [Gromov et al., 2024](https://arxiv.org/abs/2403.17887), train adapters after a cut. Some models, of up to 70 billion weights, then still answer questions of knowledge with up to half of their blocks gone. Don't expect that of a small model like ours: we lose much with a fifth of its blocks.
+#
+# ### A state that is always the same
+#
+# Why can a vector stand in for block 12 at the first token? [Sun et al., 2026](https://arxiv.org/abs/2603.05498), describe the states of massive activations as nearly constant, and call them implicit parameters of the model.
+
+# %% [markdown]
+# **Sources.** X. Men et al., *ShortGPT*, 2024, [arXiv:2403.03853](https://arxiv.org/abs/2403.03853); D. Shopkhoev et al., *ReplaceMe*, 2025, [arXiv:2505.02819](https://arxiv.org/abs/2505.02819); A. Veit et al., *Residual networks behave like ensembles of relatively shallow networks*, 2016, [arXiv:1605.06431](https://arxiv.org/abs/1605.06431); M. Sun et al., *Massive activations in large language models*, 2024, [arXiv:2402.17762](https://arxiv.org/abs/2402.17762).
+#
+# **Going further.** Projects: leave out only the attention of a block, or only its MLP; fit the matrix on another kind of text, and see for which texts it still heals.
+#
+# **Credits.** SmolLM2 is by Hugging Face, under Apache-2.0. All code was written for this course. Text CC BY 4.0, code MIT.
+#
+# Weights, cache, inputs and now whole blocks: you've made each of them smaller alone. How small can a file get if all of it comes together? Find out in [[deep_compression]].
