@@ -176,11 +176,9 @@ for (rows, name), gain in gains.items():
     print(f"batch of {rows:3}, {name}: {gain:.1f} times as fast")
 
 # %% [markdown] tags=["answer"]
-# **Better (C), because most of the overhead is paid once for all 256 rows, while each row brings its gain.** But the last layer, `fc3`, has only 840 weights, and even 256 rows don't make up for its overhead.
+# **Better (C), because most of the overhead is paid once for all 256 rows, while each row brings its gain.** But a small layer may still lose: the last one, `fc3`, has only 840 weights, and even 256 rows don't make up for its overhead. The Transformer gains because its layers are wide, and each call brings them 128 rows.
 
 # %% [markdown]
-# That's also why the Transformer gains: its layers are at least 768 wide, and each call brings them 128 rows, one for each token.
-#
 # So convert the layers that gain in every run, and leave the others in fp32: in place of a type, the set may hold *names* of layers. A name that matches nothing is skipped without a warning, so print the copy.
 
 # %% by_name tags=["legacy", "nbval-check-output"]

@@ -193,7 +193,7 @@ Table(["saved by", "LeNet-300-100 (1 use)", "ResNet-50 (160 uses)"], rows)
 
 # %% [markdown]
 # - **Where a weight is used once**, only fewer or cheaper fetches matter. Storing in 8 bits saves three quarters, whether you also multiply in int8 or not, and a batch of 8 saves even more. A network small enough to stay in a cache saves most: reading it there takes less than a tenth.
-# - **Where a weight is used 160 times**, both parts are about equal, so a remedy for one of them can't save much more than half. Int8 lowers both.
+# - **Where a weight is used 160 times**, both parts are about equal, so a remedy for one of them can't save much more than half.
 #
 # But 160 is an average. Nearly two thirds of ResNet-50's weights are used 49 times or less. There the MACs cost at most 49 · 4.6 = 225 pJ, and the fetch 640, so a cheaper fetch helps more. In the first layer, 12,544 uses cost 57,702 pJ, and only cheaper or fewer MACs matter.
 #

@@ -55,6 +55,7 @@ def test_question_and_answer_stand_side_by_side_and_nothing_moves_at_the_click(p
     shown = code("x", figure(width=7.4, height=4.8), name="shown")
     opened(page, tmp_path, f"{{.split}}\n{QUESTION}+++\n\n{{output}}`shown`\n\n{NOTE}".join([TITLE, ""]), shown)
     page.keyboard.press("ArrowRight")
+    assert "A\N{NO-BREAK SPACE}16" in page.locator(".predict").text_content()
     ((begins, top, ends, _),) = page.evaluate(BOXES, ".left")
     ((other_begins, other_top, other_ends, _),) = page.evaluate(BOXES, ".right")
     assert ends < other_begins and abs(top - other_top) < 1
@@ -114,17 +115,35 @@ def test_frames_take_a_click_each_and_come_back(page, tmp_path, frames):
     assert not page.locator(".course-frames-bar button").first.is_visible()
 
 
-def test_the_speakers_view_has_the_notes_and_the_pace(page, tmp_path):
-    opened(page, tmp_path, f"{TITLE}## Next\n\n:::{{note}} 1 min\nB\n:::")
+def speakers_view(page):
     with page.expect_popup() as popup:
         page.keyboard.press("s")
-    view = popup.value
-    view.get_by_text("how many bits?").first.wait_for(timeout=15_000)
+    popup.value.get_by_text("how many bits?").first.wait_for(timeout=15_000)
+    return popup.value
+
+
+def test_the_speakers_view_has_the_notes_and_the_pace(page, tmp_path):
+    opened(page, tmp_path, f"{TITLE}## Next\n\n:::{{note}} 1 min\nB\n:::")
+    view = speakers_view(page)
     pacing = view.locator(".pacing").first
     pacing.wait_for(state="visible", timeout=15_000)
     hours, minutes, seconds = (int(part) for part in pacing.inner_text().split(":"))
     assert 100 <= 3600 * hours + 60 * minutes + seconds <= 120
     view.close()
+
+
+def test_the_speakers_view_shows_a_long_note_whole_and_keeps_the_layout_that_was_chosen(page, tmp_path):
+    long = "Ask for one more guess. " * 36 + "End."  # as long as the longest in the talks
+    opened(page, tmp_path, f"{TITLE.replace('Ask the room', long)}## Next\n\n{NOTE}")
+    view = speakers_view(page)
+    view.set_viewport_size({"width": 1366, "height": 768})
+    view.locator(".pacing").first.wait_for(state="visible", timeout=15_000)
+    assert view.evaluate("(e => e.scrollHeight - e.clientHeight)(document.querySelector('#speaker-controls'))") <= 0
+    view.locator(".speaker-layout-dropdown").select_option("notes-only", force=True)
+    view.close()
+    page.reload()
+    page.wait_for_function("window.deckReady === true")
+    assert speakers_view(page).locator("body").get_attribute("data-speaker-layout") == "notes-only"
 
 
 def test_the_sites_decks_have_arrows_for_a_mouse_and_a_lecturers_have_none(page, tmp_path):
@@ -133,10 +152,14 @@ def test_the_sites_decks_have_arrows_for_a_mouse_and_a_lecturers_have_none(page,
     arrow = page.get_by_label("next slide")
     assert not arrow.is_visible()
     slides.write_beside(deck(tmp_path, text), tmp_path / "slides" / "bits.html")
-    page.goto((tmp_path / "slides" / "bits.html").as_uri())
-    page.wait_for_function("window.deckReady === true")
-    arrow.click()
-    assert page.get_by_text("Words.").first.is_visible()
+    for width, height in ((1366, 768), (390, 844)):  # upright phones too: reveal.js would scroll there, past the clicks
+        page.set_viewport_size({"width": width, "height": height})
+        page.goto((tmp_path / "slides" / "bits.html").as_uri())
+        page.reload()
+        page.wait_for_function("window.deckReady === true")
+        arrow.click()
+        assert page.get_by_text("Words.").first.is_visible()
+        page.goto("about:blank")
 
 
 def test_a_deck_that_lost_its_folder_shows_the_room_no_note(page, tmp_path):

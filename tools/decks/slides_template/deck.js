@@ -6,6 +6,9 @@
     bar.className = name;
     first.before(bar);
     while (bar.nextSibling && !/^H[1-6]$/.test(bar.nextSibling.nodeName)) bar.append(bar.nextSibling);
+    for (const letter of bar.querySelectorAll('strong'))  // no line ends between the letter of an option and its words
+      if (/^[A-F]$/.test(letter.textContent) && letter.nextSibling?.nodeType === Node.TEXT_NODE)
+        letter.nextSibling.data = letter.nextSibling.data.replace(/^\s+/, '\u00a0');
   }
 
   // Bold words at the top of what a click shows, after a question or under something that was shown.
@@ -43,11 +46,20 @@
     }
   };
 
+  // The speaker's view begins with the layout and the size of letters in which notes are seen whole on a small laptop.
+  // Whoever chose another layout keeps it.
+  function notes() {
+    const sheet = '<style>#speaker-controls .speaker-controls-notes .value { font-size: clamp(16px, 1.5vw, 26px); }</style>';
+    for (const note of document.querySelectorAll('aside.notes')) note.insertAdjacentHTML('afterbegin', sheet);
+    const layout = 'reveal-speaker-layout';
+    try { localStorage[layout] ||= 'tall'; } catch { /* a browser that keeps nothing begins with reveal's layout */ }
+  }
+
   const seconds = parseInt(document.body.dataset.seconds, 10);
   const drawn = () => Promise.all([...document.images].map(e => e.decode().catch(() => {})));
   MathJax.startup.promise
     .then(() => Promise.all([...[...document.fonts].map(face => face.load().catch(() => {})), drawn()]))
-    .then(() => { marks(); steps(); fit.all(); })
+    .then(() => { marks(); steps(); notes(); fit.all(); })
     .then(start)
     .then(() => { window.deckReady = true; });
 
@@ -58,7 +70,10 @@
     for (const root of frames()) root.addEventListener('change', event => event.target.blur());  // keys are the deck's
     return Reveal.initialize({
       width: 1280, height: 720, margin: 0, center: false, hash: true, transition: 'none',
-      backgroundTransition: 'none', controls: onSite, controlsTutorial: false, pdfSeparateFragments: false, navigationMode: 'linear',
+      // Upright phones would scroll, and pass the clicks that show an answer: they swipe, as others do.
+      scrollActivationWidth: null,
+      backgroundTransition: 'none', controls: onSite, controlsTutorial: false,
+      pdfSeparateFragments: false, navigationMode: 'linear',
       ...(seconds ? {totalTime: seconds} : {}), plugins: [RevealNotes]
     }).then(() => {
       for (const event of ['slidechanged', 'fragmentshown', 'fragmenthidden', 'pdf-ready']) Reveal.on(event, showFrames);

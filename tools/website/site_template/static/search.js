@@ -46,7 +46,8 @@ function element(name, text, more = {}) {
 
 // The words around the first place of the query, else of a word of it, in prose before code; what was found is marked.
 function excerpt({section, words}, query) {
-  const spelled = [query, ...words].map(word => word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&").replace(/\s+/g, "\\s+"));
+  const long = words.filter(word => word.length > 1);  // not the t of "didn't"
+  const spelled = [query, ...long].map(word => word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&").replace(/\s+/g, "\\s+"));
   const all = new RegExp(`(${spelled.join("|")})`, "i");
   const places = [new RegExp(spelled[0], "i"), all].flatMap(
     pattern => [section.text, section.code].map(text => ({text, at: text.search(pattern)})));
