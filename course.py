@@ -85,8 +85,9 @@ def print_task_help(name):
     """Print what can be said of a task whose packages are not there: its docstring and its options."""
     _, docstring, code = source(name).split('"""', 2)
     say(f"{command(name)} [options]\n\n{docstring.strip()}\n")
-    for option, said in re.findall(r'add_argument\(\s*"(\S+?)"[^)]*?\bhelp=f?"([^"]*)', code):
-        say(f"  {option:<12} {said}")
+    for option, said in re.findall(r'add_argument\(\s*(?:#.*\s*)*"(\S+?)"[^)]*?\bhelp=((?:\s*f?"[^"]*")+)', code):
+        words = "".join(re.findall(r'"([^"]*)"', said))
+        say(f"  {option:<12} {words}")
     say("\nSome of its packages are not there. Nothing was installed; a start without --help does that.")
     return 0
 

@@ -142,13 +142,15 @@ def recommend(sheet: Sheet, limits: Mapping[str, float] | None = None) -> str:
         said = [
             "Ship the model as it is: nothing that was tried keeps its answers and wins bytes or time without losing "
             "the other; limits say which of the two may pay."
+            if any(row.built and row is not base for row in sheet.rows)
+            else "Nothing else was tried: the remarks in the table say why, and more minutes may mend it."
         ]
     else:
         said = _shipping(sheet, chosen, base, _wanted(sheet, limits).get("agreement", 0))
     if limits and chosen is not base and not _misses(base, limits):
         said.append("The model as it is kept your limits already.")
     if not misses:
-        said += [*_faster(sheet, chosen, limits), _rule(sheet, limits)]
+        said += [*_faster(sheet, chosen, limits), _rule(sheet, limits), *_untried(sheet)]
     if chosen.way.compiled:
         said.append(
             "Where it runs it needs a C++ compiler, which takes its time at each start "
@@ -192,7 +194,7 @@ def _shipping(sheet: Sheet, chosen: Row, base: Row, asked: float) -> list[str]:
     if right is not None:
         cost += f", {100 * (right - before):+.1f} points of accuracy"
     marked = f" ({chosen.remark})" if chosen.remark else ""
-    gains = f"{_times(smaller, 'smaller', 'larger')} than the model as it is, {_pace(faster)}"
+    gains = f"{times(smaller, 'smaller', 'larger')} than the model as it is, {_pace(faster)}"
     twin = next((row for row in _done(sheet) if row.name == chosen.way.twin), None)
     if twin and base.ms > 1.05 * twin.ms:
         gains += f" (“{twin.name}” alone is {base.ms / twin.ms:.3g} times as fast)"
@@ -219,16 +221,24 @@ def _rule(sheet: Sheet, limits: Mapping[str, float] | None) -> str:
     conditions = ["keep your limits"] if limits else []
     if "agreement" in _wanted(sheet, limits) and "agreement" not in (limits or {}):
         conditions.append(f"keep {KEEPS:.0%} of the answers")
-    spared = [
-        words
-        for name, words in (("ms", f"at most {SLOWER - 1:.0%} slower"), ("mb", f"at most {LARGER - 1:.0%} larger"))
-        if name not in (limits or {})
-    ]
-    if spared:
+    _, fair = _fitting(sheet, _wanted(sheet, limits))
+    words = {"mb": f"at most {SLOWER - 1:.0%} slower", "ms": f"at most {LARGER - 1:.0%} larger"}
+    spared = [said for name, said in words.items() if name not in (limits or {})]
+    if spared and fair:
         conditions.append(f"are {' and '.join(spared)} than the model as it is")
     return (
         f"The rule: of the forms that {' and '.join(conditions)}, the one with the smallest bytes times milliseconds."
     )
+
+
+def _untried(sheet: Sheet) -> list[str]:
+    """A sentence on ways for which a package is missing, or the time."""
+    said = []
+    if any(row.name == ways.ORT and "--peers" in row.remark for row in sheet.rows):
+        said.append("Not tried: ONNX Runtime, often the fastest (weigh with --peers, which installs it).")
+    if late := sum("the time for the whole sheet was over" in row.remark for row in sheet.rows):
+        said.append(f"{late} of {len(sheet.rows)} ways were left out for time: weigh with more minutes.")
+    return said
 
 
 def _faster(sheet: Sheet, chosen: Row, limits: Mapping[str, float] | None) -> list[str]:
@@ -250,7 +260,8 @@ def _faster(sheet: Sheet, chosen: Row, limits: Mapping[str, float] | None) -> li
     return [f"Faster: “{row.name}”, {times}; it {kept}{why}."]
 
 
-def _times(ratio: float, better: str, worse: str) -> str:
+def times(ratio: float, better: str, worse: str) -> str:
+    """A ratio in words: "1.5 times smaller"; "not smaller" between 0.95 and 1.05."""
     if 0.95 < ratio < 1.05:
         return f"not {better}"
     return f"{ratio:.3g} times {better}" if ratio > 1 else f"{1 / ratio:.3g} times {worse}"
@@ -305,8 +316,18 @@ def checked(limits: Mapping[str, float] | None) -> dict[str, float]:
 def choose(sheet: Sheet, limits: Mapping[str, float] | None = None) -> tuple[Row, str]:
     """The row to ship, and by what it misses the limits ("" where it fits); see `recommend`."""
     limits, done = _wanted(sheet, limits), _done(sheet)
+    fitting, _ = _fitting(sheet, limits)
+    if fitting:
+        return min(fitting, key=lambda row: math.log(row.file_bytes) + math.log(row.ms)), ""
     short = {id(row): _misses(row, limits) for row in done}
-    fitting = [row for row in done if not short[id(row)]]
+    nearest = min(done, key=lambda row: sum(by for _, by in short[id(row)]))
+    return nearest, " and ".join(words for words, _ in short[id(nearest)])
+
+
+def _fitting(sheet: Sheet, limits: Mapping[str, float]) -> tuple[list[Row], bool]:
+    """The rows that keep the limits; and whether what nobody limited was asked of them, too, because some keep that."""
+    done = _done(sheet)
+    fitting = [row for row in done if not _misses(row, limits)]
     # Whoever asked for bytes may pay with time, and the other way round; whoever asked for nothing pays with neither.
     fair = [
         row
@@ -315,11 +336,7 @@ def choose(sheet: Sheet, limits: Mapping[str, float] | None = None) -> tuple[Row
         and ("ms" in limits or row.file_bytes < LARGER * done[0].file_bytes)
     ]
     # Who was not trained after a cut comes last: random weights and easy batches may keep their answers all the same.
-    fair = [row for row in fair if row.way.trained] or fair
-    if fitting := fair or fitting:
-        return min(fitting, key=lambda row: math.log(row.file_bytes) + math.log(row.ms)), ""
-    nearest = min(done, key=lambda row: sum(by for _, by in short[id(row)]))
-    return nearest, " and ".join(words for words, _ in short[id(nearest)])
+    return [row for row in fair if row.way.trained] or fair or fitting, bool(fair)
 
 
 def misses(sheet: Sheet, row: Row, limits: Mapping[str, float] | None) -> str:

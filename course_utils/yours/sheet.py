@@ -207,7 +207,7 @@ def divergence(ours: Sequence[Tensor], theirs: Sequence[Tensor]) -> float:
         nn.functional.kl_div(q.float().log_softmax(-1), p.float().log_softmax(-1), reduction="none", log_target=True)
         for q, p in zip(ours, theirs, strict=True)
     ]
-    return torch.cat([part.sum(-1).flatten() for part in parts]).mean().item()
+    return max(0.0, torch.cat([part.sum(-1).flatten() for part in parts]).mean().item())  # below 0 by rounding alone
 
 
 def n_inputs(batches: Sequence[tuple[Tensor, ...]]) -> int:
@@ -336,7 +336,7 @@ def look(
         took = time.perf_counter() - start
         start = time.perf_counter()
         same = _same(first, one(*calls[0]))
-        usual = time.perf_counter() - start
+        usual = min(time.perf_counter() - start, *(_seconds(one, calls[0]) for _ in range(2)))  # one may be disturbed
         used = calls[: IN_THREE if quick() else max(8, int(JUDGE_S / max(usual, 1e-4)))]
         part = len(used) // (3 if len(used) >= IN_THREE else 2)
         answer = answer or best_class
@@ -365,7 +365,8 @@ def look(
         "batches": f"{len(sheet.calibrating)} calibrate, {len(sheet.judging)} judge"
         + (f", {len(sheet.kept_back.batches)} are kept for the recommended form" if sheet.kept_back else "")
         + (" (the same one: give more than one batch)" if part == 0 else "")
-        + (f"; {len(shapes) - len(used)} are not used" if len(shapes) > len(used) else ""),
+        + (f"; {odd} of another shape than the first are not used" if (odd := len(shapes) - len(calls)) else "")
+        + (f"; {late} are not used, since calls take {1e3 * usual:.0f} ms" if (late := len(calls) - len(used)) else ""),
         "twice the same": "yes" if same else "no: it draws random numbers, and no row can agree fully",
         "first call": f"{1e3 * took:.0f} ms, the next one {1e3 * usual:{'.0f' if usual >= 1 else '.3g'}} ms",
         "int8 already": "yes: nothing is left to round" if sheet.int8_already else "no",
@@ -435,6 +436,12 @@ def _first(one: TensorModel, xs: tuple[Tensor, ...]) -> Tensor:
             f"the model fails on the first batch, {given}: {type(error).__name__}: {said}. Expected: "
             "model(batch) runs, as it does when you serve it"
         ) from error
+
+
+def _seconds(one: TensorModel, xs: tuple[Tensor, ...]) -> float:
+    start = time.perf_counter()
+    one(*xs)
+    return time.perf_counter() - start
 
 
 def _same(a: Tensor, b: Tensor) -> bool:

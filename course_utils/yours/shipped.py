@@ -20,9 +20,10 @@ from torch import Tensor
 
 from course_utils import runtime
 from course_utils.int8_routes.torch_compiled import INT8_LOWERING
+from course_utils.show.tables import si
 from course_utils.yours import ways
 from course_utils.yours.forms import Row, cast
-from course_utils.yours.result import KEEPS, choose, misses, recommend
+from course_utils.yours.result import KEEPS, choose, misses, recommend, times
 from course_utils.yours.sheet import Sheet, agreement, sentence
 
 TRIAL_S = 300.0  # after which a fresh process is given up; it may have to compile
@@ -224,7 +225,10 @@ def _elsewhere(path: Path, sheet: Sheet, row: Row, most_ms: float = math.inf) ->
     over = row.ms <= most_ms < 1e3 * call_s  # the table kept the limit
     slow = over or 1e3 * call_s > SLOWER * max(row.ms, row.ms_all or 0)
     shapes = ", ".join(str(tuple(x.shape)) for x in sheet.example)
+    base = next(row for row in sheet.rows if row.file_bytes)
+    size = times(base.file_bytes / there.file_bytes, "smaller", "larger")
     parts = [
+        f"the file has {si(there.file_bytes, 'B')} ({size} than that of the model as it is)",
         f"{same:.0%} of its answers are the same as before it was a file",
         *[f"{int8} products are in int8"] * (int8 > 0),
         f"a call takes {1e3 * call_s:.3g} ms"
@@ -232,4 +236,5 @@ def _elsewhere(path: Path, sheet: Sheet, row: Row, most_ms: float = math.inf) ->
         + f" and misses your limit of {most_ms:g} ms" * over,
         f"and the first answer was there after {opened_s:.0f} s",
     ]
-    return there, f"A fresh process ran these lines: {', '.join(parts)}. Inputs: {shapes}.\n\n{opening}\n{call}"
+    said = f"A fresh process ran these lines: {', '.join(parts)}. It was made for inputs of this shape alone: {shapes}."
+    return there, f"{said}\n\n{opening}\n{call}"
