@@ -384,6 +384,11 @@ row("has to be pruned", lambda: prune.remove(a.held(), "weight"), model=a.held)
 row("75 %", then=lambda n: a.zeros(n.layer) == 51 and a.zeros(a.half_of(a.masked())) == 48)
 row("cannot assign", lambda: a.half_of(a.normal()), layer=a.normal, then=lambda n: a.zeros(n.layer) == 32)
 row("WeightNorm", then=lambda n: a.zeros(n.model[0]) and not parametrize.is_parametrized(n.model[0]))
+row(
+    "another size",
+    lambda: torch.export.export(nn.Linear(8, 3), (X,)).module()(X[:2]),
+    then=lambda n: len(n.program.module()(X[:2])) == 2,
+)
 row("Given groups", lambda: nn.Sequential(nn.Conv2d(3, 8, 3), a.cut()[1])(IMAGES), model=a.cut, x=lambda: IMAGES)
 row("loss does not fall")
 row("2:4", lambda: torch.sparse.to_sparse_semi_structured(torch.randn(64, 64).half()))
