@@ -62,7 +62,7 @@ for name, model in four.items():
     print(f"{name:9} {show.times_smaller(model, quantize_dynamic(model)):.2f} times smaller")
 
 # %% [markdown]
-# Hardly anything happened, and there was no error. Even the linear layer is as large as before. In about [[minutes]] minutes you will be able to
+# Hardly anything happened, and there was no error. In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
@@ -71,7 +71,7 @@ for name, model in four.items():
 # %% [markdown]
 # ## 2. Which layers `quantize_dynamic` finds
 #
-# How does the function look for layers? A model is a tree, with the model itself as its root: a module keeps other modules as attributes, its *children*, and they can have children of their own. `quantize_dynamic` walks through this tree, and asks of each child: is its type on my list? If so, it puts an int8 layer into the parent's attribute, in place of the child. If not, it looks at the child's own children. On the list are linear layers, LSTMs, GRUs and the cells of recurrent networks. Embeddings aren't on it, and neither are convolutions, because PyTorch's developers found them too inaccurate in this form.
+# How does the function look for layers? A model is a tree, with the model itself as its root: a module keeps other modules as attributes, its *children*, and they can have children of their own. `quantize_dynamic` walks through this tree, and asks of each child: is its type on my list? If so, it puts an int8 layer into the parent's attribute, in place of the child. If not, it looks at the child's own children. On the list are linear layers, LSTMs, GRUs and the cells of recurrent networks. Convolutions aren't, because PyTorch's developers found them too inaccurate in this form.
 #
 # Let's walk by hand through `Sequential(Linear, MultiheadAttention)`:
 #
@@ -108,7 +108,7 @@ for name, model in four.items():
 #
 # The file showed us what had *not* been converted. But a small file would only tell us that integers are stored. Are they multiplied, too?
 #
-# In the end, every module calls **operators**, compiled functions that do the arithmetic. In an int8 layer of PyTorch, integers are multiplied by an operator of its own, with a name such as `quantized::linear_dynamic`, so the names of the operators tell us which arithmetic ran. PyTorch's *profiler* watches a run, and notes how often each operator was called, and how long it took by itself. We print the five that took longest.
+# In the end, every module calls **operators**, compiled functions that do the arithmetic. PyTorch's int8 layers use a dedicated operator, `quantized::linear_dynamic` for example, so the names of the operators tell us which arithmetic ran. PyTorch's *profiler* watches a run, and notes how often each operator was called, and how long it took by itself. We print the five that took longest. It's a single run, so the times vary. The names don't.
 
 # %% operators
 from torch.profiler import ProfilerActivity, profile
@@ -131,7 +131,7 @@ operators(layer, rows)
 operators(quantize_dynamic(layer), rows)
 
 # %% [markdown]
-# In float, `aten::addmm` is at the top, a matrix multiplication (*mm*) that adds the bias. In int8 it's `quantized::linear_dynamic`.
+# In float, `aten::addmm` is at the top, a matrix multiplication (*mm*) that adds the bias. The rows below only prepare it. In int8, `quantized::linear_dynamic` is at the top.
 #
 # ### Only the weights in int8
 #
@@ -147,10 +147,7 @@ quantize_(stored, Int8WeightOnlyConfig())
 operators(stored, rows)
 
 # %% [markdown] tags=["answer"]
-# **Floats by floats (C), because `aten::mm` multiplies two matrices of one type, and the inputs are floats.** In the same run, before `aten::mm`, `aten::copy_` has turned the integers into floats. So this layer *stores* int8 and *computes* float.
-
-# %% [markdown]
-# Without a run, you could hardly have known: the file is as small as that of an int8 layer, and printing a layer of torchao's shows an `Int8Tensor`, whatever it computes in.
+# **Floats by floats (C), because `aten::mm` multiplies two matrices of one type, and the inputs are floats.** So in each call the layer has to turn its integers into floats first. This layer *stores* int8, which makes the file small, and *computes* float.
 
 # %% [markdown]
 # ## 4. Repair an attention
@@ -164,9 +161,9 @@ block, x = EncoderBlock(12, 768, 3072, dropout=0.0, attention_dropout=0.0).eval(
 operators(quantize_dynamic(block), x)
 
 # %% [markdown]
-# Only the two layers behind the attention are int8. What multiplies floats? `aten::mm` makes the queries, keys and values, and `aten::addmm` is `out_proj`. Between them, `aten::bmm`, a batch of matrix multiplications, runs twice: the first multiplies queries by keys, which tells how well each two patches match, and the second adds up the values, weighted by that. Such a list of what ran in int8 and what in float is an **audit**. A full one has more rows, but these five hold nearly all of the time.
+# Only the two layers behind the attention are int8. What multiplies floats? `aten::mm` makes the queries, keys and values, and `aten::addmm` is `out_proj`. Between them, `aten::bmm`, a batch of matrix multiplications, runs twice: the first multiplies queries by keys, which tells how well each pair of patches matches, and the second adds up the values, weighted by that. Such a list of what ran in int8 and what in float is an **audit**.
 #
-# The function finds modules, so let's write the attention with modules. `qkv` takes over the parameter, and `out` is a plain linear layer with the weights of `out_proj`. What happens between them needs no weights: our function `attend` takes queries, keys and values apart, and calls PyTorch's `scaled_dot_product_attention`. The block hands its input over three times, once for each of them, but `forward` needs it only once.
+# The function finds modules, so let's write the attention with modules. `qkv` takes over the parameter, and `out` is a plain linear layer with the weights of `out_proj`. What happens between them needs no weights: our function `attend` splits the output of `qkv` into queries, keys and values, and hands them to PyTorch's `scaled_dot_product_attention`.
 
 
 # %% the_repair
@@ -187,7 +184,7 @@ ours.self_attention = Attention(block.self_attention)
 ours_int8 = quantize_dynamic(ours)
 
 # %% [markdown]
-# Is the repair right? We make three checks, and their order matters. First, in *float*, both blocks have to give the same, up to a difference far below 0.0001. Otherwise a weight in the wrong place could later be mistaken for a rounding error. Second, the operators have to be those of int8. Third, the int8 outputs have to be close to those in float. This check comes last, because a copy that was never quantized would pass it best.
+# Is the repair right? We make three checks. First, in *float*, both blocks have to give the same, up to a difference far below 0.0001. Otherwise a weight in the wrong place could later be mistaken for a rounding error. Second, the operators have to be those of int8. Third, the int8 outputs have to be close to those in float. This check comes last, because a copy that was never quantized would pass it best.
 
 # %% the_checks tags=["hide-input", "legacy"]
 # Makes the three checks.
@@ -198,24 +195,26 @@ print(f"3. in int8, the largest difference is {(ours_int8(x) - block(x)).abs().m
 print(f"   and the largest output is {block(x).abs().max():.2f}")
 
 # %% [markdown]
-# All four linear layers are int8, and the outputs are close. One operator still multiplies matrices of floats: `scaled_dot_product_attention` does the work of both `bmm`, and of the softmax between them. `quantize_dynamic` can't convert it, because no factor of these products is a weight: queries, keys and values are new for each picture, so no module holds them.
+# All four linear layers are int8, and the repair has gained time: their one row takes less than `quantized::linear_dynamic`, `aten::mm` and `aten::addmm` did together. The int8 outputs differ by at most about a hundredth of the largest output. Check 1 found the weights in place, so that's the rounding.
+#
+# One operator still multiplies matrices of floats. PyTorch's own attention called `aten::bmm` twice. Our `scaled_dot_product_attention` does both products, and the softmax between them, in one operator. `quantize_dynamic` can't convert it, because no factor of these products is a weight: queries, keys and values are new for each picture, so no module holds them.
 
 # %% [markdown]
 # ## 5. What the float part costs
 #
-# How much of the gain does the float part cost? Take round numbers. Sixteen small pictures take 32 ms in the linear layers, and 1 ms in the float part, let's say all of it in the attention. Int8 makes the linear layers four times as fast. Then 8 + 1 = 9 ms are left of 33, so the block is 3.7 times as fast.
+# How much of the gain does the float part cost? Take round numbers. Sixteen small pictures of 64 patches take 32 ms in the linear layers, and 1 ms in the float part, let's say all of it in the attention. Int8 makes the linear layers twice as fast. Then 16 + 1 = 17 ms are left of 33, so the block is 1.9 times as fast.
 #
-# Now take *one* large picture with as many patches as those sixteen together. The linear layers work on each patch by itself, so they take 32 ms as before. But the attention compares each patch with all patches of its picture, and there are now sixteen times as many of them. So the float part takes up to sixteen times as long, say 16 ms.
+# Now take *one* large picture with as many patches as those sixteen together, 1,024. The linear layers work on each patch by itself, so they take 32 ms as before. But the attention compares each patch with all patches of its picture, so with 1,024 now and no longer with 64. So the float part takes up to sixteen times as long, say 16 ms.
 #
-# **Predict.** How many times as fast does int8 make the block now: **A** 3.7, **B** 3, **C** 2?
+# **Predict.** How many times as fast does int8 make the block now: **A** 1.9, **B** 1.7, **C** 1.5?
 
 # %% [markdown] tags=["answer"]
-# **Twice (C), because 8 + 16 = 24 ms are left of 32 + 16 = 48.** The float part isn't any faster beside int8, and now it's most of what is left.
+# **1.5 times (C), because 16 + 16 = 32 ms are left of 32 + 16 = 48.** The float part doesn't get faster when the rest is int8, and now it's half of what is left.
 
 # %% [markdown]
-# How many times as fast can a block become at most, as long as the rest stays float? Even if the linear layers took no time, the float part would remain. So the limit is **the whole time, divided by the time of the float part**: 33 / 1 = 33 for the small pictures, and 48 / 16 = 3 for the large one. This is *Amdahl's law*.
+# Another processor may have faster instructions for int8. What is the largest possible speed-up? Even if the linear layers took no time, the float part would remain. So the limit is **the whole time, divided by the time of the float part**: 33 / 1 = 33 for the small pictures, and 48 / 16 = 3 for the large one. This is *Amdahl's law*.
 #
-# How close does our block come to its limit? We time its parts, for 16 pictures of 64 patches and for one of 1,024.
+# How close does our block come to its limit? We time its parts, for both kinds of input.
 
 # %% small_and_large tags=["hide-input"]
 # Times the parts of the block, in float and in int8, and draws them; then prints the limit and the gain.
@@ -223,9 +222,11 @@ large = torch.randn(1, 1024, 768)
 spent = show.parts(ours, ours_int8, {"16 small pictures": torch.randn(16, 64, 768), "1 large picture": large})
 
 # %% [markdown]
-# For each input, the two float parts, the attention and the grey rest, take about as long beside int8 as beside float, because int8 changes nothing in them. In the large picture the attention takes much longer, so the limit falls. Both gains stay well below their limits, because the linear layers still take time. Divide yellow by blue for the small pictures, put the result where the round numbers had four, and you can foresee the gain for the large one.
+# For each input, the two float parts, the attention and the grey rest, take about as long beside int8 as beside float, because they run the same operators on as many numbers. In the large picture the attention takes much longer, so the limit falls, and the gain with it.
 #
-# So before you quantize, work out the limit from the float model's profile, with the inputs that you'll have. Here's that of a float copy of our block, for the large picture. It's a single run, so its times differ from the shortest ones in the figure.
+# Why are the gains so far below the limits? The limit lets the linear layers take no time at all, but blue still takes time. Where blue is half as long as yellow, expect roughly 1.9 and 1.5, as above. Where it's longer, expect less.
+#
+# So before you quantize, work out the limit from the float model's profile, with the inputs that you'll have. Here's the profile of a float copy of our block, for the large picture. The linear layers are the row `aten::addmm`, and all other rows stay float.
 
 # %% hers tags=["hide-input"]
 # Makes the colleague's block, and prints its operators in float.
@@ -250,7 +251,7 @@ operators(hers, large)
 #
 # <details><summary>What others found</summary>
 #
-# Limit and gain are about those of the large picture in section 5, because only the class has changed.
+# Divide the sum of all rows by the sum of all but the first. Limit and gain are roughly those in section 5, because only the class has changed.
 #
 # </details>
 
@@ -281,7 +282,7 @@ def to_int8_solution(model, kind):
 # ## Remember
 #
 # - `quantize_dynamic` replaces children whose type is exactly one of its list, and says nothing about the rest.
-# - File and class only tell what is stored. To see what was computed, look at the operators of a run.
+# - A file only tells what is stored. To see what was computed, look at the operators of a run.
 # - What stays float limits the gain to the whole time, divided by the time of the float part.
 
 # %% [markdown]
@@ -324,7 +325,7 @@ for way in ways:
 #
 # ### Other types, other devices, and 16 bits in the file
 #
-# You may name other types than those on the list. But for each type the function needs to know an int8 class to put in its place, and for `nn.Conv2d` it knows none. If you ask for it, nothing happens, and again nobody tells you. Convolutions need another method ([[static]]).
+# You may name other types than those on the list. But for each type the function needs to know an int8 class to put in its place, and for `nn.Conv2d` it knows none. If you ask for it, nothing happens, and again there's no warning. Convolutions need another method ([[static]]).
 #
 # The int8 layers of `quantize_dynamic` are in the package `torch.ao.nn.quantized.dynamic` (older code looks for it in `torch.nn.quantized`), and they run on the CPU only. Those of torchao run on a GPU as well ([[torchao]]).
 #
@@ -342,4 +343,4 @@ for way in ways:
 # %% [markdown]
 # ## Integers from one layer to the next
 #
-# Our CNN stayed float because convolutions aren't on the list. In [[static]] four lines from a recipe make all of it int8, pixels included. They run without an error, and the network is left guessing. What did the recipe forget?
+# All but the last layer of our CNN stayed float, because convolutions aren't on the list. In [[static]] four lines from a recipe make all of it int8, pixels included. They run without an error, and the network is left guessing. What did the recipe forget?

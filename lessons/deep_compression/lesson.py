@@ -191,7 +191,7 @@ print({name: len(part) for name, part in parts.items()})
 # %% [markdown]
 # *How many* tells how many gap symbols there are, and how many values the codebook has. Each *length of a word* takes a byte. The *codebook* and the *biases* are floats. The codebook costs little, because nearly 22,000 weights share it. *Places* are the words of all gaps, and *codes* the words of the weights' numbers. **About half of the file now says where the weights are.**
 #
-# Did we forget something? Somebody else has to read the file. The script `reader.py` knows only the format, which includes the layers' shapes and the 5 bits. It shares no code with our writer, so it can't repeat the writer's mistakes, and in a fresh process it can't use our variables.
+# Did we forget something? Somebody else has to read the file. The script `reader.py` knows only the format, which includes the layers' shapes and the 5 bits. It shares no code with our writer, so a slip in the one isn't in the other, and in a fresh process it can't use our variables.
 
 # %%
 import subprocess
@@ -239,7 +239,7 @@ show.eight_files(files)
 #
 # <details><summary>Hint</summary>
 #
-# With 1 bit, 0 says "a weight", and 1, the escape, says "a zero". So each position up to the last weight takes one bit. With 2 bits the escape is 3, and the gap 3 takes two symbols.
+# With 1 bit, 0 says "a weight", and 1, the escape, says "a zero". So each position up to the last weight takes one bit. With 2 bits the escape is 3, and the gap 3 takes two symbols. The gaps run through all rows, so flatten the weight first.
 #
 # </details>
 

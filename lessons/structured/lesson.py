@@ -78,7 +78,7 @@ print(dense(image).shape[1], "numbers before,", small(image).shape[1], "after")
 #
 # So the zeros have to fill whole rows or columns, and *structured* pruning takes whole pieces like these. In a convolution a row is a *filter*, all the weights of one output channel.
 #
-# Which filters should go? We take those with the smallest L2 norm, the root of the sum of squares, because nothing in LeNet rescales a channel, so small weights usually give a small output. PyTorch's `ln_structured` masks them, with `n=2` for L2 and `dim=0` for output channels. The first convolution of LeNet has six output channels. Let's mask half of them, and count the zeros:
+# Which filters should go? We take those with the smallest L2 norm, the root of the sum of squares, because nothing in LeNet rescales a channel, so small weights usually give a small output. Where a batch norm does rescale it, torch-pruning counts the batch norm's weights, too. PyTorch's `ln_structured` masks them, with `n=2` for L2 and `dim=0` for output channels. The first convolution of LeNet has six output channels. Let's mask half of them, and count the zeros:
 
 # %% zeros
 from torch.nn.utils import prune
@@ -227,7 +227,7 @@ opponent = checkpoints.load("small_resnet_half")
 print(f"5,628 steps:                  new weights {show.accuracy(opponent):.0f} % right")
 
 # %% [markdown]
-# After 100 steps the cut network leads by 13 points, because its weights have already learned. But after 300 steps, 7.1 points of this **head start** are left. And after six epochs, new weights are nearly as good as the dense network.
+# After 100 steps the cut network leads by 13 points, because its weights have already learned. But after 300 steps, little more than half of this **head start** is left. And after six epochs, new weights are nearly as good as the dense network.
 #
 # So has our cut paid? With 300 steps it has. With six epochs we can't tell, because we didn't train the cut network for that long. **Cut when you already have the large trained network, and can afford only little training.** If you have time for more, also train the small network from scratch, and keep the better one.
 
