@@ -40,7 +40,7 @@ warnings.filterwarnings("ignore")
 #
 # In [[static]] you changed a network before you could quantize it: it needed stubs, and a list of what to fuse. But what if somebody else wrote the network, and its code lies in a package?
 #
-# We'll use SmallResNet as our example of such a network. It's already trained on Fashion-MNIST. It has two shortcuts with a plain `+`, and it calls `torch.relu` as a function, which `fuse_modules` can't see. We'll take it to int8 with **PT2E**, short for *PyTorch 2 export quantization*, without touching a line of it.
+# Our example of such a network is SmallResNet, trained on Fashion-MNIST. It has two shortcuts with a plain `+`, and it calls `torch.relu` as a function, which `fuse_modules` can't see. We'll take it to int8 with **PT2E**, short for *PyTorch 2 export quantization*, without touching a line of it.
 
 # %%
 from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
@@ -70,7 +70,7 @@ print(f"int8:  {show.percent_right(logits['int8'], labels):.1f} % right")
 print(f"int8 has {first_race.ratio('int8'):.2f} times the speed of float")
 
 # %% [markdown]
-# The accuracy has hardly changed. But int8 should save time, and here it takes *more*. Why? In about [[minutes]] minutes you will be able to
+# The accuracy has hardly changed, and a handful of images can be chance. But int8 should save time, and here it takes *more*. Why? In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
@@ -81,7 +81,7 @@ print(f"int8 has {first_race.ratio('int8'):.2f} times the speed of float")
 #
 # How can PyTorch find out by itself what to fuse? Code is hard to analyse, with its loops, branches and calls.
 #
-# So `torch.export` *runs* the network once, for the example that you give it, and writes down every operation. The run uses stand-ins for the tensors, which have a shape and a type but no numbers. What comes out is the **exported graph**: a list of operations, each with what it takes.
+# So `torch.export` *runs* the network once, for the example that you give it, and writes down every operation. The run uses stand-ins for the tensors, which have a shape and a type but no numbers. What comes out is the **exported graph**: a list of operations.
 #
 # Here's a toy network. Write down its list of operations on paper before you run the second cell, which skips the graph's inputs and its output.
 
@@ -106,11 +106,11 @@ for node in torch.export.export(Toy(), (batches[0],)).graph.nodes:
 # %% [markdown]
 # Each line has the name of a result, and in brackets what the operation takes; `p_` marks a parameter of the network.
 #
-# The loop is gone. Its two rounds follow each other, and read the same weight. The `+` is an operation like all others, and so is the ReLU, whether the author wrote it as a function or as a module. In such a list, a program can find what to fuse. Our toy is an exception, because it calls one convolution twice: there you do have to touch the code, as *Deeper* explains.
+# The loop is gone. Its two rounds follow each other, and read the same weight. The `+` is an operation like all others, and so is the ReLU, whether the author wrote it as a function or as a module. So a program can find by itself what to fuse: a `conv2d` whose result goes into a `relu`.
 #
 # ### Call `eval()` before you export
 #
-# Look at the last line. The 0.5 is the probability with which dropout sets a number to zero, and `True` means training mode, in which every new network starts. The mode has been written down, too, so in use, this graph would keep zeroing numbers at random. Calling `eval()` on the graph stops with an error. **Call `eval()` on the network, before you export it.**
+# Look at the last line. The 0.5 is the probability with which dropout sets a number to zero, and `True` means training mode, in which every new network starts. The mode has been written down, too, so the graph would go on dropping values when you use it. **Call `eval()` on the network, before you export it.**
 #
 # **Try it.** Change `Toy()` in the last cell to `Toy().eval()`, and run it again.
 #
@@ -128,15 +128,12 @@ for node in torch.export.export(Toy(), (batches[0],)).graph.nodes:
 # **C, because it asks for a number that the export doesn't have.** The layers and the shape are known. But the largest value depends on the image, so nobody can say which branch belongs in the list.
 
 # %% [markdown]
-# Our graph takes batches of 50 images only, because it was exported with one. The argument `dynamic_shapes` can leave this open.
-
-# %% [markdown]
 # ## 3. The list describes int8
 #
-# We have a list in float. This is how it becomes int8:
+# So far, the list works in floats. This is how it becomes int8:
 #
 # - **The quantizer** knows which operations one target can do in int8, and which scales it wants. Our target is PyTorch's compiler on an x86 processor. It wants one scale for a layer's input, and one for each output channel of the weight.
-# - **`prepare_pt2e`** asks the quantizer where in the list a range is needed, and puts an observer there. So nobody has to write stubs. It also folds each batch norm into its convolution.
+# - **`prepare_pt2e`** gets the list as `program.module()`, a network that can be called. It asks the quantizer where a range is needed, and puts an observer there. So nobody has to write stubs. It also folds each batch norm into its convolution.
 # - **`convert_pt2e`** comes after the calibration, in which images pass and the observers note ranges, as in [[static]]. It replaces each observer by two operations: `quantize` turns a float into an integer, and `dequantize` turns the integer back into a float. A weight is already stored as integers, so it only needs the second.
 #
 # Here's the first layer in the converted list. The `dequantize` of its weight isn't shown, and the one that belongs to `quantize_1` opens the next layer:
@@ -146,9 +143,9 @@ for node in torch.export.export(Toy(), (batches[0],)).graph.nodes:
 show.first_layer(int8)
 
 # %% [markdown]
-# Pixels go up to 1 and the integers to 127, so the scale is about 1/127 = 0.0079. `reduce_range=True` uses only 0 to 127, which are 7 bits, because sums of products may overflow on older processors.
+# Pixels go up to 1 and the integers to 127, so the scale is about 1/127 = 0.0079. No value here is negative, so the zero point is 0, and isn't printed. The integers are bytes without a sign, which could go up to 255. `reduce_range=True` stops at 127, because sums of products may overflow on older processors.
 #
-# Now look at what `conv2d` takes: the output of `dequantize`. So it multiplies floats, as before, and the rounding comes on top. That's why the graph is slower than the network we started from. An int8 **kernel** is a routine that multiplies the integers themselves.
+# Now look at what `conv2d` takes: the output of `dequantize`. So it multiplies floats, and the rounding comes on top. That's why the graph is slower than the network we started from. An int8 **kernel** is a routine that multiplies the integers themselves.
 #
 # **Predict.** A pixel is 0.753, a weight is stored as the integer 40, and both scales are 0.01. The list multiplies floats, a kernel integers. Whose product is closer to 0.753 · 0.40: **A** the list's, **B** the kernel's, **C** neither's?
 
@@ -159,14 +156,12 @@ show.first_layer(int8)
 # - *The kernel* multiplies 75 · 40 = 3,000. Both scales turn this into 3,000 · 0.01 · 0.01 = **0.30**.
 
 # %% [markdown]
-# **So the converted graph *describes* an int8 network.** It fixes each scale and each rounding, and leaves open how the products are computed.
+# **So the converted graph *describes* an int8 network.** It says where to round, and with which scale, and leaves open how the products are computed.
 
 # %% [markdown]
 # ## 4. A compiler reads the list
 #
-# Who can put an int8 kernel where the list says `conv2d`? A compiler. PyTorch's own, *inductor*, is called by `torch.compile`. It looks for chains such as `dequantize` (dq), `conv2d`, `relu`, `quantize` (q), and replaces each of them by one int8 kernel.
-#
-# The figure shows a layer inside the network, which gets its integers from the layer before it.
+# Who can put an int8 kernel where the list says `conv2d`? A compiler. PyTorch's own, *inductor*, is called by `torch.compile`. It looks for chains such as `dequantize` (dq), `conv2d`, `relu`, `quantize` (q), and replaces each of them by one int8 kernel. The figure shows a layer inside the network.
 
 # %% chain tags=["hide-input"]
 # Draws one layer: as exported, as converted, and what the compiler makes of it.
@@ -174,6 +169,10 @@ show.chain()
 
 # %% [markdown]
 # There's one condition. An int8 kernel wants its weights rearranged in memory beforehand, and the compiler may do that only if they never change again. This promise is called **freezing**: you set `freezing = True`, and switch gradients off (our first cell did).
+#
+# How will we know that int8 is running? Correct answers don't prove it, because float gives them, too. And a layer can stay in float unnoticed, which is the main danger of foreign code. Our quantizer knows a convolution by the class of its module, which the graph remembers. If the author made a class of their own, `class MyConv(nn.Conv2d): pass`, the quantizer passes over it, and no error tells you. *Deeper* shows such a layer.
+#
+# So we count. PyTorch's profiler writes down what was called. On x86 processors the int8 kernels come from the library oneDNN, and their names begin with `onednn::q`.
 
 # %% compile_it
 from torch._inductor import config as inductor
@@ -195,9 +194,7 @@ def int8_kernels(net):
 kernels = {name: int8_kernels(net) for name, net in nets.items()}
 
 # %% [markdown]
-# The cell compiles for about half a minute. Without a C++ compiler, or on a Mac with an Apple chip, go by the published page.
-#
-# Why count kernels at all? Because correct answers don't prove that int8 is running: a network that's still in float gives them, too. If you forget freezing, for example, no int8 kernel is called, and there's no error. So PyTorch's profiler writes down what was called. On x86 processors the int8 kernels come from the library oneDNN, and their names begin with `onednn::q`.
+# The cell compiles for about half a minute. Without a C++ compiler, or on a Mac with an Apple chip, use the published results.
 
 # %% count_then_time tags=["hide-input"]
 # Times the networks, counts their right answers, and shows both beside the number of int8 kernels.
@@ -207,16 +204,16 @@ speeds = show.race(nets, batches[0])
 show.kernels_and_speed(kernels, speeds, right)
 
 # %% [markdown]
-# The int8 graph calls no int8 kernel. Compiled, it calls seven. Is that every layer? The exported graph can tell, even if you didn't write the network: `print(program.graph)` shows six lines that call `conv2d` and one that calls `linear`. The ReLUs and even the `+` of the shortcuts are part of these kernels. And now int8 is faster than float.
+# The int8 graph calls no int8 kernel. Compiled, it calls seven. Is that every layer? The exported graph can tell: `print(program.graph)` shows six lines that call `conv2d` and one that calls `linear`. So no layer has stayed in float, and now int8 is faster.
 #
-# How much of that comes from int8? The compiler makes float faster, too. So the fair opponent is *compiled* float: divide the last speed by the one above it, and you have what int8 itself has gained. It depends on the processor.
+# How much of that comes from int8? The compiler makes float faster, too. So the fair opponent is *compiled* float: divide the last speed by the one above it, to get what int8 itself gains. It depends on the processor.
 
 # %% [markdown]
 # ## 5. Does it still answer alike?
 #
-# We compare float with the graph, and the graph with the compiled one. For each pair we count the images that get the same class from both, and those for which all ten outputs are equal within 0.001.
+# We compare in two steps, the first two rows of the table: float with the graph, then the graph with compiled int8. We count the images that get the same class from both, and those for which all ten outputs are equal, up to 0.001. The last digits don't count, because they depend on the order of the additions.
 #
-# **Predict.** Which pair has more equal outputs: **A** float and the graph, which both multiply floats, **B** the graph and the compiled one, which both round?
+# **Predict.** Which pair has more equal outputs: **A** float and the graph, which both multiply floats, **B** the graph and compiled int8, which both round?
 
 # %% three_compared tags=["hide-input"]
 # Compares the outputs of the networks for 2,000 test images, and those of a graph that clips at 255.
@@ -224,14 +221,16 @@ wide = show.logits(show.clipped_at_255(int8), test_images)
 show.compared(logits, wide)
 
 # %% [markdown] tags=["answer"]
-# **The graph and the compiled one (B), because both have the same scales and round to the same integers.** In the second row, hardly any answers differ.
+# **The graph and compiled int8 (B), because the compiler takes its scales from the graph, and rounds where the graph rounds.** So most images keep all ten outputs.
 
 # %% [markdown]
-# **Float and the graph** differ by the rounding. It shifts the outputs of every image a little, so none are equal within 0.001. But fewer than one image in 100 gets another class, and you need no labels to measure that. If more than two do, check the calibration.
+# **From float to the graph** you see what rounding and clipping cost. No image keeps its outputs, but fewer than one in 100 gets another class, and you need no labels to measure that.
 #
-# **The graph and the compiled one** differ where the compiler doesn't do exactly what the graph describes. Here that's about a quarter of the images. Why? Our observers leave a few large values outside the range, because all the others then get finer steps. Say the scale is 0.01, and a value is 1.40. That's the integer 140. The graph clips it at 127. But the kernel stores it in a byte, which ends at 255, so it keeps 140.
+# **From the graph to compiled int8** nothing should change, but for about a quarter of the images something does. So what does the kernel do that isn't in the graph? Our observers leave a few large values outside the range, because all the others then get finer steps. Say the scale is 0.01, and a value is 1.40. That's the integer 140. The graph clips it at 127. The kernel stores it in a byte, which ends at 255, so it keeps 140.
 #
-# Is that really the cause? As a control, the third row compares the compiled network with a graph that clips at 255, too, and nearly all differences vanish. The answers don't suffer, since a value that isn't clipped is closer to the float one. But on an older processor, a sum with such values may still overflow.
+# As a control, the graph of the third row clips at 255, too. Nearly all differences vanish, so that was the cause.
+#
+# **From float to compiled int8**, an image can change its class only if one of the two steps does it. Add up what both rows lack to 100 %: it's still fewer than one image in 100.
 #
 # ### A graph that nobody calibrated
 #
@@ -247,7 +246,7 @@ alike_uncalibrated = show.percent_alike(logits["float"], show.logits(uncalibrate
 print(f"\n{alike_uncalibrated:.0f} % of the answers are those of float")
 
 # %% [markdown]
-# There's only a warning, which our first cell hides. The observers have seen nothing, so each scale is 1, and a pixel becomes 0 or 1. Comparing float with the graph shows this at once. Comparing the graph with the compiled network wouldn't, because both have the same wrong scales.
+# The observers have seen nothing, so each scale is 1, and a pixel becomes 0 or 1. Comparing float with the graph shows this at once. Comparing the graph with compiled int8 wouldn't, because both have the same wrong scales.
 
 # %% [markdown]
 # ## Exercise · Convert and compare
@@ -308,7 +307,7 @@ claims.show("pt2e")
 #
 # ### A file for the graph
 #
-# Two things in the graph make its file larger than that of the network in float, and no operation reads them. `convert_pt2e` adds int8 weights, and leaves the float ones where they are. And `torch.export` keeps the example: here it's a slice of one large tensor, so all 250 images would be saved with it, and whoever gets the file could look at them. So take out both before you save:
+# Two things that no operation reads make the graph's file larger than that of the network in float. The first is the float weights, which `convert_pt2e` leaves where they are, beside the int8 ones. The second is the example, which `torch.export` keeps: here it's a slice of one large tensor, so all 250 images would be saved with it, and whoever gets the file could look at them. So take out both before you save:
 #
 # ```python
 # read = {node.target for node in int8.graph.nodes}
@@ -332,11 +331,11 @@ claims.show("pt2e")
 #     answers = fast(images)
 # ```
 #
-# The last import looks unused, but it defines `quantize` and `dequantize`, and teaches the compiler the int8 kernels.
+# The last import looks unused, but it defines `quantize` and `dequantize`, and teaches the compiler the int8 kernels. The graph takes batches of 50 images only, because it was exported with one; the export's argument `dynamic_shapes` can leave this open.
 #
 # ### A layer that stays float, and nobody notices
 #
-# The X86 quantizer recognizes a convolution by the class of its module, which the graph remembers for each operation. For a class of the author's own, such as `class MyConv(nn.Conv2d): pass`, it does nothing, without an error or a warning:
+# In section 4 you read that the quantizer passes over a convolution whose class it doesn't know. Here's one convolution of each class:
 
 # %% own_class tags=["hide-input", "nbval-check-output"]
 # Converts one convolution of each class, and counts the roundings to int8.
@@ -345,15 +344,15 @@ show.own_class(quantizer)
 # %% [markdown]
 # The layer answers as well as ever, since it's float. Only the counts show it: the exported graph has one more `conv2d` than there are int8 kernels.
 #
-# A module that is called twice, such as the convolution of our toy, at least raises an error. It can stop `prepare_pt2e` with *partition has more than one output node*. Then you do need the code, and give each call a module of its own.
+# The toy of section 2 doesn't become int8 as it stands either, but there you notice. `prepare_pt2e` stops with *conv partition has more than one output node*, because it finds two calls of one module. You have to touch the code after all, and give each call a convolution of its own.
 #
 # ### Networks that are int8 already
 #
-# torchvision publishes int8 weights for GoogLeNet, InceptionV3, MobileNetV2 and V3, ResNet, ResNeXt and ShuffleNetV2. By its own figures, InceptionV3 classifies 77.2 % of ImageNet's photos correctly in int8, and 77.3 % in float. These networks use the older tools with stubs, which came with PyTorch 1.3, and the first of the networks came with torchvision 0.5. To save one with `torch.jit`, it must be *traceable* or scriptable, and float and int8 layers can be mixed in it.
+# torchvision publishes int8 weights for GoogLeNet, InceptionV3, MobileNetV2 and V3, ResNet, ResNeXt and ShuffleNetV2. These networks use the older tools with stubs, which came with PyTorch 1.3, and the first of the networks came with torchvision 0.5. To save one with `torch.jit`, it must be *traceable* or scriptable, and float and int8 layers can be mixed in it.
 #
 # **Sources.** [PT2E quantization](https://docs.pytorch.org/ao/stable/pt2e_quantization/index.html), torchao. J. Ansel et al., *PyTorch 2: faster machine learning through dynamic Python bytecode transformation and graph compilation*, 2024, [doi:10.1145/3620665.3640366](https://doi.org/10.1145/3620665.3640366).
 #
-# **Going further.** EfficientNet-Lite0 is a network for phones with 49 convolutions, which knows ImageNet: `course_utils.real_models.efficientnet_lite0()`, with photos from `crops(16)` ([R. Liu, 2020](https://blog.tensorflow.org/2020/03/higher-accuracy-on-vision-models-with-efficientnet-lite.html); [M. Tan and Q. V. Le, 2019](https://arxiv.org/abs/1905.11946)). Take it to int8, one photo at a time, and count its kernels.
+# **Going further.** EfficientNet-Lite0 is a phone-sized network with 49 convolutions, trained on ImageNet: `course_utils.real_models.efficientnet_lite0()`, with photos from `crops(16)` ([R. Liu, 2020](https://blog.tensorflow.org/2020/03/higher-accuracy-on-vision-models-with-efficientnet-lite.html); [M. Tan and Q. V. Le, 2019](https://arxiv.org/abs/1905.11946)). Take it to int8, one photo at a time, and count its kernels.
 #
 # **Credits.** Part of the course's idea is Tal Daniel's (Technion, EE 046211, tutorial 10). Text CC BY 4.0, code MIT.
 
