@@ -32,9 +32,9 @@ torch.set_num_threads(1)
 # %% [markdown]
 # ## 1. Two bits for all
 #
-# Suppose that a network has to fit into a very small file. Ours is DepthwiseCNN of [[depthwise]], which recognises photos of clothing with 30,208 weights in eight layers. We round all of them to 2 bits, so each weight becomes −2, −1, 0 or 1 times the scale of its channel.
+# Suppose that a network has to fit into a very small file. Ours is DepthwiseCNN of [[depthwise]], which recognises photos of clothing with 30,208 weights in eight layers. We round all of them to 2 bits, so each weight becomes −2, −1, 0 or 1 times the scale of its channel. The channel's largest weight sets this scale.
 #
-# Rounding also shifts the means of the channels, and the batch norms behind them still subtract the old ones. The remedy is that of [[qat_cnn]], and we use it every time: 1,000 images pass through the rounded network, and the batch norms estimate their statistics anew. No weight changes, no label is needed, and no bit is spent.
+# Rounding also shifts the means of the channels, and the batch norms behind them still subtract the old ones. So before each measurement, in float as well, we let 1,000 images pass through the network and re-estimate the batch-norm statistics from them, as in [[qat_cnn]].
 #
 # Now we spend a little. Block 1 has only 288 weights. We give it 4 bits a weight instead of 2. So the file grows by 2 · 288 = 576 bits, not even one per cent.
 #
@@ -92,7 +92,7 @@ print(f"float {in_float:.1f} %, all in 2 bits {two:.1f} %, block 1 in 4 bits {sp
 # %% [markdown]
 # ## 2. How sensitive is each layer?
 #
-# We need a number for each layer that says how badly it needs its bits. So let's round one layer and leave the other seven in float. What happens to the network's answer for one image? Suppose that there are three classes. Float gives them the probabilities $p$, and the rounded network the probabilities $q$:
+# We need a number for each layer that says how badly it needs its bits. So let's round one layer and leave the other seven in float. What happens to the network's answer for one image? Suppose that float gives three classes the probabilities $p$, and the rounded network the probabilities $q$:
 #
 # | class | $p$ | $q$ | ln ($p / q$) |
 # |---|---|---|---|
@@ -100,13 +100,13 @@ print(f"float {in_float:.1f} %, all in 2 bits {two:.1f} %, block 1 in 4 bits {sp
 # | coat | 0.2 | 0.4 | −0.69 |
 # | bag | 0.1 | 0.1 | 0 |
 #
-# We could ask for the accuracy. But both networks say *shirt*, so the accuracy notices nothing. The loss would notice something, but it needs the label. And if that is *coat*, the rounded network even seems to be *better*. With few images, this would make our verdict depend on the labels that they happen to have.
+# We could ask for the accuracy. But both networks say *shirt*, so the accuracy notices nothing, and it needs a label.
 #
 # So we don't ask whether the answer is right. We ask how far it has moved. For each class we take $\ln (p / q)$, weight it by $p$, and add it all up:
 #
 # $$0.7 \cdot 0.34 - 0.2 \cdot 0.69 + 0.1 \cdot 0 = 0.10$$
 #
-# This is the **KL divergence** from the float network's answer. For a fair comparison, the float network's batch norms are estimated anew, too. The divergence is 0 if both answers are the same, and otherwise above 0. It needs no label, because the float network's answer stands in for it.
+# This is the **KL divergence** from the float network's answer. The divergence is 0 if both answers are the same, and otherwise above 0. It needs no label, because the float network's answer stands in for it.
 #
 # The **sensitivity** of a layer at $b$ bits is the mean of this number over our 1,000 images, when this layer alone is rounded.
 
@@ -128,7 +128,7 @@ sensitivity = {name: {b: divergence({name: b}) for b in range(2, 7)} for name in
 show.sensitivities(sensitivity, sizes)
 
 # %% [markdown]
-# At 2 bits, block 1 stands far above all the others, and we found it without a single label. The sensitivities don't tell us why it's this one.
+# At 2 bits, block 1 stands far above all the others, and we found it without a single label. It's a depthwise layer. But so are blocks 3 and 5, which stand lowest, so the kind of layer can't be the whole reason. You have to measure.
 
 # %% [markdown]
 # ## 3. Bits where they save most
@@ -150,20 +150,9 @@ show.sensitivities(sensitivity, sizes)
 # **Predict.** Follow the rule with a pencil. How many bits do A, B and C have in the end?
 
 # %% [markdown] tags=["answer"]
-# **A 4, B 4, C 2, because a bit for A costs little, and when it's C's turn, the budget is used up.**
+# **A 4, B 4, C 2.** For each bit of the file, A's two steps save 0.040 and 0.005, B's 0.003 and 0.001, and C's first only 0.0008. So when it's C's turn, the budget is used up.
 
 # %% [markdown]
-# <details><summary>The steps</summary>
-#
-# | step | A | B | C | who gets it | file |
-# |---|---|---|---|---|---|
-# | 1 | 0.40 / 10 = **0.0400** | 0.12 / 40 = 0.0030 | 0.04 / 50 = 0.0008 | A | 210 |
-# | 2 | 0.05 / 10 = **0.0050** | 0.0030 | 0.0008 | A | 220 |
-# | 3 | has 4 | **0.0030** | 0.0008 | B | 260 |
-# | 4 | has 4 | 0.04 / 40 = **0.0010** | 0.0008 | B | 300 |
-#
-# </details>
-#
 # The function `greedy` does the same for our network. All layers begin with 2 bits and get at most 6, and the budget is 2.5 bits a weight.
 
 # %%
@@ -177,16 +166,16 @@ chosen = greedy(sizes, sensitivity, budget=2.5 * total)
 show.bits_of_layers(chosen, sizes, even=2.5)
 
 # %% [markdown]
-# Except for the narrowest, a bar is as wide as its layer has weights, so its area shows how many bits they take. The two largest layers, blocks 4 and 6, stay at 2 bits, and pay for all the others. The small ones get up to 6 bits, because a bit for them costs little.
+# The small layers come first, because a bit for them costs little. Why do the two largest, blocks 4 and 6, stay at 2 bits? Half a bit more for each weight makes 15,104 bits. A third bit for block 6 would cost 16,384, so it never fits. For block 4 it would cost 8,192, and when its turn comes, the small layers have left too little. The rule goes on with what still fits, so some of them reach 6 bits.
 
 # %% [markdown]
 # ## 4. Test the whole choice
 #
-# Does the choice pay? Before we look, let's ask what the rule believes without having tested it.
+# Does the choice pay? Before we look, let's ask what the rule assumes.
 #
-# It believes that losses *add up*. Each sensitivity was measured with one layer rounded, but in the file all eight are rounded together. Suppose that rounding one layer moves the score of a class by 0.1, and rounding a second one moves it by 0.1 in the same direction. Then both together move it by 0.2. A small divergence grows about like the square of such a move, because it's 0 without a move and above 0 in both directions. So alone each layer counts 0.1² = 0.01, and the sum says 0.02, but together they count 0.2² = 0.04. If the two errors have opposite signs, they cancel, and the sum says far too much. And if they have nothing to do with each other, they sometimes help and sometimes cancel, and the sum is about right.
+# It assumes that losses *add up*. Each sensitivity was measured with one layer rounded, but in the file all eight are rounded together. Suppose that rounding one layer moves the score of a class by 0.1, and rounding a second one moves it by 0.1 in the same direction. Then both together move it by 0.2. A small divergence grows about like the square of such a move, because it's 0 without a move and above 0 in both directions. So alone each layer counts 0.1² = 0.01, and the sum says 0.02, but together they count 0.2² = 0.04. If the two errors have opposite signs, they cancel, and the sum says far too much. And if they have nothing to do with each other, they sometimes help and sometimes cancel, and the sum is about right.
 #
-# **Predict.** At 2 bits, the sensitivities of our eight layers add up to about 0.37. We round all eight together. Is the divergence **A** about half of that, **B** about the same, **C** about twice as much?
+# **Predict.** At 2 bits, the sensitivities of our eight layers add up to about 0.37. We round all eight together. Which of the three cases prevails: is the divergence **A** about half of that, **B** about the same, **C** about twice as much?
 
 # %%
 from lessons.bit_budget.network import in_turn
@@ -212,11 +201,11 @@ show.whole(choices, sizes, sums, together, right)
 # %% [markdown]
 # Compared with one width for all layers, greedy pays. An eighth more bits for the weights bring back most of what 2 bits lost. With 2.5 bits, greedy is about as good as 3 bits for all, with a sixth fewer bits for the weights.
 #
-# But do the sensitivities pay? The row *in turn* is a control without any. It goes round the layers, the smallest first, and gives each of them one bit more if it still fits. Its sum is nearly the same as greedy's, so the rule considers the two equally good. But with all layers rounded, *in turn* loses less, and its accuracy is no worse. This is how the sum misleads: it doesn't know which errors push in the same direction.
+# But do the sensitivities pay? The row *in turn* is a control without any. It goes round the layers, the smallest first, and gives each of them one bit more if it still fits. By the sums, the two choices at 2.25 bits are equally good. Yet with all layers rounded, *in turn* has the smaller divergence. How can the sum miss this? It has a number for each layer and none for two layers together, so it can't see whether their errors strengthen each other.
 #
-# So here the sensitivities gain nothing over size alone, because block 1, which needs bits most, is also one of the smallest. If a large layer were the sensitive one, only a measurement would tell you.
+# On the test images, the two get about as many right. So here the sensitivities gain nothing over size alone. Why? A quarter of a bit more for each weight makes 7,552 bits, and a third bit for block 4 or 6 costs more than that. So under both rules these two stay at 2 bits, and most of either sum comes from them. Among the others, both rules serve block 1 early: greedy because it's sensitive, *in turn* because it's small. If a large layer were the sensitive one, size alone would serve it last.
 #
-# The rule also believes that the best next step leads to the best choice. Does it? Eight layers with five possible widths make 390,625 choices. That's few enough to add up the sensitivities of each choice, and to take the one with the smallest sum:
+# The rule also assumes that the best next step leads to the best choice. Does it? Eight layers with five possible widths make 390,625 choices. That's few enough to add up the sensitivities of each, and to take the smallest sum:
 
 # %% all_choices
 from lessons.bit_budget.network import best_of_all
@@ -232,23 +221,23 @@ print(f"sum of the sensitivities: greedy {sums['greedy, 2.5 bits']:.3f}, best {b
 print(f"divergence together:      greedy {together['greedy, 2.5 bits']:.3f}, best {best_together:.3f}")
 
 # %% [markdown]
-# Greedy has spent so many bits on the small layers that the third bit for block 4, the fifth in the list, no longer fits. The choice with the smallest sum gives block 4 that bit. Its sum is about a tenth smaller, and so is its divergence on these images, so greedy hasn't lost much here.
+# The choice with the smallest sum gives the small layers less, so the third bit for block 4, the fifth number, still fits. Its sum is only about a tenth smaller, so greedy hasn't missed much. Its divergence is smaller as well. But that proves little, because we chose with these very images.
 #
-# So neither belief is quite true, and both may be near enough. One test shows whether your choice is good enough: **measure it as a whole, beside simple choices such as one width for all, on images that took no part in choosing.** Our divergences can't be this test, because they come from the images that we chose with. The last column of the table can.
+# So both assumptions can fail. Only a test shows whether your choice is good enough: **measure it as a whole, beside simple choices such as one width for all, on images that took no part in choosing.** The last column of the table does this, and for the smallest sum you can run `accuracy(with_bits(best))`.
 
 # %% [markdown]
 # ## Exercise · Share out a budget
 # ★★ · 10 minutes
 #
-# Codes of 2 or 4 bits fill a byte exactly. Write `share_out(sizes, sensitivity, budget)`. It returns 2 or 4 for each layer, as `{layer: bits}`.
+# Write `share_out(sizes, sensitivity, budget)`. It returns 2 or 4 for each layer, as `{layer: bits}`.
 #
 # - `sizes[layer]`: the number of its weights. `sensitivity[layer][2]` and `[4]`: its divergences.
-# - All layers begin with 2 bits. Each step raises one layer to 4 bits, the one that saves most for each bit of the file.
+# - All layers begin with 2 bits. Each step raises one layer to 4 bits: of those that still fit, the one that saves most for each bit of the file.
 # - `budget`: bits of all weights together. Stop when no step fits, or none saves anything.
 #
 # <details><summary>Hint</summary>
 #
-# A step costs two bits for each weight. Try it on our network:
+# A step costs two bits for each weight. Try it on our network, where five layers get 4 bits:
 #
 # ```python
 # bits = share_out(sizes, sensitivity, 2.25 * total)
@@ -285,8 +274,8 @@ def share_out_solution(sizes, sensitivity, budget):
 # ## Remember
 #
 # - To find a layer's sensitivity, round it alone, and measure by the KL divergence how far the answers move from the float network's. That needs no label.
-# - Give the next bit where it saves most for each bit of the file: small layers can have many, and large ones pay for them.
-# - Losses of layers needn't add up, and the best next step needn't lead to the best choice. So test the whole choice, beside simple ones such as one width for all.
+# - Give the next bit where it saves most for each bit of the file: small layers often get many, because a bit for them costs little.
+# - Losses of layers needn't add up, and the best next step needn't lead to the best choice. So test the whole choice, beside simple ones, on fresh images.
 
 # %% [markdown]
 # ## Scorecard
@@ -303,7 +292,7 @@ claims.show("bit_budget")
 #
 # ### The file
 #
-# A file with different bits in each layer has to say how to cut it, because the same bytes can be read as codes of 3 bits or of 4. So our file begins with a *header*: one byte for each layer, its number of bits. The codes follow, one after the other. Then each channel has a scale and a bias of 16 bits. The batch norms are folded into these two, as in [[static]], so they take no bytes of their own.
+# A file with different bits in each layer has to say how to cut it, because the same bytes can be read as codes of 3 bits or of 4. So our file begins with a *header*: one byte for each layer, its number of bits. The codes follow, one after the other. Then each channel has a scale and a bias of 16 bits. The batch norms are folded into these two, as in [[static]], so they take no bytes of their own. We rounded before folding. That does no harm here, because folding multiplies all weights of a channel by one factor. The channel has its own scale, which takes the factor over, and the codes stay as they are.
 
 # %%
 from lessons.bit_budget import packed
@@ -318,7 +307,9 @@ for name, bits in choices.items():
 show.files(net, in_float, written)
 
 # %% [markdown]
-# The networks were read from their bytes again before they were judged. With scales of 16 bits, the answer to a single image can change. All choices need the same scales and biases, 2.3 kB of each file. Giving the layers different widths costs only seven bytes, because one common width would need a byte, too. The float file also holds batch norms and what `torch.save` adds. With batch norms folded and nothing added, it would have 123 kB, and 2 bits would make it about 12 times smaller.
+# The networks were read from their bytes again before they were judged. With scales of 16 bits, the answer to a single image can change. All choices need the same scales and biases, 2.3 kB of each file. Giving the layers different widths costs only seven bytes, because one common width would need a byte, too.
+#
+# How much of the last column is chance? Suppose that two choices disagree on 100 of the 2,000 images. If they're equally good, each of these images is a coin toss, so their difference typically comes to $\sqrt{100} = 10$ images, half a point. A difference below one point decides nothing.
 #
 # And what does a processor do with 5 bits? Most have instructions for 8, and some for 4. Other widths make the file smaller, but the weights have to be unpacked before they're used. If you want speed, choose among the widths for which there is a kernel.
 #

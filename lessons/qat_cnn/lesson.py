@@ -7,7 +7,7 @@
 #     goals:
 #       - fold batch norm into a convolution by hand, and say why QAT folds before it rounds;
 #       - take a CNN through `fuse_modules_qat`, `prepare_qat` and `convert`, and say when to freeze batch norm;
-#       - find out whether batch norm ruins an int8 copy, and which channel does it.
+#       - find out whether batch norm ruins an int8 copy, and which channel's running mean is furthest off.
 #     terms: [dead channel, transfer learning]
 #     values:
 #       trained: "f'{min(in_training):.0f} to {max(in_training):.0f}'"
@@ -39,7 +39,7 @@ torch.backends.quantized.engine = legacy_int8.best()
 # %% [markdown]
 # ## 1. The training is good, its int8 copies are not
 #
-# In [[depthwise]], DepthwiseCNN lost about 25 points of accuracy when it became int8 with a single scale for all weights of a layer. *Quantization-aware training*, QAT, trains with the rounding switched on ([[qat]]), so it should win them back. `fine_tune` trains on 15 batches of 64 images, by SGD with momentum and a learning rate of 0.001. We run it with three orders of the images, and convert each result.
+# In [[depthwise]], DepthwiseCNN lost about 25 points of accuracy when it became int8 with a single scale for all weights of a layer, and some kernels offer nothing finer. *Quantization-aware training*, QAT, trains with the rounding switched on ([[qat]]), so it should win them back. `fine_tune` trains on 15 batches of 64 images, by SGD with momentum and a learning rate of 0.001. We run it with three orders of the images, and convert each result.
 
 # %% fine_tune tags=["legacy"]
 import copy
@@ -88,7 +88,7 @@ show.copies(in_training, copies, without)
 #
 # The convolution can do this itself: we multiply its weights by 0.188, and give it the bias −0.27. In float, nothing changes. This is called *folding*. In general, a weight $w$ becomes $w\gamma/\sigma$, and a convolution that had no bias, like ours, gets the bias $\beta - \mu\gamma/\sigma$.
 #
-# Let's fold one of channel 4's nine weights, 0.518. It becomes 0.518 · 0.188 = 0.097. Now it's rounded to a multiple of the scale. All 32 channels share this scale, and it has to reach the largest folded weight of all, −22.4 in another channel. (That channel gets only zeros, so its σ is nearly 0, and folding divides by it: [[depthwise]].) So one step of the scale is 0.175, which is coarse.
+# Let's fold one of channel 4's weights, 0.518. It becomes 0.518 · 0.188 = 0.097. Now it's rounded to a multiple of the scale. All 32 channels share this scale, and it has to reach the largest folded weight of all, −22.4 in another channel. That channel gets only zeros, so its σ is nearly 0, and folding divides by it ([[depthwise]]). So the scale is 0.175, which is coarse.
 #
 # **Predict.** What takes the place of our 0.097: **A** 0, **B** 0.175, **C** 0.35?
 
@@ -98,7 +98,7 @@ folded = 0.518 * gamma / sigma
 print(f"folded: {folded:.3f}, in scales: {folded / scale:.2f}, integer: {round(folded / scale)}")
 
 # %% [markdown] tags=["answer"]
-# **0.175 (B), because 0.097 is more than half a scale, so it's rounded to 1.** The kernel uses a weight nearly twice as large as ours.
+# **0.175 (B), because 0.097 is more than half of the scale, so it's rounded to 1.** The kernel uses a weight nearly twice as large as ours.
 
 # %% [markdown]
 # If training rounded *before* folding, would it see what the kernel does here? No. Before folding, the layer's largest weight is only 1.1, so the scale is below 0.01, and 0.518 changes by less than one percent.
@@ -109,11 +109,11 @@ print(f"folded: {folded:.3f}, in scales: {folded / scale:.2f}, integer: {round(f
 #
 # <details><summary>What others found</summary>
 #
-# 0, because the folded weight is only 0.47 scales.
+# 0, because the folded weight is only 0.47 of the scale.
 #
 # </details>
 #
-# In PyTorch, `fuse_modules_qat` makes one module of a convolution, its batch norm and its ReLU. Unlike `fuse_modules`, it doesn't fold for good, because batch norm goes on learning. Then `prepare_qat` adds the rounding. Both need training mode. After the training, and in evaluation mode, `convert` makes the kernels.
+# In PyTorch, `fuse_modules_qat` makes one module of a convolution, its batch norm and its ReLU. Then `prepare_qat` adds the rounding. Both need training mode. After the training, and in evaluation mode, `convert` makes the kernels.
 
 # %% prepare tags=["legacy"]
 from lessons.qat_cnn.experiment import one_scale
@@ -133,7 +133,7 @@ prepared = tq.prepare_qat(model)  # now we could train
 show.fold_then_round()
 
 # %% [markdown]
-# In training, batch norm still follows. It keeps the $\sigma$ by which the next folding divides, and that has to be the $\sigma$ of the unfolded filter. So before batch norm, the module divides the results by $\gamma/\sigma$. This undoes the folding, but not the rounding: our weight 0.518 was folded and rounded to 0.175, and dividing by 0.188 gives 0.93. The network trains with this weight.
+# In training, batch norm still follows. It keeps the $\sigma$ by which the next folding divides, and that has to be the $\sigma$ of the unfolded filter. So before batch norm, the module divides the results by the same $\gamma/\sigma$, with the running $\sigma$. This undoes the folding, but not the rounding: our weight 0.518 was folded and rounded to 0.175, and dividing by 0.188 gives 0.93. The network trains with this weight.
 
 # %% [markdown]
 # ## 3. Why training can't see the error
@@ -151,7 +151,7 @@ after_eval = [rounded_accuracy(model) for model in trained]
 print("after .eval(), not converted:", *(f"{percent:.1f} %" for percent in after_eval))
 
 # %% [markdown]
-# Most of the accuracy is gone before any conversion, so most of the damage is due to batch norm. Converting takes up to ten points more, and *Deeper* says why. But why does batch norm cost so much? It has two sets of statistics:
+# Most of the accuracy is gone before any conversion, so most of the damage is due to batch norm. But why does batch norm cost so much? It has two sets of statistics:
 #
 # - In training, it uses the mean and the standard deviation of the **batch**.
 # - In evaluation, an image may come alone. So it uses a **running mean** and a **running variance**, which each batch of the training has moved a tenth of the way towards its own.
@@ -159,9 +159,9 @@ print("after .eval(), not converted:", *(f"{percent:.1f} %" for percent in after
 # Folding takes the running ones (green in the figure): $\mu$ is the running mean, and $\sigma$ the square root of the running variance. Suppose that the running mean of a channel no longer fits its weights. Then the copy subtracts the wrong number, and all its results are shifted. **Training can't see this, because it subtracts the batch's own mean before the loss is computed.**
 
 # %% [markdown]
-# ## 4. How one channel ruins the copy
+# ## 4. How a running mean goes wrong
 #
-# How can the running mean be so wrong? After our first training, channel 4's is the furthest off of the network's 576, by nearly 2 $\sigma$. The figure follows it through the training. The blue numbers are its nonzero weights, as integers.
+# After our first training, the running mean of channel 4 is the furthest off of the network's 576, by more than 1.5 $\sigma$. The figure follows the channel through the training. The blue numbers are its nonzero weights, as integers.
 
 # %% one_channel tags=["hide-input"]
 # Repeats the first training, and draws the integers and the statistics of channel 4, batch by batch.
@@ -171,16 +171,16 @@ show.one_channel(seen)
 # %% [markdown]
 # 1. **Rounding makes another filter.** Of the nine weights, only 1, 1 and −1 are left. The running statistics still belong to the float filter: in batch 1, the standard deviation is 6.4, and the running $\sigma$ 2.9. So the running $\sigma$ rises to 3.4.
 # 2. **A larger $\sigma$ rounds weights away,** because folding divides by it. As in **Try it**, our 0.518 is now rounded to 0. So is the other 1, and only the −1 is left.
-# 3. **The last weight goes.** Divided by $\gamma/\sigma$, the −1 acts as −1.09, though the weight behind it is only −0.73. So the standard deviation stays above the running $\sigma$, which goes on rising. In batch 8 it's 4.6, and the −1 is rounded to 0 as well. All results are 0, and so is their standard deviation.
+# 3. **The last weight goes.** The −1 stands for −0.175, whatever $\sigma$ is. Then the results are divided by $\gamma/\sigma$, so they grow with $\sigma$. Their standard deviation stays about 1.4 times the running $\sigma$, which can't catch up and keeps rising. In batch 8 it's 4.6, and the −1 is rounded to 0. So all results are 0, and so is their standard deviation.
 # 4. **The gradient becomes huge.** Batch norm can't divide by 0, so it adds a tiny number to the variance, `eps` below. Now it divides by 0.003, in place of about 6 in batch 7. The gradient passes the same division on its way back, which alone makes it 2,000 times larger.
-# 5. **The weights move far.** The gradient raises $\gamma$, too, which it reaches through the folded weights. And the zeros of batch 8 pull $\sigma$ down. Both make folded weights larger, so in batch 9 the −1 is back. But momentum keeps moving the weights. By batch 11, $\gamma$ is 0.68, the weight behind the −1 has gone from −0.73 to −0.58 and counts as 0, and our 0.518 has become 0.65, a 1 again. From then on there are one or two 1s, and the mean leaps from −6 up to 14.
+# 5. **All nine weights move up.** They see nearly the same pixels, one place apart, so the gradient pushes them the same way: up, because the float filter gave larger results where the image is brighter, and the network misses them. The gradient raises $\gamma$, too, and the zeros of batch 8 lower $\sigma$, so in batch 9 the −1 is back. But momentum repeats the push. By batch 11, the weight behind the −1 has gone from −0.73 to −0.58 and counts as 0, and our 0.518 has become 0.65, a 1 again. With only positive integers left, the mean leaps from −6 up to 14.
 # 6. **The running mean stays behind,** because each batch closes only a tenth of the gap. At the end, training subtracts 14, but the copy only 3.
 #
-# In batches 2 to 10 the running mean was far off, too, but a copy made there would still be good. Why? The results lay below it. So the copy would shift them down, ReLU would make most of them 0, and the network would hardly miss one channel. From batch 11 on they're shifted up, and the error passes ReLU.
+# Is this leap to blame for the bad copies? We trained with six orders of the images, and limited the gradients of channel 4 alone to a length of 1, which ordinary batches stay far below. All six copies reached 89 to 90 % (`records/qat_cnn`). So the damage needs the leap of this one channel.
 #
-# Is the huge gradient really the cause? With six orders of the images, our three among them, we limited the gradients of channel 4 to a length of 1, which ordinary batches stay far below. All six copies reached 89 to 90 % (`records/qat_cnn`). So the damage needs this gradient, in one channel of 576.
+# The first three steps happened there, too. They do little harm, because the results lie below the running mean: the copy shifts them down, and ReLU makes most of them 0. After the leap, the copy shifts them up.
 #
-# You can read the integers of any prepared module. Here is channel 4 of our first network, after its training:
+# Read the integers after our first training:
 
 # %% read
 conv = trained[0].module.features[1][0]  # convolution and batch norm in one module
@@ -193,7 +193,7 @@ print(f"running mean: {conv.bn.running_mean[4]:.1f}, running sigma: {sigma[4]:.1
 # %% [markdown]
 # ## 5. The repair: freeze the statistics
 #
-# The chain runs through a $\sigma$ that moves. So let's hold it: `freeze_bn_stats` stops the running statistics, and makes training use them, too. $\gamma$ and $\beta$ still learn. Now $\sigma$ stays at 2.93, so the chain can't begin. And training subtracts the same mean as the copy, so the loss sees the shift that it missed before, and the weights learn to correct it.
+# The chain runs through a $\sigma$ that moves. So let's hold it: `freeze_bn_stats` stops the running statistics, and makes training use them, too. $\gamma$ and $\beta$ still learn. Now $\sigma$ stays at 2.93, so the chain can't begin. And training subtracts the same mean as the copy, so the loss sees the shift, and the weights learn to correct it.
 
 # %% frozen tags=["legacy"]
 from torch.ao.nn.intrinsic.qat import freeze_bn_stats
@@ -204,19 +204,21 @@ of_frozen = [accuracy(int8_copy(model)) for model in frozen]
 print("int8 copies, batch norm frozen:", *(f"{percent:.1f} %" for percent in of_frozen))
 
 # %% [markdown]
-# All three are good. **When should you freeze?** With one coarse scale per layer, before the first batch, so that the loss sees from the start what the copy will do. In the record, six networks were trained free, then frozen for 15 batches more. Their copies reached 52 to 73 %, because freezing locked in statistics that were already wrong.
+# All three are good. **When should you freeze?** With one coarse scale per layer, before the first batch. In the record, six networks were frozen only after 15 batches. In 15 more batches their copies rose from 10–53 % to 52–73 %: the loss sees the shift now, but it's too large to be corrected so soon.
 #
-# But did we need QAT? The real culprit is the coarse scale. So let's give each channel its own scale, and skip the training. `static_int8` only calibrates.
+# Did we need QAT at all? The chain began with a coarse scale. So let's give each channel its own scale, and skip the training. `static_int8` only calibrates.
 
 # %% per_channel tags=["legacy"]
 finer = accuracy(static_int8(net, per_channel=True))
 print(f"int8 without training, a scale per channel: {finer:.1f} %")
 
 # %% [markdown]
-# That's as good as in float. There's little to win back, so **a scale per channel is what to try first,** if your kernels support it. If they don't, *Deeper* has two repairs without a training. Turn to QAT only if that still costs too much accuracy.
+# That's as good as float, and there's little to win back, so **a scale per channel is what to try first,** if your kernels support it. If they don't, *Deeper* has two repairs without training.
+#
+# With such scales, no channel can be rounded away, because its largest weight sets its scale. So batch norm may be frozen late, as in the usual recipes (*Sources*), or never: six copies with free batch norm reached 91 %.
 
 # %% tags=["hide-input"]
-# Makes another network, in which one channel doesn't fit its running statistics, and reads that layer.
+# Makes another network, in which one channel's running statistics don't match its filter, and reads that layer.
 import torch.nn.functional as F
 
 from lessons.qat_cnn.experiment import patient
@@ -261,7 +263,7 @@ def batch_means_solution(weight, factor, scale, x):
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Channel 63. We multiplied its filter by three, and left the running statistics alone. In training mode batch norm takes that out again, but the running statistics, and with them the copy, still expect the old filter.
+# Channel 63. We multiplied its filter by three, and left its statistics alone. In training mode batch norm takes that out again, but the running statistics, and with them the copy, still expect the old filter. To test a suspect, correct its mean alone, and measure again.
 #
 # </details>
 
@@ -283,7 +285,7 @@ claims.show("qat_cnn")
 #
 # ### What if the kernels have one scale per layer?
 #
-# Then you can *empty the dead channels*. A **dead channel** gets only zeros, like the one with −22.4. Its weights do nothing, so set them to 0 ([[depthwise]]). Or *re-estimate the statistics of batch norm*: pass the images once through the prepared network, in batches, in training mode. Without a loss, no gradient can become huge. Do it once, because $\sigma$ moves in each pass.
+# Then you can *empty the dead channels*. A **dead channel** gets only zeros, like the one with −22.4. Its weights do nothing, so set them to 0 ([[depthwise]]). Or *re-estimate the statistics of batch norm*: pass the images once through the prepared network, in batches, in training mode. Without a loss, no gradient can become huge.
 
 # %% compared tags=["hide-input", "legacy"]
 # Measures int8 without training, and puts it beside the record of the other ways.
@@ -297,7 +299,7 @@ untrained = {
 show.compared(untrained)
 
 # %% [markdown]
-# *Why does converting cost points, too?* On x86, results are clipped in training at 127 steps of the scale, and the kernels clip only at 255 ([[static]]). A wrong mean makes some results too large. Training cuts off the excess, and the kernel passes it on. If we clip at 255 after `.eval()`, without any kernel, we come within two points of the copies.
+# *Why does converting cost up to ten points more?* On x86, results are clipped in training at 127 steps of the scale, and the kernels clip only at 255 ([[static]]). A wrong mean makes some results too large. Training cuts off the excess, and the kernel passes it on. If we clip at 255 after `.eval()`, without any kernel, we come within two points of the copies.
 #
 # ### In a longer training
 #

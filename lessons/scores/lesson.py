@@ -55,7 +55,7 @@ kept = cut.fc1.weight_mask[:, unlit].mean().item()
 print(f"{unlit.sum()} pixels are never lit; {kept:.0%} of their weights are kept")
 
 # %% [markdown] tags=["answer"]
-# **More than half (C), because training never moved these weights.** They still have their random first values. So the cut has removed weights that the network uses, and kept most of those that it has never used.
+# **More than half (C), because training never moved these weights.** The cut keeps four fifths of *all* weights, and nearly as large a share of these. So magnitude can hardly tell unused weights from the others.
 
 # %% [markdown]
 # In about [[minutes]] minutes you will be able to
@@ -67,7 +67,7 @@ print(f"{unlit.sum()} pixels are never lit; {kept:.0%} of their weights are kept
 # %% [markdown]
 # ### What training does to unused weights
 #
-# The gradient of a weight is its *input* times the gradient that comes back from its output. Where the input is 0, the gradient is 0, in every training step.
+# The gradient of a weight is its *input* times the gradient that comes back from its output. Behind a black pixel, the input is always 0, and so is the gradient.
 #
 # So an unused weight still has the value that PyTorch drew for it at the start: any number between −0.036 and 0.036, all equally likely.
 
@@ -76,11 +76,11 @@ print(f"{unlit.sum()} pixels are never lit; {kept:.0%} of their weights are kept
 show.untouched(net, cut, unlit)
 
 # %% [markdown]
-# **Try it.** In the cell above that trains, change `trained(seed=0)` to `trained(seed=0, weight_decay=1e-4)`, and run it again. How many unused weights are kept now? Then change it back, and run it once more.
+# **Try it.** In the cell above that trains, change `trained(seed=0)` to `trained(seed=0, weight_decay=1e-4)`, and run it again. How many unused weights are kept now? Then change it back and rerun.
 #
 # <details><summary>What others found</summary>
 #
-# Hardly any. Behind a black pixel, weight decay's pull towards 0 is the whole gradient, and Adam, our optimizer, makes full steps even of small gradients. So what a weight's size says depends on the training.
+# Hardly any. Behind a black pixel, weight decay's pull towards 0 is the whole gradient, and Adam, our optimizer, takes full steps even for small gradients. So what a weight's size says depends on the training.
 #
 # </details>
 
@@ -116,14 +116,14 @@ x, y = images[:2000], labels[:2000]
 by_input = wanda(net.fc1, x.flatten(1))
 
 # %% [markdown]
-# Each weight of a unit of `fc1` belongs to a pixel, so we can draw the weights of one unit as an image:
+# Each weight of a unit of `fc1` belongs to a pixel, so the weights of one unit make an image:
 
 # %% four_images tags=["hide-input"]
 # Draws the weights of one unit, the norms of its inputs, and the fifth that each score ranks highest.
 show.four_images(net, by_input, x.flatten(1))
 
 # %% [markdown]
-# Magnitude would keep some weights near the border to the last. Wanda wouldn't, because their inputs are small.
+# Magnitude would hold on to some weights near the border until the end. Wanda wouldn't, because their inputs are small.
 #
 # The inputs of the unused weights have norm 0, so their score is 0, and Wanda removes them first. PyTorch prunes by any score that isn't negative, if you pass it as `importance_scores`:
 
@@ -135,21 +135,19 @@ print(f"of the unused weights {cut.fc1.weight_mask[:, unlit].mean():.0%} are kep
 # %% [markdown]
 # ## 3. Which weights compete?
 #
-# A score ranks weights, but among which others? `l1_unstructured` has just ranked all weights of a layer: *the layer competes*. The authors of Wanda let each row rank its own weights, that is, the weights of one unit: *each row competes*. Here are the scores of two units with two weights each. Half of the weights stay.
+# A score ranks weights, but among which others? `l1_unstructured` has just let all weights of a layer compete with one another: *the layer competes*. The authors of Wanda let a weight compete only within its row, with the weights of the same unit: *each row competes*. Here are the scores of two units with two weights each. Half of the weights stay.
 #
 # | scores | the layer competes | each row competes |
 # |---|---|---|
 # | unit 1: 9, 8 | 9 and 8 stay | 9 stays |
 # | unit 2: 3, 2 | none stays | 3 stays |
 #
-# If the layer competes, unit 2 loses all of its weights, and gives the same number for every image.
-#
-# The weights that compete are the **comparison group**. If two methods differ in score and group, you can't tell which of the two made the difference.
+# The weights that compete are the **comparison group**. A fair comparison of two scores keeps it fixed, and also the share that stays, the images and the networks. Otherwise you can't tell what made the difference.
 
 # %% [markdown]
 # ## 4. What the loss says
 #
-# Wanda tries to keep the outputs of each *layer*. But what we want to keep low is the *loss*, and a unit's output may hardly matter to it. To compute the loss without each of 266,200 weights takes far too long, so we need a guess.
+# Wanda tries to keep the outputs of each *layer*. But what we want to keep low is the *loss*, and a unit's output may hardly matter to it. Recomputing the loss without each of 266,200 weights in turn would take too long, so we need a guess.
 #
 # ### A slope, and a walk
 #
@@ -162,20 +160,22 @@ print(f"of the unused weights {cut.fc1.weight_mask[:, unlit].mean():.0%} are kep
 # | 0.8 | −0.4 | 0.32 | 1 − 0.04 = 0.96 |
 # | 1 | 0 | 0 | 1 − 0 = 1 |
 #
-# In the first row, the guess is only a third of the true change, because the slope changes along the walk. In the second, the weight is at the minimum, where the guess is 0, although the true change is even larger. **The slope doesn't see the curvature of the loss,** that is, how fast the slope changes. **So at a minimum, it tells us nothing.** That's the first weakness of the guess. It counts most on long walks.
+# In both rows, the guess misses $w^2$, 0.64 and 1, because the slope changes along the walk. **The slope doesn't see the curvature of the loss,** that is, how fast the slope changes. On a short walk, $w^2$ is tiny, so the guess is good. But in the second row, the weight is at the minimum, and what the guess misses is the whole change. **So at a minimum, the slope tells us nothing.** That's the first weakness of the guess.
 #
 # ### A slope has a sign for each image
 #
-# The second weakness has nothing to do with the curvature: the slope over many images is the *mean* of their slopes, and some of these may be positive, others negative. Here are two weights, $u$ = 1 and $v$ = 1, and only two images:
+# Does a slope of 0 mean that no image pulls on the weight? No, because the slope over many images is the *mean* of their slopes. Here are two weights, $u$ = 1 and $v$ = 1, and only two images:
 #
 # | | slope, image 1 | slope, image 2 | mean of the slopes | mean of $(w \cdot g)^2$ |
 # |---|---|---|---|---|
 # | $u$ | 0.6 | −0.6 | 0 | 0.36 |
 # | $v$ | 0.1 | −0.1 | 0 | 0.01 |
 #
-# The mean slope is 0 for both weights. But each image pulls hard on $u$ and barely on $v$. Here, we see this only if we drop the sign *before* we take the mean. The mean of $(w \cdot g)^2$ is the **Taylor score** ([Molchanov et al., 2019](https://arxiv.org/abs/1906.10771)).
+# From image 1 alone, you'd guess that the loss falls by 0.6 without $u$. On image 2, it rises by as much. **If the slopes cancel, the sign of a guess belongs to the images that it was made from.** That's the second weakness.
 #
-# As with Wanda, we use 2,000 images, but in batches of 100, and square the mean slope of each. Slopes like those of $u$ cancel within a batch as well, but hardly ever wholly, so the order of the weights stays almost the same, as *Deeper* shows.
+# But both images pull hard on $u$ and barely on $v$. To see it, we must drop the sign *before* we take the mean. The mean of $(w \cdot g)^2$ is the **Taylor score** ([Molchanov et al., 2019](https://arxiv.org/abs/1906.10771)). Near a minimum, squared slopes even tell us about the curvature, as *Deeper* shows.
+#
+# As with Wanda, we use 2,000 images, but in batches of 100, because `backward` only gives us the mean slope of a batch. Slopes cancel there as well, but to about the same extent for every weight, so the order hardly changes.
 
 
 # %% taylor
@@ -196,7 +196,7 @@ guess = -(net.fc1.weight * net.fc1.weight.grad).detach()
 # %% [markdown]
 # ### Testing the guess on 300 weights
 #
-# Which of the two weaknesses counts in our network? We draw 300 weights of `fc1` at random, leaving out those whose pixel or unit is always 0, and compute the true change of the loss without each of them: once on the 2,000 images that the guess was made from, and once on 2,000 others. The **rank correlation** is 1 if guess and true change put the weights in the same order, and 0 if the two orders have nothing to do with each other.
+# Which of the two weaknesses counts in our network? We draw 300 weights of `fc1` at random, leaving out those whose pixel or unit is always 0, and compute the true change of the loss without each of them: once on the 2,000 images that the guess was made from, and once on 2,000 others. The **rank correlation** is 1 if guess and true change put the weights in the same order, and 0 if the two orders are unrelated.
 #
 # **Predict.** On its own images, the guess $-w \cdot g$ with its sign ranks the weights almost perfectly. On the other images, is its rank correlation **A** just as high, **B** a little lower, **C** near 0?
 
@@ -206,35 +206,35 @@ tried = show.Tried(net, guess, {"magnitude": net.fc1.weight.detach().abs(), "Wan
 tried.draw()
 
 # %% [markdown] tags=["answer"]
-# **Near 0 (C), because in a trained network the slopes of the images nearly cancel, and what's left over belongs to these images.** So it's the second weakness that counts here. The first doesn't, because removing one small weight is a short walk: on the left, the guess is nearly perfect.
+# **Near 0 (C), because in a trained network the slopes of the images nearly cancel, and what's left over belongs to these images.** So it's the second weakness that counts here. The first doesn't, because one small weight is a short walk, and for these images alone, the network isn't at a minimum.
 
 # %% [markdown]
-# What we need is the *size* of the change: a fall of the loss on some images may be a rise on others, so it's safe to remove the weights that change it little either way.
+# So on new images, we can hardly tell whether the loss will rise or fall without a weight. But it may be enough to know how *far* it moves. A weight that moves it little, up or down, can go. The others we keep. Without some of them the loss would fall, but we don't know which.
 #
-# How well do the scores rank that size?
+# How well do the scores rank this *size*?
 
 # %% three_scores tags=["hide-input"]
 # Prints rank correlations with the true change and with its size, on other images, from a record.
 show.compare()
 
 # %% [markdown]
-# With its sign, the guess is nearly lost in all six networks, and our figure shows the lowest of them. The Taylor score ranks the sizes best in each, but Wanda comes close, although it sees no labels. Magnitude is far behind.
+# With its sign, the guess is nearly lost in all six networks, and our figure shows the lowest. The Taylor score ranks the sizes best on average, but Wanda comes close, although it sees no labels. Magnitude is far behind.
 #
-# How much of Taylor's success comes from dropping the sign *before* the mean? Only a part: the size of the guess, where the sign goes after the mean, already reaches about 0.74.
+# But a size isn't a cost yet: a large score says that the loss moves, not that it rises.
 
 # %% [markdown]
 # ## 5. A race of scores and groups
 #
-# But a real cut removes thousands of weights at once, and their costs needn't add up. Behind two pixels that are always equal, the weights 0.3 and −0.3 of a unit each matter, but together they change nothing. So let's prune the six networks, by our three scores and by random scores as a control. All keep 5 % of `fc1` and of `fc2`, in the last column 20 %, and nothing is trained afterwards.
+# A real cut removes thousands of weights at once, and weights that cost little one by one may cost a lot together. So let's prune the six networks, by our three scores and by random scores as a control. Every cut keeps 5 % of `fc1` and of `fc2`, in the last column 20 %. Nothing is trained afterwards.
 
 # %% the_race tags=["hide-input"]
 # Shows the record of the race: six networks, four scores, two comparison groups.
 show.race()
 
 # %% [markdown]
-# With each of our three scores, the layer is ahead of the rows in all six networks. So at 5 % the group matters, probably because where the layer competes, important units can keep more of their weights.
+# With each of our three scores, the layer is ahead of the rows in all six networks. So at 5 % the group matters.
 #
-# At 5 %, Wanda and Taylor are ahead of magnitude on average, but not in every network: in rows, Taylor is ahead in only three of six. At 20 %, magnitude is ahead of both in all six, although it ranks single weights of `fc1` much worse. The race can't tell us why. **So a score that's better at single weights needn't make the better cut.**
+# At 5 %, no score wins in every network. At 20 %, where the networks still work, magnitude is ahead of both in all six, although it ranks single weights of `fc1` much worse. The race can't tell us why. **So a score that's better at single weights needn't make the better cut.**
 
 # %% [markdown]
 # ## Exercise · Wanda, in each row
@@ -274,9 +274,9 @@ def by_wanda_solution(net, images, left):
 # %% [markdown]
 # ## Remember
 #
-# - The smallest weight isn't always the one that matters least: its input counts as well, and Wanda sees it. The Taylor score also sees the loss, but needs labels and a backward pass.
-# - The slope doesn't see the curvature of the loss. And in a trained network the slopes of the images nearly cancel, so their sign says little: drop it, best before the mean.
-# - A score and its comparison group are two decisions. Change one at a time.
+# - The smallest weight isn't always the one that matters least: its input counts as well, and Wanda sees it.
+# - The slope doesn't see the curvature of the loss, so at a minimum it tells us nothing. And its sign belongs to the images that it was made from, so the Taylor score drops it before the mean.
+# - A score and its comparison group are two decisions: change one at a time. And race the scores at the share that you want to keep: at 20 %, magnitude won.
 
 # %% [markdown]
 # ## Scorecard
@@ -291,11 +291,11 @@ claims.show("scores")
 #
 # `l1_unstructured` lets the layer compete. To let each row compete with it, pass ranks in place of scores. In the table of section 3 the ranks are (1, 0) and (1, 0), so that the two smallest are the two zeros, one in each row. `scores.argsort(dim=1).argsort(dim=1)` computes them: the first `argsort` lists the positions from the lowest score on, and the second says at which place of that list each weight stands.
 #
-# ### Why batches will do for the Taylor score
+# ### What squared slopes tell us
 #
-# `backward` gives the mean slope of a batch, not the slope of each image. For single images we'd need 2,000 backward passes in place of 20. But where the slopes of independent images scatter around 0, the square of a mean of 100 is, on average, a hundredth of their mean square. That holds for every weight, so the order stays. Even in our network, where their means aren't exactly 0, the rank correlation of the two scores is about 0.99.
+# A network says of some images that each is a 1 with probability $p$ = 0.8, and otherwise a 7. It's right: of every five, four are a 1. The slope of the cross-entropy with respect to the logit of the 1 is $p - 1$ = −0.2 for these four, and $p$ = 0.8 for the fifth. The mean is 0, so we're at a minimum. The mean of the squares is (4 · 0.04 + 0.64) / 5 = 0.16. And the curvature of the loss is $p(1 - p)$ = 0.16, too. The two are equal for every $p$, as long as the network's probabilities are right. [Theis et al. (2018)](https://arxiv.org/abs/1801.05787) prune with this estimate, called *Fisher information*.
 #
-# Must the sign go before the mean? A guess with its sign can't rank sizes, because a large fall of the loss comes last. The size of the guess drops the sign after the mean. It ranks the sizes worse than Taylor in each network, but far better than magnitude. So it helps to drop the sign before the mean, but to drop it at all matters more. And after only ten training steps, where the slopes don't cancel yet, the guess holds even with its sign:
+# Must the sign go *before* the mean? The size of the guess drops the sign *after* the mean. It ranks the sizes a little worse than Taylor, but far better than magnitude. So it's better to drop it before, but not by much. And after only ten training steps, where the slopes don't cancel yet, the guess holds even with its sign:
 
 # %% two_controls tags=["hide-input"]
 # Prints two more rank correlations on other images, from the record.
@@ -317,7 +317,7 @@ show.controls()
 #
 # **Recommended video.** Michela Paganini, *Neural Network Pruning for Compression and Understanding*, [youtube.com/watch?v=f86hkOGoX54](https://www.youtube.com/watch?v=f86hkOGoX54).
 #
-# **Going further.** Y. LeCun et al., *Optimal brain damage*, 1990, looks at the curvature of the loss itself; L. Theis et al., 2018, [arXiv:1801.05787](https://arxiv.org/abs/1801.05787), estimate it from squared slopes (*Fisher pruning*). Projects: race the scores in ten rounds; give Wanda's scores to a 2:4 pattern.
+# **Going further.** Y. LeCun et al., *Optimal brain damage*, 1990, looks at the curvature of the loss itself. Projects: race the scores in ten rounds; give Wanda's scores to a 2:4 pattern.
 #
 # **Credits.** Part of the course's idea is Tal Daniel's (Technion, EE 046211, tutorial 10). Text CC BY 4.0, code MIT.
 #
