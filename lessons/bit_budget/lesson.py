@@ -72,7 +72,7 @@ in_float, two, spared = (accuracy(with_bits(bits)) for bits in ({}, all_2, more)
 print(f"float {in_float:.1f} %, all in 2 bits {two:.1f} %, block 1 in 4 bits {spared:.1f} %")
 
 # %% [markdown] tags=["answer"]
-# **More than half (C), because the errors of the others cost much less as soon as this one small layer is exact.**
+# **More than half (C), because the errors of the others cost much less as soon as this one small layer has 4 bits.**
 
 # %% [markdown]
 # In about [[minutes]] minutes you will be able to
