@@ -152,11 +152,11 @@ print(f"values alone in {bits} bits: KL {kl(values=lambda x: by_token(x, bits)):
 show.stripes()
 
 # %% [markdown]
-# The keys have stripes. In this head one feature is far larger than all others, with the same sign for nearly every token, and there are a few fainter ones. Some columns of the values lean to one sign, such as 24, but they're no larger than the spots around them. The other heads look much the same, some with two or three large features. For sizes see the caption, where *typical* means the median.
+# The keys have stripes. In this head one feature is far larger than all others, with the same sign for nearly every token, and there are a few fainter ones. Some columns of the values lean to one sign, such as 24, but they're no larger than the spots around them. All 90 heads have a feature whose mean is large. For sizes see the caption, where *typical* means the median.
 #
-# What does such a feature do to the other 63? Take a token with only four features, 12, 0.5, −0.5 and 1, in 2 bits. The levels go from −0.5 to 12 in three steps of 4.2: −0.5, 3.7, 7.8 and 12. So the key becomes **12, −0.5, −0.5, −0.5**. The small numbers are all equal now, and they are what tells one token from another. The 12 doesn't: since every key has it, it adds about the same to every score, and the softmax cancels what all scores share.
+# What does such a feature do to the other 63? Take a token with only four features, 12, 0.5, −0.5 and 1, in 2 bits. The levels go from −0.5 to 12 in three steps of 4.2: −0.5, 3.7, 7.8 and 12. So the key becomes **12, −0.5, −0.5, −0.5**. The small numbers are all equal now, and they are what tells one token from another. The 12 doesn't: it adds about the same to the scores of all tokens that have it, so the softmax weighs these against each other as if it weren't there.
 #
-# So let the numbers of one *feature* share a step, over several tokens. If the 12 stands beside the 13 and 11 of other tokens, their levels go from 11 to 13, and the small features have short steps of their own. Here you see what the minimum is for. Without it, four levels would go from −13 to 13, and all three numbers would become 13.
+# So let the numbers of one *feature* share a step, over several tokens. If the 12 stands beside the 13 and 11 of other tokens, their levels go from 11 to 13, and the small features have short steps of their own.
 
 
 # %% by_feature
@@ -171,7 +171,7 @@ print(f"keys alone in 2 bits, by feature: KL {kl(keys=lambda x: by_feature(x, 2)
 #
 # - By feature in groups of 64 tokens. A number costs 2.5 bits again.
 # - By token, but before rounding we subtract from each feature its mean over the text, and add it afterwards. That takes out the stripes.
-# - The same, but the text's first token stays float. In most heads the first token is an exception and has no stripes, so subtracting the mean gives it stripes that it didn't have.
+# - The same, but the text's first token stays float. In most heads the first token has little or nothing of the stripe, so subtracting the mean gives it one that it didn't have.
 
 # %% keys_table tags=["hide-input"]
 # Lists the KL divergence of keys in 2 bits on three texts, from records/keys_values.
@@ -214,9 +214,9 @@ for way in (by_token, by_feature):
 # **C, larger, because not all errors count alike.** Which ones count most?
 
 # %% [markdown]
-# A head gives out the mean of all values, weighted by attention. In the median block of this model, more than a third of the attention goes to the first token. Attention weights must add up to 1, and a head that finds nothing relevant puts them there, as [Xiao et al., 2023](https://arxiv.org/abs/2309.17453), explain it: the first token is an **attention sink**. Its values add little to the mean, since in most heads they have less than a third of the others' length.
+# A head gives out the mean of all values, weighted by attention. In 17 of this model's 30 blocks, more than a third of the attention goes to the first token. Attention weights must add up to 1, and a head that finds nothing relevant puts them there, as [Xiao et al., 2023](https://arxiv.org/abs/2309.17453), explain it: the first token is an **attention sink**. Its values add little to the mean, since in most heads they have less than a third of the others' length.
 #
-# By token, small values have small steps. By feature, the first token shares its steps with 31 others whose values are larger, so its error becomes as large as theirs, and enters the output with the largest weight in most blocks.
+# By token, small values have small steps. By feature, the first token shares its steps with 31 others whose values are larger, so its error becomes as large as theirs, and enters the output with the first token's weight, a large one in most blocks.
 #
 # If that's the cause, it should help to leave the first token in float. As a control, we leave another one in float, the eleventh.
 
@@ -242,7 +242,7 @@ show.table(
 # %% [markdown]
 # ## 5. How many bits, then?
 #
-# Keys by feature, values by token: this is the rule of KIVI ([Liu et al., 2024](https://arxiv.org/abs/2402.02750)). The last column is the share of tokens after which the likeliest next token isn't the one of a float cache.
+# Keys by feature, values by token: this is the rule of KIVI ([Liu et al., 2024](https://arxiv.org/abs/2402.02750)). *All counted* means codes, steps and minima. The last column is the share of tokens after which the likeliest next token isn't the one of a float cache.
 
 # %% bits_table tags=["hide-input"]
 # Lists keys by feature and values by token in 4, 3 and 2 bits, from records/keys_values.
@@ -251,7 +251,7 @@ show.of_bits()
 # %% [markdown]
 # Four bits change the likeliest token in about one of ten cases. With 2 bits it's four to five of ten. So with 4 bits this small model mostly makes the same choice, and with 2 bits often another.
 #
-# One thing is missing. All runs of our tables read a text in one go, and rounded even its newest keys. But text comes token by token, and a feature of *one* token has no neighbours: minimum and maximum are the number itself. A careless cache that rounds each new token alone, by feature, has no error at all, and saves nothing: it stores a step and a minimum of 16 bits each for every number, more than the number itself took. **An error of 0 can be a mistake, too.** So new keys wait as floats until their group is full.
+# One thing is missing. All runs of our tables read a text in one go, and rounded even its newest keys. But text comes token by token, and a feature of *one* token has no neighbours: minimum and maximum are the number itself. A careless cache that rounds each new token alone, by feature, has no error at all, and saves nothing: it stores a step and a minimum of 16 bits each for every number, more than the number itself took. **An error of 0 can be a mistake, too.** So new keys wait as floats until their group is full, and the table doesn't count these bytes.
 
 # %% [markdown]
 # ## Exercise · Keys that wait
@@ -310,7 +310,7 @@ claims.show("keys_values")
 #
 # ### Other models
 #
-# Don't take our numbers for yours. Another model needs its own table. KIVI's authors lose hardly any accuracy with 2 bits, but on models that are about fifty times as large, and their newest tokens stay in float. As a user of llama.cpp reports, [Qwen2.5-7B breaks](https://github.com/ggml-org/llama.cpp/issues/21591) with a cache with which Mistral-7B works. Measure the KL divergence on your own text. In llama.cpp you can begin with keys in 8 bits and values in 4, `-ctk q8_0 -ctv q4_0`. There, 32 features of a token share a scale. Since 2026 it first multiplies queries and keys by a rotation ([its author's note](https://github.com/ggml-org/llama.cpp/pull/21038)). That leaves their products as they are, and spreads a stripe over many features.
+# Don't take our numbers for yours. Another model needs its own table. KIVI's authors lose hardly any accuracy with 2 bits, but on models that are about fifty times as large, and their newest tokens stay in float. Measure the KL divergence on your own text. In llama.cpp you can begin with keys in 8 bits and values in 4, `-ctk q8_0 -ctv q4_0`. There, 32 features of a token share a scale. Since 2026 it first multiplies queries and keys by a rotation ([its author's note](https://github.com/ggml-org/llama.cpp/pull/21038)). That leaves their products as they are, and spreads a stripe over many features.
 
 # %% [markdown]
 # **Sources.** Z. Liu et al., *KIVI*, 2024, [arXiv:2402.02750](https://arxiv.org/abs/2402.02750); G. Xiao et al., *Efficient streaming language models with attention sinks*, 2023, [arXiv:2309.17453](https://arxiv.org/abs/2309.17453).

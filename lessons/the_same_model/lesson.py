@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   course:
-#     promise: You will be able to say how far rounding has moved a language model, and how sure you are, from a few hundred tokens.
+#     promise: You will be able to say how far rounding has moved a language model, and how sure you are, from a few pieces of text.
 #     seconds: 40
 #     needs: [baseline, weight_only]
 #     goals:
@@ -180,7 +180,7 @@ print(f"by hand {kl(original, copy).mean():.4f}")
 # - **KL divergence.** We have 0.0011, and need (0.0011 / 0.001)² = 1.2 times as many tokens: about 300.
 # - **Loss.** We have 0.0136, and need (0.0136 / 0.001)² = 185 times as many: about 47,000.
 #
-# All this assumes independent tokens. Section 4 checks that.
+# So the loss needs about 150 times as many. But this assumes independent tokens; section 4 finds a smaller lead.
 
 # %% [markdown]
 # ## 4. When does the perplexity mislead?
@@ -204,13 +204,11 @@ show.by_bits()
 # With 5 and 4 bits, the perplexity is a good measure: the loss rose in every piece, mostly by more than two errors. But it misleads in two ways:
 #
 # - **Too few tokens.** With 6 bits, the change of the loss is within two errors in most pieces, although 4 to 12 % of the first choices have changed.
-# - **Changes that cancel, however long the text is.** Take the three tokens of section 2, and a text in which `the` comes as often as `a`. The rises of +0.51 and −0.51 cancel exactly. After a million tokens the perplexity is still the same, and the copy still has another first choice.
+# - **Changes that cancel, however long the text is.** Take the three tokens of section 2, and a text in which `the` comes as often as `a`. The rises of +0.51 and −0.51 cancel exactly, and the copy still has another first choice.
 #
 # ### Changed isn't worse
 #
 # In that last case, the copy predicts the text just as well as the original does. So if that's your question, the perplexity is right. The KL divergence answers another one: how far has the copy moved? Fine-tuning moves a model as well, and on purpose. So it can't tell you whether the new answers are worse: for that, test the tasks that you care about.
-#
-# How large is large? Compare with copies that you know: in the figure, it's roughly 0.001 with 8 bits, 0.02 with 6, 0.1 with 5, and 0.4 with 4.
 #
 # ### One piece isn't enough
 #
@@ -220,8 +218,17 @@ show.by_bits()
 # |---|---|---|---|
 # | manual | 17, 17, 17, 19, 17, 19, 19, 20 | 1.2 | 1.0 |
 # | code | 21, 17, 18, 27, 23, 11, 22, 21 | 4.6 | 1.3 |
+# | licence | 33, 63, 20, 27, 25, 20, 23, 24 | 14.4 | 3.3 |
 #
-# On the manual, that's nearly so. On the code, the pieces scatter by more than three times their error. That happens when the tokens of a piece resemble each other, because each then adds little that's new. So count pieces instead: the error of their mean is their standard deviation, divided by the root of their number. For an error of 1, as in section 3, the formula there promises 1.3² · 255 tokens, about 430. But the code needs 4.6² = 21 pieces, about 5,400 tokens. The loss, whose pieces there scatter by 12.5, needs 156. **Measure several pieces of your own text, and take the error from the means of the pieces.**
+# On the manual, that's nearly so. On the other two, the pieces scatter by about four times their error. That happens when the tokens of a piece resemble each other, because each then adds little that's new. So count pieces instead: the error of their mean is their standard deviation, divided by the root of their number. For an error of 1, as in section 3, the number of pieces is the standard deviation squared, for each measure:
+#
+# | text | pieces for the KL divergence | for the loss |
+# |---|---|---|
+# | manual | $1.24^2 = 1.5$ | $8.45^2 = 71$ |
+# | code | $4.63^2 = 21$ | $12.5^2 = 156$ |
+# | licence | $14.4^2 = 207$ | $28.95^2 = 838$ |
+#
+# Eight pieces tell this only roughly: on the licence, the 63 alone makes most of the scatter. But a few hundred tokens can be far too few: the licence needs about 53,000. And **the lead of the KL divergence shrinks** from 150 times to 46, 7 and 4. Its error from single tokens is so small that the differences between pieces weigh more. **Measure several pieces of your own text, and take the error from the means of the pieces.**
 
 # %% [markdown]
 # ## Exercise · Which copy is closer?
@@ -229,7 +236,7 @@ show.by_bits()
 #
 # Two copies of a model were rounded differently. Write `closer(original, first, second)`. All three are logits with a row for each place. It returns two floats: the mean of KL(original ‖ first) − KL(original ‖ second) over all places, and the paired standard error of this mean.
 #
-# Then compare 6 bits with 8: `closer(original, copy, rounded(8))`. Which copy is closer on this piece? Could the loss have told you? Does your answer hold for other pieces?
+# Then compare 6 bits with 8: `closer(original, copy, rounded(8))`. Which copy is closer on this piece? Could the loss have told you?
 #
 # <details><summary>Hint</summary>
 #
@@ -240,8 +247,6 @@ show.by_bits()
 # <details><summary>What you should find</summary>
 #
 # 8 bits are closer: the mean is many times its error. At each place, a copy's loss is `-copy.log_softmax(-1).gather(-1, came[:, None])`. For SmolLM2, the two losses differ by less than two errors, so no.
-#
-# Your error is for this piece alone. But in the figure, all triangles lie to the left of all squares, so 8 bits are closer on the other pieces, too.
 #
 # </details>
 
@@ -268,7 +273,7 @@ def closer_solution(original, first, second):
 # ## Remember
 #
 # - The perplexity looks at one probability per place, that of the token that came; the KL divergence is the mean rise of the loss over all tokens that could have come, each as often as the original would choose it.
-# - Compare place by place, on the same tokens, and report the mean with its standard error; a quarter of the error takes sixteen times as many tokens.
+# - Compare place by place, on the same tokens, and report the mean with its standard error, taken from several pieces of text.
 # - The perplexity says how well a text is predicted, and the KL divergence how far a copy has moved from the original on this text.
 
 # %% [markdown]
@@ -286,11 +291,15 @@ claims.show("the_same_model")
 #
 # Look at the percentiles as well (`99.9% KLD`). A mean can be small while a few places have changed completely.
 #
+# And how large is large? Compare with copies that you know: in the figure of section 4, the KL divergence is roughly 0.001 with 8 bits, 0.02 with 6, 0.1 with 5, and 0.4 with 4.
+#
 # ### A proof, and PyTorch's own function
 #
-# Why is the KL divergence never negative? A logarithm never lies above its tangent at 1: $\ln x \le x - 1$. Put $q/p$ for $x$, and take the mean with the weights $p$:
+# Why is the KL divergence never negative? A logarithm never lies above its tangent at 1: $\ln x \le x - 1$. And it touches this line only at $x = 1$, because its slope $1/x$ is steeper than the line's before that point and flatter after it. Put $q/p$ for $x$, and take the mean with the weights $p$:
 #
 # $$-\text{KL} = \sum p \,\ln\frac{q}{p} \;\le\; \sum p \left(\frac{q}{p} - 1\right) = \sum q - \sum p = 1 - 1 = 0$$
+#
+# When is it exactly 0? Only if no term lies below the line, so $q/p = 1$ for every token: the two models agree on all probabilities. (A softmax gives every token a probability above 0, so each term counts.)
 #
 # PyTorch has our `kl` as well: `nn.functional.kl_div(log_q, log_p, log_target=True, reduction="none").sum(-1)`. Mind the order, because here the copy comes first.
 #

@@ -224,7 +224,7 @@ show.of_inputs()
 # %% [markdown]
 # ## 5. And what else is rounded?
 #
-# Now let's leave the inputs in float, and round the weights: each to its nearest level, in all linear layers of the blocks, to 4 bits in groups of 32. That's the last column of the table below. The other one comes afterwards.
+# Now let's leave the inputs in float, and round the weights: each to its nearest level, in all linear layers of the blocks, to 4 bits in groups of 32. In our file they have 4 bits already, on other levels (`Q4_1`), so this is a second rounding. That's the last column below. The other one comes afterwards.
 #
 # **Predict.** Is the KL divergence of the rotated model **A** several times smaller than that of the original, **B** about the same, or **C** larger?
 
@@ -236,13 +236,13 @@ show.where_not()
 # **C, larger, because the folding already costs that much, and the rotation doesn't win it back.**
 
 # %% [markdown]
-# Why does folding cost so much? In SmolLM2 as it is, a gain close to 0 makes the outlier small before it meets its weights, so their rounding errors hardly matter. Folded, these weights are small instead. But each shares its step with the larger neighbours of its group, so in the attention its error is about as large as theirs, and it meets an input of 24.
+# Why does folding cost so much? Folded weights have left the levels of the file. But so have those of SmoothQuant, which loses nothing. So it's probably the gains. In SmolLM2 as it is, a gain close to 0 makes the outlier small before it meets its weights, so their rounding errors hardly matter. Folded, these weights are small instead. But each shares its step with the larger neighbours of its group, so in the attention its error is about as large as theirs, and it meets an input of 24.
 #
-# And why doesn't turning help? Now 576 inputs of size 1 meet 576 errors. These partly cancel, so their sum grows only with the root of their number. But √576 times one error is 24 times one error, as before. In the MLP, turning even adds errors, where the folded weights were near 0.
+# This is an explanation, not a measurement. Deeper has one for why turning doesn't help.
 #
-# SmoothQuant loses nothing here. So for this model it's the better choice, if you have a calibration text. Other models differ, so test your own.
+# So is SmoothQuant the better choice here? We never rounded inputs and weights together, so test that, on your own model.
 #
-# Now the other column. The inputs of `down_proj` aren't part of the residual stream, so turning it leaves them as they are, with outliers of over 2,000 at the first token. Could `gate_proj` and `up_proj` write turned numbers? No. Behind them comes a nonlinearity, and if that's $f$, then $f(xQ)$ isn't $f(x)Q$.
+# Now the other column. The inputs of `down_proj` aren't part of the residual stream, so turning it leaves them as they are. Most of the harm comes from the first token, as the second row shows. Could `gate_proj` and `up_proj` write turned numbers? No. Behind them comes a nonlinearity, and if that's $f$, then $f(xQ)$ isn't $f(x)Q$.
 #
 # **A rotation passes through $f$ only if $f(xQ) = f(x)Q$.**
 
@@ -305,9 +305,9 @@ claims.show("turn_it")
 #
 # ### Four rotations
 #
-# [QuaRot](https://arxiv.org/abs/2404.00456) (Ashkboos et al., 2024) turns a model in four places. The first rotation is ours, of the residual stream. The second turns the values in each head, as in the exercise, for the cache and for the inputs of `o_proj`. Both are merged, so they take no time. Before `o_proj`, QuaRot mixes the heads as well, and that can't be merged. The third turns queries and keys after the positions, for the cache, and the fourth the inputs of `down_proj`. These have to be computed while the model runs, which costs time. With a Hadamard matrix that's fast: if n is a power of two, about n log n additions replace n² multiplications. The 576 of our table is no power of two, but 12 · 12 · 4, so we build its matrix from those with 12 rows and with 2. A seed draws random signs for its rows.
+# [QuaRot](https://arxiv.org/abs/2404.00456) (Ashkboos et al., 2024) turns a model in four places. The first rotation is ours, of the residual stream. The second turns the values in each head, as in the exercise, for the cache and for the inputs of `o_proj`. Both are merged, so they take no time. Before `o_proj`, QuaRot mixes the heads as well, and that can't be merged. The third turns queries and keys after the positions, for the cache, and the fourth the inputs of `down_proj`. These have to be computed while the model runs, which costs time. With a Hadamard matrix that's fast: if n is a power of two, about n log n additions replace n² multiplications. Our 576 is 12 · 12 · 4, so we build its matrix from those with 12 rows and with 2. A seed draws random signs.
 #
-# [SpinQuant](https://arxiv.org/abs/2405.16406) (Liu et al., 2024) found that random rotations differ a lot when weights, inputs and cache all have 4 bits: by up to 13 points in tests of reasoning. So it learns the first two.
+# [SpinQuant](https://arxiv.org/abs/2405.16406) (Liu et al., 2024) found that some random rotations make a model much easier to round than others: by up to 13 points in tests of reasoning. So it learns the first two.
 #
 # ### A scale for each token
 #
@@ -315,7 +315,7 @@ claims.show("turn_it")
 #
 # ### Other models
 #
-# In some models, rotations do help to round weights ([Gadhikar et al., 2025](https://arxiv.org/abs/2512.24124)).
+# Why doesn't turning help our weights? Probably because 576 inputs of size 1 now meet 576 errors. These partly cancel, so their sum grows with the root of their number, and √576 is 24 again. In some models, rotations do help to round weights ([Gadhikar et al., 2025](https://arxiv.org/abs/2512.24124)).
 #
 # SmolLM2 has no biases and no `LayerNorm`. In another model, a writer's bias is added to the residual stream, so it has to be turned, too. A norm's bias $b$ is folded into its readers, as $Wb$. And `LayerNorm` also subtracts each token's mean, which a rotation doesn't keep. So subtract it earlier: whatever a writer adds to the stream, take its own mean away. This is linear, so it can be merged into the writer's weights. The stream then has mean 0, and what's left of `LayerNorm` is an `RMSNorm`.
 
