@@ -282,13 +282,7 @@ kept_end, kept_error = told(net)
 # ## Exercise · Freeze the ranges
 # ★★ · 10 minutes
 #
-# Towards the end of a training one often freezes the ranges, so that the weights can settle. A colleague adds a third hook to `OnlyTraining`:
-#
-# ```python
-# def on_train_epoch_start(self, trainer, model):
-#     if trainer.current_epoch >= epochs:  # counted from 0
-#         model.apply(tq.disable_observer)
-# ```
+# Towards the end of a training one often freezes the ranges, so that the weights can settle. A colleague adds a third hook to `OnlyTraining`: in `on_train_epoch_start` it calls `model.apply(tq.disable_observer)` if `trainer.current_epoch >= epochs`, counted from 0.
 #
 # But `Trainer(val_check_interval=0.5)` also validates in the middle of each epoch, and then frozen ranges move again.
 #
