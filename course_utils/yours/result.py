@@ -10,7 +10,7 @@ from course_utils.show import plots
 from course_utils.show.tables import Table, si
 from course_utils.yours import ways
 from course_utils.yours.forms import Row, Way
-from course_utils.yours.sheet import Sheet
+from course_utils.yours.sheet import OVER, Sheet
 
 LIMITS = {  # what a reader may ask for -> its words, and whether more is better
     "mb": ("megabytes of the file", False),
@@ -236,7 +236,7 @@ def _untried(sheet: Sheet) -> list[str]:
     said = []
     if any(row.name == ways.ORT and "--peers" in row.remark for row in sheet.rows):
         said.append("Not tried: ONNX Runtime, often the fastest (weigh with --peers, which installs it).")
-    if late := sum("the time for the whole sheet was over" in row.remark for row in sheet.rows):
+    if late := sum(row.remark == OVER for row in sheet.rows):
         said.append(f"{late} of {len(sheet.rows)} ways were left out for time: weigh with more minutes.")
     return said
 

@@ -40,6 +40,7 @@ JUDGE_S = 6.0  # of float calls, which bound how many batches are used
 IN_THREE = 6  # batches from which on a third of them is kept back
 NO_TENSOR = "the model returned"  # how the error on an output without one begins
 OPEN_IT = "open it with your code; of a .pt2, torch.export.load(path).module(); weights alone need the network first"
+OVER = "Left out: the time for the whole sheet was over (weigh with more minutes)."
 INSIDE = "model."  # the name of the model in its wrapper; readers see names without it
 
 
@@ -61,7 +62,7 @@ def within(seconds: float) -> Iterator[None]:
         OutOfTime: also at once, where no seconds are left.
     """
     if seconds <= 0:
-        raise OutOfTime("Left out: the time for the whole sheet was over (weigh with more minutes).")
+        raise OutOfTime(OVER)
 
     class Over(OutOfTime):
         def __str__(self) -> str:
@@ -195,19 +196,6 @@ def agreement(ours: Sequence[Tensor], theirs: Sequence[Tensor]) -> float:
         near = 0.05 * b.double().std(correction=0).clamp_min(1e-12)
         return ((a - b).abs() <= near).double().mean().item()
     return (a == b).double().mean().item()
-
-
-def divergence(ours: Sequence[Tensor], theirs: Sequence[Tensor]) -> float:
-    """Mean KL divergence of softmax(ours) from softmax(theirs) in nats, over all tokens.
-
-    Args:
-        ours, theirs: logits batch by batch, (batch, tokens, vocabulary) each.
-    """
-    parts = [
-        nn.functional.kl_div(q.float().log_softmax(-1), p.float().log_softmax(-1), reduction="none", log_target=True)
-        for q, p in zip(ours, theirs, strict=True)
-    ]
-    return max(0.0, torch.cat([part.sum(-1).flatten() for part in parts]).mean().item())  # below 0 by rounding alone
 
 
 def n_inputs(batches: Sequence[tuple[Tensor, ...]]) -> int:

@@ -18,7 +18,7 @@ from IPython.utils.capture import capture_output
 from torch import Tensor, nn
 from torch.nn.utils import prune
 
-from course_utils import legacy_int8
+from course_utils import language, legacy_int8
 from course_utils.int8_routes.torch_compiled import EXPECTED_WARNINGS, ON_ARM, compiled, without_unread
 from course_utils.measure import timing
 from course_utils.measure.int8_audit import audit, is_int8
@@ -32,7 +32,6 @@ from course_utils.yours.sheet import (
     Sheet,
     TensorModel,
     agreement,
-    divergence,
     n_inputs,
     sentence,
     shown,
@@ -385,8 +384,11 @@ def _judge(sheet: Sheet, row: Row, built: Built) -> None:
     row.file_bytes = built.file_bytes
     row.agreement = agreement(answers, sheet.expected)
     row.accuracy = agreement(answers, sheet.labels) if sheet.labels else None
-    if sheet.one.next_token(outs[0]):
-        row.divergence = divergence(outs, [sheet.one(*xs) for xs in sheet.judging])
+    if sheet.one.next_token(outs[0]) and outs[0].shape[:-1].numel() * len(outs) > 1:
+        theirs, ours = torch.cat([sheet.one(*xs) for xs in sheet.judging]), torch.cat(outs)
+        row.divergence = max(
+            0.0, language.change(theirs, ours, theirs.argmax(-1)).kl.value
+        )  # below 0 by rounding alone
     if row.way.lossy and all(torch.equal(out, sheet.one(*xs)) for out, xs in zip(outs, sheet.judging, strict=True)):
         row.remark = NOTHING
     elif not row.way.trained:

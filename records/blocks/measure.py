@@ -1,6 +1,7 @@
 """SmolLM2 without one, three or six blocks, healed by a linear map or not, and with fewer bits: lesson `blocks`."""
 
 import sys
+from contextlib import contextmanager
 from pydoc_data.topics import topics
 
 import torch
@@ -138,22 +139,17 @@ class Fits:
         return min(ridges, key=lambda ridge: calibration.kl(gap, self.stand_in(gap, ridge)).mean().item())
 
 
-class rounding:  # noqa: N801  used as a context
-    """In its block, the matrices of all blocks and of a map are rounded, in groups of 32."""
-
-    def __init__(self, model, stand_in, bits):
-        self.layers = [m for m in model.model.modules() if isinstance(m, nn.Linear)]
-        self.stored, self.bits = [layer.weight.clone() for layer in self.layers], bits
-        for one in stand_in:
-            one.a = rounded(one.a.T.contiguous(), bits, GROUP).T
-
-    def __enter__(self):
-        for layer, weight in zip(self.layers, self.stored, strict=True):
-            layer.weight.copy_(rounded(weight, self.bits, GROUP))
-
-    def __exit__(self, *_):
-        for layer, weight in zip(self.layers, self.stored, strict=True):
-            layer.weight.copy_(weight)
+@contextmanager
+def rounding(model, stand_in, bits):
+    """In its block, the matrices of all blocks are rounded, in groups of 32; those of the stand-in stay so."""
+    stored = {layer: layer.weight.clone() for layer in model.model.modules() if isinstance(layer, nn.Linear)}
+    for one in stand_in:
+        one.a = rounded(one.a.T.contiguous(), bits, GROUP).T
+    for layer, weight in stored.items():
+        layer.weight.copy_(rounded(weight, bits, GROUP))
+    yield
+    for layer, weight in stored.items():
+        layer.weight.copy_(weight)
 
 
 def per_weight(model, stand_in, length, bits):
