@@ -60,11 +60,12 @@ def main(argv):
     if options.peers:
         need("onnx", "onnxscript", "onnxruntime")
     try:
-        limits = _limits(options.limits)
+        from course_utils import yours  # here, since it imports torch
+        from course_utils.yours.result import checked
+
+        limits = checked(_limits(options.limits))  # before the file runs, which may take minutes
         found = _run(Path(options.file))
         given, names = _given(found, options.file)
-        from course_utils import yours
-
         _, report = yours.weigh(*given, **names, limits=limits, folder=options.to, minutes=options.minutes, say=say)
     except Wrong as error:
         say(str(error))

@@ -22,6 +22,7 @@ from course_utils.learner import progress
 
 QUESTION = re.compile(r"^\*\*Predict\.\*\*\s*(.*?)\s*(?:^</div>|\Z)", re.M | re.S)  # to the end of its box
 CHOICE = re.compile(r"\*\*([A-E])\*\*")
+ANSWER = re.compile(r"course-compare.*?^\*\*(.+?)\*\*", re.M | re.S)  # the statement that an answer opens with
 LATE = "written after the result"
 SENTENCE = re.compile(r"(?<=[.!?])\s+")
 
@@ -36,6 +37,7 @@ class Question:
         place: index of the cell that follows it.
         cells: how many code cells stand in a row there; the result is in the last. 0: the answer is text.
         apart: the prediction has a cell of its own above that: what follows is folded code, or text.
+        answer: the statement that the page's answer opens with, in Markdown; "" where a copy or a page has none.
     """
 
     number: int
@@ -43,6 +45,7 @@ class Question:
     place: int
     cells: int
     apart: bool = False
+    answer: str = ""
 
 
 def questions(cells: Sequence[dict]) -> list[Question]:
@@ -51,21 +54,31 @@ def questions(cells: Sequence[dict]) -> list[Question]:
     Args:
         cells: of a notebook (nbformat 4): a published one, or a learner's copy without the places for predictions.
     """
-    kept = list(enumerate(cells))
     found: list[Question] = []
-    for at, (_, cell) in enumerate(kept):
+    for at, cell in enumerate(cells):
         asked = QUESTION.search(_source(cell)) if cell["cell_type"] == "markdown" else None
         row = []
-        for index, follower in kept[at + 1 :]:
+        for follower in cells[at + 1 :]:
             if follower["cell_type"] != "code":
                 break
-            row.append((index, _source(follower), is_folded(follower)))
-        if asked and row and not row[0][1].startswith("%%"):  # the magic of a cell must stay its first line
-            place, _, folded = row[0]
-            found.append(Question(len(found) + 1, asked[1].strip(), place, len(row), folded))
-        elif asked and not row and at + 1 < len(kept):  # the answer is text
-            found.append(Question(len(found) + 1, asked[1].strip(), kept[at + 1][0], 0, True))
+            row.append(follower)
+        if not asked or at + 1 == len(cells) or (row and _source(row[0]).startswith("%%")):  # a magic must stay first
+            continue
+        apart = is_folded(row[0]) if row else True  # without a row the answer is text
+        answer = _answer(cells[at + 1 :])
+        found.append(Question(len(found) + 1, asked[1].strip(), at + 1, len(row), apart, answer))
     return found
+
+
+def _answer(cells: Sequence[dict]) -> str:
+    """The first statement of the answer that comes before another question."""
+    for cell in cells:
+        if cell["cell_type"] == "markdown":
+            if said := ANSWER.search(_source(cell)):
+                return " ".join(said[1].split())
+            if "**Predict.**" in _source(cell):
+                break
+    return ""
 
 
 def is_folded(cell: dict) -> bool:
@@ -138,7 +151,8 @@ class Sheet:
                 progress.keep("again", self.lesson, number=1, question=self._text(1), prediction=text)
             kept = self._predictions()
             if kept or text:
-                self._shown.show("again", Summary(self._text(1), kept.pop(1, ("", ""))[1], text, kept), 1)
+                answers = {number: asked.answer for number, asked in self._questions.items()}
+                self._shown.show("again", Summary(self._text(1), kept.pop(1, ("", ""))[1], text, kept, answers), 1)
 
     @functools.cached_property
     def _questions(self) -> dict[object, Question]:
@@ -238,21 +252,24 @@ class Skipped:
 
 @dataclass(frozen=True)
 class Summary:
-    """The end of a lesson: its first question once more, and the other predictions."""
+    """The end of a lesson: its first question once more, the other predictions, and what the page answers to each."""
 
     question: str
     before: str
     now: str
     others: dict[int, tuple[str, str]]
+    answers: dict[object, str]
 
     def _lines(self, write) -> list[str]:
         head = f"**The first question, once more.** {asks(self.question)}".strip()
         lines = [head, "", f"- at the beginning: {write(self.before) or '(nothing)'}"]
         lines += [f"- now: {write(self.now)}"] if self.now else []
+        lines += [f"- the page: {self.answers[1]}"] if self.now and self.answers.get(1) else []
         if self.others:
             lines += ["", "**Your other predictions**", ""]
         for number, (question, text) in self.others.items():
             lines.append(f"- {asks(question) or f'Question {number}:'} → **{write(text)}**")
+            lines += [f"  The page: {self.answers[number]}"] if self.answers.get(number) else []
         return lines
 
     def __repr__(self) -> str:

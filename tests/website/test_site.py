@@ -29,11 +29,12 @@ def test_a_lesson_has_its_slides_its_notebook_and_readable_hints_and_folded_setu
         nbformat.v4.new_markdown_cell("Next: another"),
     ]
     made = site_lessons.page(nbformat.v4.new_notebook(cells=cells), syllabus.lessons()["energy"], TARGETS)
-    title, ways, setup, hint = made.cells
+    title, ways, setup, hint, leads_on = made.cells
     assert title.source == "# Title" and "hide-input" in setup.metadata["tags"]
     assert setup.metadata["mystnb"] == {"code_prompt_show": "Sets."}
     assert 'href="../slides/1.3_energy.html"' in ways.source and 'href="../notebooks/1.3_energy.ipynb"' in ways.source
     assert hint.source.endswith("<details><summary>Hint</summary>\n\nLook.\n\n</details>")
+    assert leads_on.source == "Next: another"
 
 
 def test_what_shows_the_answer_is_closed_with_it_and_code_and_words_stay_in_sight():

@@ -34,8 +34,10 @@ def lesson():
         text(ASKED),
         code("def f():\n    return 2"),
         code("f()"),
+        text('<details class="course-compare">\n<summary>Compare</summary>\n\n**Two (B).** So it is.'),
         text("**What you saw.** 2.\n\n**Predict.** And now?"),
         code("3"),
+        text('<details class="course-compare">\n<summary>Compare</summary>\n\n**Three, because $a > b$.**'),
         text("**Predict.** Why?"),
         text("**Answer.** So."),
         text("## Scorecard"),
@@ -172,8 +174,8 @@ def test_the_end_shows_the_first_question_and_the_other_predictions(sheet):
     sheet.again("A")
     said = sheet.shown[-1][0].splitlines()
     assert said[0] == "The first question, once more. How many? A 1, B 2."
-    assert said[2:4] == ["- at the beginning: B", "- now: A"]
-    assert said[-1] == "- And now? → x * y | z"
+    assert said[2:5] == ["- at the beginning: B", "- now: A", "- the page: Two (B)."]
+    assert said[-2:] == ["- And now? → x * y | z", "  The page: Three, because $a > b$."]
     assert sheet.kept()[-1]["kind"] == "again"
 
 

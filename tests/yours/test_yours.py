@@ -617,6 +617,7 @@ def test_after_a_step_a_check_still_hears_variables(seconds, monkeypatch):
         ("def yours():\n    return 3", [], "returned int, and (model, batches) was expected"),
         ("def yours():\n    return 3, [1]", [], "cannot be weighed: the model is a int"),
         ("def yours():\n    return 3, [1]", ["--limits", "mb"], "expected NAME=NUMBER"),
+        ("1 / 0", ["--limits", "agreement=95"], "95 % are agreement=0.95"),  # said before the file runs
         ("def yours(model):\n    return model, [1]", [], "has no function yours without arguments"),
     ],
 )

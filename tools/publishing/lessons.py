@@ -128,8 +128,11 @@ def _last_cell(lesson, leads_on=""):
     """
     link = syllabus.linked(lesson)
     ends = [f"This was the last of the essentials. [Electives](../{OVERVIEW}) follow your interest."]
-    ways = [(title, link(other, False)) for title, other in _course.following(lesson)]
-    ways = [f"Next in {title[0].lower()}{title[1:]}: {way}{'' if '?]' in way else '.'}" for title, way in ways]
+    titles = {}  # of the ways in which a lesson comes next, by lesson
+    for title, other in _course.following(lesson):
+        titles.setdefault(other, []).append(f"in {title[0].lower()}{title[1:]}")
+    linked = [(" and ".join(ways), link(other, False)) for other, ways in titles.items()]
+    ways = [f"Next {ways}: {other}{'' if '?]' in other else '.'}" for ways, other in linked]
     source = " ".join([*ends * _course.ends_the_essentials(lesson), *ways, f"[All lessons](../{OVERVIEW})."])
     source = f"## What comes next\n\n{leads_on}{source}"
     cell = nbformat.v4.new_markdown_cell(source=source)

@@ -87,7 +87,6 @@ def page(nb, lesson, targets):
         lesson: its `syllabus.Lesson`.
         targets: of `pages`.
     """
-    nb.cells = nb.cells[:-1]  # leads to the neighbours, as the theme does
     nb = _moved(nb, lesson, targets)
     nb.cells = folded(nb.cells)
     name = f"{lesson.number}_{lesson.name}"

@@ -31,6 +31,7 @@ CAPTION = """\
 are left; and with short codes for frequent values. [You write these files
 yourself.](lessons/deep_compression.ipynb)*"""
 PICTURE = r"!\[[^\]]*\]\(docs/pictures/{name}\.png\)"  # in README.md
+ESSENTIAL = "• "  # before a title in the contents
 TIME = re.compile(r"(?<=\d) (?=(h|min)\b)|(?<=\d h) (?=\d+ min\b)")  # no line breaks in "8 h 12 min"
 ROWS = re.compile(r"<tr>(.*?)</tr>", re.S)
 CELLS = re.compile(r"<t[dh][^>]*>(.*?)</t[dh]>", re.S)
@@ -63,6 +64,7 @@ def front(lessons):
             CAPTION,
             f"## {essentials.title}",
             pages.essentials_table(_lessons.ROOT, lambda lesson: f"[{lesson.title}](lessons/{lesson.name}.ipynb)"),
+            f"The contents of this site mark them with {ESSENTIAL.strip()}",
             "## Electives",
             pages.ELECTIVES,
             pages.electives_table(_lessons.ROOT, lambda lesson: f"[{lesson.number}](lessons/{lesson.name}.ipynb)"),
@@ -95,9 +97,11 @@ def _promises(lessons):
 
 def _contents(lessons):
     """The contents of the site, a tree for each part of the course."""
-    trees = {}
+    essentials, trees = {lesson.name for lesson in course.ways(_lessons.ROOT)[0].lessons}, {}
     for lesson in lessons:
-        trees.setdefault(f"{lesson.part_number} · {lesson.part_title}", []).append(f"lessons/{lesson.name}")
+        mark = ESSENTIAL if lesson.name in essentials else ""
+        line = f"{mark}{lesson.number} · {lesson.title} <lessons/{lesson.name}>"
+        trees.setdefault(f"{lesson.part_number} · {lesson.part_title}", []).append(line)
     documents = [f"{title} <{page.removesuffix('.md')}>" for page, title in site_lessons.DOCUMENTS.values()]
     trees["Across the course"] = ["Your network <lessons/your_network>", "Famous claims, measured <claims>", *documents]
     return [

@@ -24,6 +24,7 @@ html_theme_options = {
     "navbar_persistent": [],
     "use_download_button": False,  # its file would be the page's source; a page links its notebook
     "use_fullscreen_button": False,
+    "show_prev_next": False,  # a page's last section leads on, in the essentials and in the course
     "show_toc_level": 2,
     "show_navbar_depth": 1,
 }
