@@ -101,7 +101,7 @@ def in_full(standing):
     lines += ["  Your predictions:"] * bool(standing.predictions)
     for question, texts in standing.predictions:
         lines += [
-            f"  - {' '.join(question.split()).replace('**', '')}",
+            f"  - {' '.join(question.split()).replace('*', '')}",
             *(f"      {' '.join(text.split())}" for text in texts),
         ]
     return "\n".join(lines)

@@ -20,7 +20,8 @@ from course_utils.checks.models import call
 from course_utils.checks.values import Said, same, show
 
 SAID_BY_TORCH = {  # what its exceptions say -> what they mean
-    "with arguments from the 'CPU' backend": "An int8 layer got floats: a stub is missing, or has no qconfig.",
+    "Could not run 'quantized::": "An int8 layer got floats: a stub is missing, or has no qconfig.",
+    "Could not run 'aten::int_repr'": "This tensor holds plain integers: leave `int_repr()` out.",
     "support the deepcopy protocol": "A pruned layer computes its `weight`, and cannot be copied: copy it first.",
     "is not an nn.Parameter": "A pruned layer has no parameter `weight`, but `weight_orig`: was it copied before?",
     "being called after step()": "`scaler.update()` must end each step, after `scaler.step`.",

@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 from IPython.utils.capture import capture_output
+from torch import Tensor
 
 from course_utils.int8_routes.networks import Network
 from records.quantization.compare import Candidate, Route
@@ -134,24 +135,38 @@ def openvino(network: Network, folder: Path, *, int8: bool = False) -> Candidate
     with _quietly():
         import openvino as ov
 
+        model = ov.Core().read_model(str(export(network, folder)))
+        if int8:
+            model = nncf_int8(model, network.calibration.split(1), transformer=network.quantizable is None)
+    run, size = openvino_call(model, folder / "model.xml")
+    return Candidate(lambda: run(network.example), size)
+
+
+def openvino_call(model: object, path: Path) -> tuple[Callable[..., Tensor], int]:
+    """Write a model, read it again, and compile it for one thread: tensors -> first output, and bytes of both files."""
+    with _quietly():
+        import openvino as ov
+
         core = ov.Core()
-        model = core.read_model(str(export(network, folder)))
-        model = _nncf(model, network) if int8 else model
-        path = folder / "model.xml"
         ov.save_model(model, str(path), compress_to_fp16=False)
         options = {"INFERENCE_NUM_THREADS": 1, "PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
         request = core.compile_model(core.read_model(str(path)), "CPU", options).create_infer_request()
-    x = network.example.numpy()
-    size = path.stat().st_size + path.with_suffix(".bin").stat().st_size
-    return Candidate(lambda: torch.from_numpy(next(iter(request.infer({0: x}).values())).copy()), size)
+
+    def run(*xs: Tensor) -> Tensor:
+        found = request.infer({i: x.numpy() for i, x in enumerate(xs)})
+        return torch.from_numpy(next(iter(found.values())).copy())
+
+    return run, path.stat().st_size + path.with_suffix(".bin").stat().st_size
 
 
-def _nncf(model: object, network: Network) -> object:
-    import nncf
+def nncf_int8(model: object, inputs: Sequence[Tensor], *, transformer: bool = False) -> object:
+    """An OpenVINO model in int8, calibrated on inputs, each one call."""
+    with _quietly():
+        import nncf
 
-    inputs = nncf.Dataset([x.numpy() for x in network.calibration.split(1)])
-    kind = nncf.ModelType.TRANSFORMER if network.quantizable is None else None
-    return nncf.quantize(model, inputs, subset_size=len(network.calibration), model_type=kind)
+        data = nncf.Dataset([x.numpy() for x in inputs])
+        kind = nncf.ModelType.TRANSFORMER if transformer else None
+        return nncf.quantize(model, data, subset_size=len(inputs), model_type=kind)
 
 
 def routes(network: Network) -> list[Route]:

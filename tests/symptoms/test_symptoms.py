@@ -151,6 +151,7 @@ row(
     "Half but",
     lambda: torch.bmm(X[None].half(), X.T[None]),
     lambda: a.linear().bfloat16()(X),
+    lambda: a.conv()(IMAGES.half()),
     lambda: torch.autocast("cpu", torch.bfloat16)(lambda: torch.zeros(4, 8).index_put_((TWO,), a.linear()(X[:2])))(),
     buffer=lambda: torch.zeros(6, 3),
     rows=lambda: torch.arange(4),
@@ -389,7 +390,13 @@ row(
     lambda: torch.export.export(nn.Linear(8, 3), (X,)).module()(X[:2]),
     then=lambda n: len(n.program.module()(X[:2])) == 2,
 )
-row("Given groups", lambda: nn.Sequential(nn.Conv2d(3, 8, 3), a.cut()[1])(IMAGES), model=a.cut, x=lambda: IMAGES)
+row(
+    "Given groups",
+    lambda: nn.Sequential(nn.Conv2d(3, 8, 3), a.cut()[1])(IMAGES),
+    lambda: nn.Sequential(nn.Flatten(), nn.Linear(8, 3))(IMAGES),
+    model=a.cut,
+    x=lambda: IMAGES,
+)
 row("loss does not fall")
 row("2:4", lambda: torch.sparse.to_sparse_semi_structured(torch.randn(64, 64).half()))
 

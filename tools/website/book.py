@@ -93,6 +93,13 @@ def xhtml(body):
         hide.decompose()
     for paragraph in soup.select("summary p"):
         paragraph.name = "span"
+    for table in soup.find_all("table"):  # as site.js does it, which does not run here
+        names = [name.get_text(" ", strip=True) for name in table.select("thead th")]
+        rows = [row.find_all("td") for row in table.select("tbody tr")]
+        if any(len(cell.get_text()) > 40 for row in rows for cell in row[1:]):
+            table["class"] = [*table.get("class", []), "course-rows"]
+            for cell, name in (pair for row in rows for pair in list(zip(row, names, strict=False))[1:]):
+                cell["data-column"] = name
     text = soup.decode(formatter="minimal")
     for number, drawing in enumerate(drawings):
         drawing = drawing.replace(

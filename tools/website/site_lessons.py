@@ -109,7 +109,9 @@ def _moved(nb, lesson, targets):
             tags = cell.metadata.get("tags", [])
             if "setup" in tags and "hide-input" not in tags:
                 cell.metadata["tags"] = [*tags, "hide-input"]
-            if cell.source.startswith("# "):  # what a folded cell does stands in its first line
+            if "solution" in tags:
+                cell.metadata["mystnb"] = {"code_prompt_show": "Solution", "code_prompt_hide": "Hide the solution"}
+            elif cell.source.startswith("# "):  # what a folded cell does stands in its first line
                 cell.metadata["mystnb"] = {"code_prompt_show": cell.source.partition("\n")[0][2:]}
     return nb
 

@@ -20,6 +20,7 @@ DOORS = """\
 - [Your network: quantize my model; my model is too slow, or too large](lessons/your_network.ipynb)
 - [You see this: errors, and what to do](symptoms.md)
 - [What older tutorials get wrong](errata.md)
+- [Glossary: every term in a sentence](glossary.md)
 - [Famous claims, and what was measured here](claims.md)
 - [For instructors](instructors.md)
 
@@ -33,6 +34,7 @@ yourself.](lessons/deep_compression.ipynb)*"""
 PICTURE = r"!\[[^\]]*\]\(docs/pictures/{name}\.png\)"  # in README.md
 ESSENTIAL = "• "  # before a title in the contents
 TIME = re.compile(r"(?<=\d) (?=(h|min)\b)|(?<=\d h) (?=\d+ min\b)")  # no line breaks in "8 h 12 min"
+HEADING = re.compile(r"^### `.*", re.M)  # on the page of symptoms; several messages have a line each, and no commas
 ROWS = re.compile(r"<tr>(.*?)</tr>", re.S)
 CELLS = re.compile(r"<t[dh][^>]*>(.*?)</t[dh]>", re.S)
 
@@ -43,7 +45,8 @@ def write(lessons, folder):
     for file, (page, _) in site_lessons.DOCUMENTS.items():
         text = (_lessons.ROOT / file).read_text(encoding="utf-8")
         text = site_lessons.relinked(text, file, page, targets)
-        _write(folder / page, site_search.anchored(text) if page == "glossary.md" else text)
+        text = site_search.anchored(text) if page == "glossary.md" else text
+        _write(folder / page, HEADING.sub(lambda found: found[0].replace("`, `", "` `"), text))
     shutil.copytree(_lessons.ROOT / "docs" / "pictures", folder / "pictures")
     _write(folder / "claims.md", famous_claims(lessons))
     _write(folder / "index.md", front(lessons))

@@ -20,6 +20,8 @@ fits, and says what to ship."""
 SYMPTOMS, TO_HEADS = "symptoms.md", re.compile(r"\]\(#([^)]+)\)")  # of docs, too
 TO_COPIES, TO_DOCS = "](../notebooks/", re.compile(r"\[([^]]+)\]\((\w+\.md)\)")  # links of that page
 KEY = "start page"  # in the workspace's record of what was handed out
+RUN = """\
+In a notebook, run every cell from the top, the folded grey lines too: click on it and press Shift-Enter."""
 WAYS = """\
 `{progress} --way NAME` makes one of these yours, by its title or a part of it. This page and `{progress}` then
 follow it."""
@@ -134,6 +136,7 @@ def _next(found):
         first = not found.finished and not found.begun
         verb = "Go on" if found.next.begun else "Begin here" if first else "Next"
         lines.append(f"**{verb}: {link(found.next.lesson)}**, {found.next.minutes} min. {found.next.promise}")
+        lines += [RUN] * first
     else:
         lines.append(f"You have finished your way, {found.way.title}.")
     if done := can_do.finished(found):
