@@ -155,10 +155,10 @@ def _so_far(labels: dict, known: dict, held: dict, right: dict, off: dict) -> st
     for name, own in list(right.items())[-1:]:
         alike = labels[name].removeprefix("the ") == own.replace("_", " ")
         said = f"Your `{own}` is right{'' if alike else f': {labels[name]}'}. "
-    for name, own in off.items():
-        told = f"should be {show(known[name])} on this input, and is {show(held[own])}"
-        return f"{said}Where your result is right, your `{own}` is {labels[name]}. It {told}."
     for name, value in known.items():
+        if own := off.get(name):
+            told = f"should be {show(value)} on this input, and is {show(held[own])}"
+            return f"{said}Where your result is right, your `{own}` is {labels[name]}. It {told}."
         if name not in held or name in (*right, *right.values()) or holds(value, held[name]):
             continue
         pair = value, held[name]

@@ -60,7 +60,7 @@ for name, model in {"2 bits": base, "repaired": repaired, "merged": merged}.item
 print("the merge moved {:,} of {:,} codes".format(*moved(merged, base)))
 
 # %% [markdown]
-# The adapters repaired about a third of the damage. Then the merge undid nearly all of this, and no error message told us. Where did the repair go? In about [[minutes]] minutes you will be able to
+# The adapters repaired about a third of the damage. Then the merge undid nearly all of this. Where did the repair go? In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
@@ -183,7 +183,7 @@ show.memory()
 #
 # Our small Transformer got better with adapters. But perhaps *any* model does if it's trained for longer?
 #
-# A control can settle this. We put the same adapters beside the matrices of the *float* model, which has nothing to repair. If its loss falls as much, it was only more training. For each of the two models, six learning rates were tried, and the best was chosen on other text than the one that's reported. With it, each model was trained six times, with six seeds (`records/adapters`). The table tells how far each loss lies above the float model's.
+# A control can settle this. We put the same adapters beside the matrices of the *float* model, which has nothing to repair. If its loss falls as much, it was only more training. For each of the two models, six learning rates were tried, and the best was chosen on other text than the one that's reported. With it, each model was trained six times for 32 steps, with six seeds (`records/adapters`). The table tells how far each loss lies above the float model's.
 #
 # **Predict.** The float model has learned from this text before. How much does its loss fall with adapters: **A** as much as that of the 2-bit model, **B** half as much, **C** hardly at all?
 
@@ -219,7 +219,7 @@ right = show.right({**models, "merged": into_codes(writer), "merged, 4 bits": on
 show.new_task(right)
 
 # %% [markdown]
-# With adapters, the 2-bit model beats the float model without them. This isn't a race between 2 bits and float, because adapters could teach the float model capitals as well. It shows that a new task needs training, and not more bits.
+# With adapters, the 2-bit model beats the float model without them. It's no fair race, because adapters could teach the float model capitals as well. Still, bits alone lead no further than float, so a new task needs training.
 #
 # But merging into the 2-bit codes has lost more than half of the gain again. Why?
 #
@@ -232,11 +232,11 @@ show.new_task(right)
 show.nine_weights(repaired)
 
 # %% [markdown]
-# There, a typical weight moved by two hundredths of a step. The adapters for capitals were trained at a higher rate, and move their weights further. In the record, merging them changed six to eight thousand codes, and what these had learned survived.
+# There, a typical weight moved by two hundredths of a step. The adapters for capitals were trained at a higher rate. In the record, merging them changed six to eight thousand codes, and about a third of the gain survived.
 #
 # So ship two files: the codes, and the adapters' numbers in 16 bits. At run time, they add about one multiplication for every 24. And ten customers with ten tasks share one file of codes.
 #
-# If it must be a single file, add the adapters in float and round to finer levels. With 4 bits, in the last line above, nearly all of the gain stays. Half a step is only about a fifth as long there, and the weights that move further carry most of the change. But then each customer has a whole file, with twice as many bits.
+# If it must be a single file, add the adapters in float and round to 4 bits. In the last line above, nearly all of the gain stays, because half a step is about a fifth as long. Three bits are worse: their 7 steps miss two of the four old levels, so the weights are rounded a second time. 15 steps are 5 · 3, and miss none. But then each customer has a whole file, with twice as many bits.
 
 # %% [markdown]
 # ## Exercise · The largest rank that fits
@@ -317,7 +317,7 @@ claims.show("adapters")
 #
 # $A$ begins with random numbers divided by the root of the number of inputs, so that $A x$ is about as large as the inputs. The formula divides $\alpha$ by the rank $r$, which is meant to spare you a new learning rate for each rank. Numbers, bytes and the two small products grow in proportion to the rank. What a rank costs depends on the width of the layers. Beside a square layer of width 128, rank 4 has 4 · 256 numbers of 16 bits for 16,384 weights, which is a whole bit for each weight. In a layer of width 4,096, it's three hundredths of a bit. So in a wide model, the comparison with one more bit may end otherwise.
 #
-# Longer training didn't turn it around in our narrow layers. With 512 steps in place of 32, the KL divergence of the 2-bit model was still about 0.14, three times that of 3 bits.
+# Longer training didn't turn it around in our narrow layers. With 512 steps in place of 32, the KL divergence of the 2-bit model was still about 0.15, more than three times that of 3 bits.
 #
 # Begin small, double the rank, and stop when held-out text gains no more.
 

@@ -231,7 +231,7 @@ show.side_by_side(times, device)
 # - its input, an *activation*, until the backward pass has used it: 32 · 256 = 8,192 numbers, under autocast in 16 bits;
 # - the gradients of its weights, from then on: 256 · 256 = 65,536 numbers, stored in fp32.
 #
-# **Predict.** Apart from the weights, is the peak of memory under autocast **A** about half of that in fp32, **B** about three quarters, or **C** about the same?
+# **Predict.** Apart from the weights, is the peak of memory under autocast **A** about the same as in fp32, **B** about three quarters, or **C** about half of that?
 
 # %% memory tags=["hide-input"]
 # Counts the peak of memory in a forward and a backward pass, with and without autocast.
@@ -241,7 +241,7 @@ for batch in (32, 1024):
     print(f"batch {batch}: {peaks[batch]:.2f} times the peak in fp32")
 
 # %% [markdown] tags=["answer"]
-# **About the same (C), because the peak comes at the end of the backward pass, where all gradients are there, in fp32, and the activations are gone.**
+# **About the same (A), because the peak comes at the end of the backward pass, where all gradients are there, in fp32, and the activations are gone.**
 
 # %% [markdown]
 # With a batch of 1,024, a layer's activation has 1,024 · 256 numbers, four times as many as there are gradients. Now the peak comes at the start of the backward pass, where all activations are there, so autocast saves memory. It doesn't save half, because two things come on top: the 16-bit copies of the weights, each until the backward pass has used it, and the loss's copy of the output, in fp32, with its gradient.

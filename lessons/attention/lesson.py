@@ -43,7 +43,7 @@ torch.set_num_threads(1)
 #
 # Two networks try. The first has two linear layers with a ReLU between them, and gets all entries and the question in one long vector. The second has one layer of *attention*.
 #
-# **Predict.** How often do the two linear layers give the right digit: **A** nearly always, **B** half of the time, **C** in about a third of the books?
+# **Predict.** How often do the two linear layers give the right digit: **A** in about a third of the books, **B** half of the time, **C** nearly always?
 
 # %%
 from lessons.attention.show import Lookup, TwoLinearLayers, learn
@@ -61,7 +61,7 @@ Table(
 )
 
 # %% [markdown] tags=["answer"]
-# **In about a third (C), because you can reach that without looking at the names.** If you always answer the book's most frequent digit, which usually appears twice, you're right in two of six cases.
+# **In about a third (A), because you can reach that without looking at the names.** If you always answer the book's most frequent digit, which usually appears twice, you're right in two of six cases.
 
 # %% [markdown]
 # In about [[minutes]] minutes you will be able to

@@ -81,12 +81,12 @@ for name, model in four.items():
 # | `1` | `MultiheadAttention` | look inside |
 # | `1.out_proj` | `NonDynamicallyQuantizableLinear` | nothing, no children |
 #
-# Our first model in section 1, `nn.Linear(256, 256)` and nothing else, stayed float, although its type is on the list.
+# Our first model in section 1, `nn.Linear(256, 256)`, stayed float, although its type is on the list.
 #
-# **Predict.** What is the cause: **A** the layer is too small, **B** it has no parent, **C** its weight isn't a module?
+# **Predict.** What is the cause: **A** the layer has no parent, **B** it's too small, **C** its weight isn't a module?
 
 # %% [markdown] tags=["answer"]
-# **It has no parent (B), because the layer is the root of the tree, and only children are replaced.** There's no attribute into which an int8 layer could be put. The LSTM stayed float for the same reason.
+# **It has no parent (A), because the layer is the root of the tree, and only children are replaced.** There's no attribute into which an int8 layer could be put. The LSTM stayed float for the same reason.
 
 # %% [markdown]
 # In the CNN, only the last layer is linear, and it holds about one in a hundred of the weights.
@@ -184,7 +184,7 @@ ours.self_attention = Attention(block.self_attention)
 ours_int8 = quantize_dynamic(ours)
 
 # %% [markdown]
-# Is the repair right? We make three checks. First, in *float*, both blocks have to give the same, up to a difference far below 0.0001. Otherwise a weight in the wrong place could later be mistaken for a rounding error. Second, the operators have to be those of int8. Third, the int8 outputs have to be close to those in float. This check comes last, because a copy that was never quantized would pass it best.
+# Is the repair right? First, in *float*, both blocks have to give the same, up to a difference far below 0.0001. Otherwise a weight in the wrong place could later be mistaken for a rounding error. Second, the operators have to be those of int8. Third, the int8 outputs have to be close to those in float. This check comes last, because a copy that was never quantized would pass it best.
 
 # %% the_checks tags=["hide-input", "legacy"]
 # Makes the three checks.
@@ -195,7 +195,7 @@ print(f"3. in int8, the largest difference is {(ours_int8(x) - block(x)).abs().m
 print(f"   and the largest output is {block(x).abs().max():.2f}")
 
 # %% [markdown]
-# All four linear layers are int8, and the repair has gained time: their one row takes less than `quantized::linear_dynamic`, `aten::mm` and `aten::addmm` did together. The int8 outputs differ by at most about a hundredth of the largest output. Check 1 found the weights in place, so that's the rounding.
+# All four linear layers are int8. On an Intel or AMD processor, the repair has gained time: their one row takes less than `quantized::linear_dynamic`, `aten::mm` and `aten::addmm` did together. The int8 outputs differ by about a hundredth of the largest output. That alone proves little, because the block adds its input to its output, so even a wrong attention would hardly change the large numbers. Check 1 would have found it.
 #
 # One operator still multiplies matrices of floats. PyTorch's own attention called `aten::bmm` twice. Our `scaled_dot_product_attention` does both products, and the softmax between them, in one operator. `quantize_dynamic` can't convert it, because no factor of these products is a weight: queries, keys and values are new for each picture, so no module holds them.
 
@@ -206,13 +206,13 @@ print(f"   and the largest output is {block(x).abs().max():.2f}")
 #
 # Now take *one* large picture with as many patches as those sixteen together, 1,024. The linear layers work on each patch by itself, so they take 32 ms as before. But the attention compares each patch with all patches of its picture, so with 1,024 now and no longer with 64. So the float part takes up to sixteen times as long, say 16 ms.
 #
-# **Predict.** How many times as fast does int8 make the block now: **A** 1.9, **B** 1.7, **C** 1.5?
+# **Predict.** How many times as fast does int8 make the block now: **A** 1.5, **B** 1.7, **C** 1.9?
 
 # %% [markdown] tags=["answer"]
-# **1.5 times (C), because 16 + 16 = 32 ms are left of 32 + 16 = 48.** The float part doesn't get faster when the rest is int8, and now it's half of what is left.
+# **1.5 times (A), because 16 + 16 = 32 ms are left of 32 + 16 = 48.** The float part doesn't get faster when the rest is int8, and now it's half of what is left.
 
 # %% [markdown]
-# Another processor may have faster instructions for int8. What is the largest possible speed-up? Even if the linear layers took no time, the float part would remain. So the limit is **the whole time, divided by the time of the float part**: 33 / 1 = 33 for the small pictures, and 48 / 16 = 3 for the large one. This is *Amdahl's law*.
+# What is the largest possible speed-up? Even if the linear layers took no time, the float part would remain. So the limit is **the whole time, divided by the time of the float part**: 33 / 1 = 33 for the small pictures, and 48 / 16 = 3 for the large one. This is *Amdahl's law*.
 #
 # How close does our block come to its limit? We time its parts, for both kinds of input.
 
@@ -222,9 +222,9 @@ large = torch.randn(1, 1024, 768)
 spent = show.parts(ours, ours_int8, {"16 small pictures": torch.randn(16, 64, 768), "1 large picture": large})
 
 # %% [markdown]
-# For each input, the two float parts, the attention and the grey rest, take about as long beside int8 as beside float, because they run the same operators on as many numbers. In the large picture the attention takes much longer, so the limit falls, and the gain with it.
+# For each input, the two float parts, the attention and the grey rest, take about as long beside int8 as beside float, because they run the same operators on as many numbers. In the large picture the attention takes much longer, so the limit falls. Where int8 makes the linear layers faster, the gain falls as well.
 #
-# Why are the gains so far below the limits? The limit lets the linear layers take no time at all, but blue still takes time. Where blue is half as long as yellow, expect roughly 1.9 and 1.5, as above. Where it's longer, expect less.
+# Why are the gains so far below the limits? The limit lets the linear layers take no time at all, but blue still takes time. Where blue is half as long as yellow, expect roughly 1.9 and 1.5. If it's longer than yellow, int8 is a loss.
 #
 # So before you quantize, work out the limit from the float model's profile, with the inputs that you'll have. Here's the profile of a float copy of our block, for the large picture. The linear layers are the row `aten::addmm`, and all other rows stay float.
 
@@ -343,4 +343,4 @@ for way in ways:
 # %% [markdown]
 # ## Integers from one layer to the next
 #
-# All but the last layer of our CNN stayed float, because convolutions aren't on the list. In [[static]] four lines from a recipe make all of it int8, pixels included. They run without an error, and the network is left guessing. What did the recipe forget?
+# All but the last layer of our CNN stayed float. In [[static]] four lines from a recipe make all of it int8, pixels included. They run without an error, and the network is left guessing. What did the recipe forget?

@@ -123,7 +123,7 @@ print([n_bytes(model) for model in (torch.nn.BatchNorm2d(8), net, stored, fine)]
 #
 # LeNet has no buffers, so our example is SmallResNet, a network with batch norms that classifies photos of clothing. We save it twice, once with its parameters alone. `strict=False` tells PyTorch to accept a file that lacks something.
 #
-# **Predict.** With the parameters alone, how many photos does the loaded network get right: **A** as many as before, **B** a little fewer, or **C** about as many as by guessing?
+# **Predict.** With the parameters alone, how many photos does the loaded network get right: **A** about as many as by guessing, **B** a little fewer than before, or **C** as many as before?
 
 # %% parameters_alone
 from pathlib import Path
@@ -140,7 +140,7 @@ for content in (resnet.state_dict(), dict(resnet.named_parameters())):
     print(f"{path.stat().st_size:,} bytes, same outputs: {same}, {score:.0%} right")
 
 # %% [markdown] tags=["answer"]
-# **About as many as by guessing (C), because the file lacks the buffers.** The new batch norms still have the mean 0 and the variance 1 of an untrained network, so the layers behind them get values that they've never seen.
+# **About as many as by guessing (A), because the file lacks the buffers.** The new batch norms still have the mean 0 and the variance 1 of an untrained network, so the layers behind them get values that they've never seen.
 
 # %% [markdown]
 # There was no error. `load_state_dict` returns a list of what is missing, but our code threw it away. And even a complete file can hold wrong numbers, so compare the outputs.
@@ -183,7 +183,7 @@ print(f"{tests.min():.1%} to {tests.max():.1%}, standard error {error:.2%}, {wit
 #
 # Could a lead be luck? If both networks are equally good, each disagreement is like the toss of a fair coin: heads it's won, tails it's lost. So we toss 16 coins, note the lead, heads minus tails, and do this 10,000 times. Then we do the same with 100 coins.
 #
-# **Predict.** One network has won 13 images and lost 3. Another has won 55 and lost 45. Both lead by ten. Which of these leads would surprise you if only luck were at work: **A** both, **B** the first one's, or **C** the second one's?
+# **Predict.** One network has won 13 images and lost 3. Another has won 55 and lost 45. Both lead by ten. Which of these leads would surprise you if only luck were at work: **A** both, **B** the second one's, or **C** the first one's?
 
 # %% toss
 tosses = torch.randint(2, (10_000, 100)) * 2 - 1  # 1: won, -1: lost
@@ -194,7 +194,7 @@ leads = {d: tosses[:, :d].sum(1) for d in (16, 100)}
 show.coins(leads)
 
 # %% [markdown] tags=["answer"]
-# **The first one's (B), because a lead of ten is rare with 16 tosses, and common with 100.** A typical lead is 4 with 16, and 10 with 100.
+# **The first one's (C), because a lead of ten is rare with 16 tosses, and common with 100.** A typical lead is 4 with 16, and 10 with 100.
 
 # %% [markdown]
 # With $d$ coins, a lead is typically about $\sqrt d$. It's a root again, because heads and tails partly cancel. As in section 3, we allow luck two of these:

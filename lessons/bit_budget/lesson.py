@@ -36,9 +36,9 @@ torch.set_num_threads(1)
 #
 # Rounding also shifts the means of the channels, and the batch norms behind them still subtract the old ones. So before each measurement, in float as well, we let 1,000 images pass through the network and re-estimate the batch-norm statistics from them, as in [[qat_cnn]].
 #
-# Now we spend a little. Block 1 has only 288 weights. We give it 4 bits a weight instead of 2. So the file grows by 2 · 288 = 576 bits, not even one per cent.
+# Block 1 has only 288 weights. We give it 4 bits a weight instead of 2. So the file grows by 2 · 288 = 576 bits, not even one per cent.
 #
-# **Predict.** Rounding all layers to 2 bits costs more than twenty points of accuracy. How much of that comes back: **A** hardly anything, **B** about a quarter, **C** more than half?
+# **Predict.** Rounding all layers to 2 bits costs more than twenty points of accuracy. How much of that comes back: **A** more than half, **B** about a quarter, **C** hardly anything?
 
 # %%
 import copy
@@ -72,7 +72,7 @@ in_float, two, spared = (accuracy(with_bits(bits)) for bits in ({}, all_2, more)
 print(f"float {in_float:.1f} %, all in 2 bits {two:.1f} %, block 1 in 4 bits {spared:.1f} %")
 
 # %% [markdown] tags=["answer"]
-# **More than half (C), because the errors of the others cost much less as soon as this one small layer has 4 bits.**
+# **More than half (A), because the errors of the others cost much less as soon as this one small layer has 4 bits.**
 
 # %% [markdown]
 # In about [[minutes]] minutes you will be able to
@@ -102,7 +102,7 @@ print(f"float {in_float:.1f} %, all in 2 bits {two:.1f} %, block 1 in 4 bits {sp
 #
 # We could ask for the accuracy. But both networks say *shirt*, so the accuracy notices nothing, and it needs a label.
 #
-# So we don't ask whether the answer is right. We ask how far it has moved. For each class we take $\ln (p / q)$, weight it by $p$, and add it all up:
+# So we ask how far the answer has moved. For each class we take $\ln (p / q)$, weight it by $p$, and add it all up:
 #
 # $$0.7 \cdot 0.34 - 0.2 \cdot 0.69 + 0.1 \cdot 0 = 0.10$$
 #
@@ -128,12 +128,12 @@ sensitivity = {name: {b: divergence({name: b}) for b in range(2, 7)} for name in
 show.sensitivities(sensitivity, sizes)
 
 # %% [markdown]
-# At 2 bits, block 1 stands far above all the others, and we found it without a single label. It's a depthwise layer. But so are blocks 3 and 5, which stand lowest, so the kind of layer can't be the whole reason. You have to measure.
+# At 2 bits, block 1 stands far above all the others. It's a depthwise layer. But so are blocks 3 and 5, which stand lowest, so the kind of layer can't be the whole reason.
 
 # %% [markdown]
 # ## 3. Bits where they save most
 #
-# Now we know what each layer loses. How do we share out the bits? To give different layers different numbers of bits is called **mixed-precision quantization**, and the number of bits that the weights may take in the file is our **bit budget**.
+# We know what each layer loses. How do we share out the bits? To give different layers different numbers of bits is called **mixed-precision quantization**, and the number of bits that the weights may take in the file is our **bit budget**.
 #
 # Let's try it on three layers. They begin with 2 bits for each weight, so their 100 weights take 200 bits. The budget is 300, and a weight gets 4 bits at most. Here are the sensitivities:
 #
@@ -143,7 +143,7 @@ show.sensitivities(sensitivity, sizes)
 # | B | 40 | 0.30 | 0.18 | 0.14 |
 # | C | 50 | 0.10 | 0.06 | 0.05 |
 #
-# One more bit for each weight of A costs 10 bits of the file, and saves 0.60 − 0.20 = 0.40. For B it costs 40 bits and saves 0.12. So we don't compare what a step saves. We compare what it saves *for each bit of the file*: 0.40 / 10 = 0.040 for A, and 0.12 / 40 = 0.003 for B.
+# One more bit for each weight of A costs 10 bits of the file, and saves 0.60 − 0.20 = 0.40. For B it costs 40 bits and saves 0.12. So we compare what a step saves *for each bit of the file*: 0.40 / 10 = 0.040 for A, and 0.12 / 40 = 0.003 for B.
 #
 # The rule is: **of the steps that still fit into the budget, take the one that saves most for each bit, and then look again.** Such a rule is called **greedy**, because it takes the best next step and never looks further ahead.
 #
@@ -173,7 +173,7 @@ show.bits_of_layers(chosen, sizes, even=2.5)
 #
 # Does the choice pay? Before we look, let's ask what the rule assumes.
 #
-# It assumes that losses *add up*. Each sensitivity was measured with one layer rounded, but in the file all eight are rounded together. Suppose that rounding one layer moves the score of a class by 0.1, and rounding a second one moves it by 0.1 in the same direction. Then both together move it by 0.2. A small divergence grows about like the square of such a move, because it's 0 without a move and above 0 in both directions. So alone each layer counts 0.1² = 0.01, and the sum says 0.02, but together they count 0.2² = 0.04. If the two errors have opposite signs, they cancel, and the sum says far too much. And if they have nothing to do with each other, they sometimes help and sometimes cancel, and the sum is about right.
+# It assumes that losses *add up*. Each sensitivity was measured with one layer rounded, but in the file all eight are rounded together. Suppose that rounding one layer moves the score of a class by 0.1, and rounding a second one moves it by 0.1 in the same direction. Then both together move it by 0.2. A small divergence grows about like the square of such a move, because it's smooth, 0 without a move, and above 0 in both directions. So alone each layer counts 0.1² = 0.01, and the sum says 0.02, but together they count 0.2² = 0.04. If the two errors have opposite signs, they cancel, and the sum says far too much. And if they have nothing to do with each other, they sometimes help and sometimes cancel, and the sum is about right.
 #
 # **Predict.** At 2 bits, the sensitivities of our eight layers add up to about 0.37. We round all eight together. Which of the three cases prevails: is the divergence **A** about half of that, **B** about the same, **C** about twice as much?
 
@@ -196,16 +196,16 @@ right = {name: accuracy(with_bits(bits)) for name, bits in choices.items()}
 show.whole(choices, sizes, sums, together, right)
 
 # %% [markdown] tags=["answer"]
-# **About twice as much (C), probably because more of the errors push in the same direction than in opposite ones.** The sum is too small for each choice, but it tells the good ones from the bad one.
+# **About twice as much (C), probably because more of the errors push in the same direction than in opposite ones.** The squares can't tell how much, because our divergences aren't small. The sum is too small for each choice, but it tells the good ones from the bad one.
 
 # %% [markdown]
 # Compared with one width for all layers, greedy pays. An eighth more bits for the weights bring back most of what 2 bits lost. With 2.5 bits, greedy is about as good as 3 bits for all, with a sixth fewer bits for the weights.
 #
 # But do the sensitivities pay? The row *in turn* is a control without any. It goes round the layers, the smallest first, and gives each of them one bit more if it still fits. By the sums, the two choices at 2.25 bits are equally good. Yet with all layers rounded, *in turn* has the smaller divergence. How can the sum miss this? It has a number for each layer and none for two layers together, so it can't see whether their errors strengthen each other.
 #
-# On the test images, the two get about as many right. So here the sensitivities gain nothing over size alone. Why? A quarter of a bit more for each weight makes 7,552 bits, and a third bit for block 4 or 6 costs more than that. So under both rules these two stay at 2 bits, and most of either sum comes from them. Among the others, both rules serve block 1 early: greedy because it's sensitive, *in turn* because it's small. If a large layer were the sensitive one, size alone would serve it last.
+# On the test images, *in turn* is slightly ahead, on all 10,000 as well. So here the sensitivities gain nothing over size alone. Why? A quarter of a bit more for each weight makes 7,552 bits, and a third bit for block 4 or 6 costs more than that. So under both rules these two stay at 2 bits, and most of either sum comes from them. Among the others, both rules serve block 1 early: greedy because it's sensitive, *in turn* because it's small. If a large layer were the sensitive one, size alone would serve it last.
 #
-# The rule also assumes that the best next step leads to the best choice. Does it? Eight layers with five possible widths make 390,625 choices. That's few enough to add up the sensitivities of each, and to take the smallest sum:
+# The rule also assumes that the best next step leads to the best choice. Eight layers with five possible widths make 390,625 choices. That's few enough to add up the sensitivities of each, and to take the smallest sum:
 
 # %% all_choices
 from lessons.bit_budget.network import best_of_all
@@ -223,7 +223,7 @@ print(f"divergence together:      greedy {together['greedy, 2.5 bits']:.3f}, bes
 # %% [markdown]
 # The choice with the smallest sum gives the small layers less, so the third bit for block 4, the fifth number, still fits. Its sum is only about a tenth smaller, so greedy hasn't missed much. Its divergence is smaller as well. But that proves little, because we chose with these very images.
 #
-# So both assumptions can fail. Only a test shows whether your choice is good enough: **measure it as a whole, beside simple choices such as one width for all, on images that took no part in choosing.** The last column of the table does this, and for the smallest sum you can run `accuracy(with_bits(best))`.
+# So both assumptions can fail. Only a test shows whether your choice is good enough: **measure it as a whole, beside simple choices such as one width for all, on images that took no part in choosing.** The table's last column does this, and for the smallest sum you can run `accuracy(with_bits(best))`.
 
 # %% [markdown]
 # ## Exercise · Share out a budget

@@ -217,14 +217,14 @@ print(
 # %% [markdown]
 # A tenth of its weights does most of what the block did. But on these 128 tokens, a vector, the same for all, does about nine tenths of that: without this control, the matrix would get all the credit.
 #
-# **Predict.** We heal each block in this way. For which of blocks 2, 12 and 29 does the KL divergence fall to less than half: **A** all three, **B** 2 and 29, **C** none but 29?
+# **Predict.** We heal each block in this way. For which of blocks 2, 12 and 29 does the KL divergence fall to less than half: **A** 2 and 29, **B** none but 29, **C** all three?
 
 # %% healed_bars tags=["hide-input"]
 # Draws the KL divergence without each block, and with a matrix in its place, from records/blocks.
 show.healed_bars()
 
 # %% [markdown] tags=["answer"]
-# **B, because blocks 2 and 29 are needed for the tokens that the matrix sees.** Block 12 is needed for the first token, and there the matrix does nothing.
+# **A, because blocks 2 and 29 are needed for the tokens that the matrix sees.** Block 12 is needed for the first token, and there the matrix does nothing.
 
 # %% [markdown]
 # **What is missed most isn't always hard to replace.**
@@ -339,4 +339,4 @@ claims.show("blocks")
 #
 # **Credits.** SmolLM2 is by Hugging Face, under Apache-2.0. All code was written for this course. Text CC BY 4.0, code MIT.
 #
-# Weights, cache, inputs and now whole blocks: you've made each of them smaller alone. How small can a file get if all of it comes together? Find out in [[deep_compression]].
+# You've made weights, cache, inputs and now whole blocks smaller, each of them alone. What happens if several ways are put one behind the other? To follow that down to the last byte, we go back to a small network, in [[deep_compression]].

@@ -170,20 +170,20 @@ show.chain()
 # **3. Does static int8 lose more than a point, with all remedies that need no training?** If they help, take static. If not, it's a case for QAT, which needs the training data and code. If that fails too, stay in float. Measure accuracy on examples that you didn't calibrate with. Both limits, a quarter and a point, are our choice.
 
 # %% [markdown]
-# **Predict.** Suppose that DepthwiseCNN, a small CNN, is faster in int8. Static int8 costs it some 25 points with one scale for each layer, and less than a point with a scale for each channel ([[depthwise]]). Where do the questions lead: **A** to dynamic, **B** to static, **C** to QAT?
+# **Predict.** Suppose that DepthwiseCNN, a small CNN, is faster in int8. Static int8 costs it some 25 points with one scale for each layer, and less than a point with a scale for each channel ([[depthwise]]). Where do the questions lead: **A** to dynamic, **B** to QAT, **C** to static?
 
 # %% [markdown] tags=["answer"]
-# **To static (B), because a scale for each channel is a remedy that needs no training.** So are other ranges, or one layer left in float. Dynamic would leave its convolutions in float.
+# **To static (C), because a scale for each channel is a remedy that needs no training.** So are other ranges, or one layer left in float. Dynamic would leave its convolutions in float.
 
 # %% [markdown]
 # ## 5. Faster than which fp32?
 #
 # The same network can run in fp32 in several ways. In *eager* mode Python calls layer after layer. A *trace* records the calls once, and then runs without Python. PyTorch can then also fold the batch norms into the convolutions, and arrange the weights to suit the processor.
 #
-# **Predict.** Suppose that, compared with eager fp32, traced int8 is 3.6 times as fast, and traced fp32 1.6 times. How much has int8 brought: **A** 2.25 times, **B** 3.6 times, **C** 2 times?
+# **Predict.** Suppose that, compared with eager fp32, traced int8 is 3.6 times as fast, and traced fp32 1.6 times. How much has int8 brought: **A** 2 times, **B** 3.6 times, **C** 2.25 times?
 
 # %% [markdown] tags=["answer"]
-# **2.25 times (A), because 3.6 / 1.6 = 2.25, and the factor 1.6 came from the trace alone, before anything was quantized.**
+# **2.25 times (C), because 3.6 / 1.6 = 2.25, and the factor 1.6 came from the trace alone, before anything was quantized.**
 
 # %% [markdown]
 # So a speed-up has two baselines: eager fp32, and the **best fp32**, the fastest way to run the network in fp32. For MobileNet-v2 we measure both: three routes take turns, and we compare medians.

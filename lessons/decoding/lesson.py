@@ -221,7 +221,7 @@ print(f"With a cache the step is {without / with_cache:.0f} times as fast.")
 #
 # Does this hold for a whole model? Ours, with 4 MB, may fit in the processor. So we take an untrained one, 12 times as wide, with 142 million weights, or **567 MB**.
 #
-# We time a step with one character, and a step with 256. The time of the large step is divided by 256, so the second line is the time *per character*. The linear layers do the same multiplications for each, so if arithmetic set the time, both would be about equal. As a third job we add up all weights, which is little more than reading them.
+# We time a step with one character, and a step with 256. The time of the large step is divided by 256, so the second line is the time *per character*. The linear layers do the same multiplications for each, so at the same speed of arithmetic, both would be about equal. As a third job we add up all weights, which is little more than reading them.
 
 # %% bytes_not_arithmetic tags=["hide-input"]
 # Times the wide model with one character and with 256 in one step, and then only adds up its weights.
@@ -321,7 +321,7 @@ show.shared_heads()
 #
 # ### Where the cache is in a real program
 #
-# In Hugging Face's Transformers, `generate` uses a cache unless you say `use_cache=False`. If you call the model yourself, `out = model(new, cache=cache, use_cache=True)` gives `out.logits` and the longer cache, `out.cache`. Older versions call both `past_key_values`. Start with `cache=None` and the whole prompt. A common mistake is to put the whole text in again at the second step: nothing complains, but the model then sees its prompt twice.
+# In Hugging Face's Transformers, `generate` uses a cache unless you say `use_cache=False`. If you call the model yourself, `out = model(new, cache=cache, use_cache=True)` gives `out.logits` and the longer cache, `out.cache`. Older versions call both `past_key_values`. Start with `cache=None` and the whole prompt. An easy mistake is to put the whole text in again at the second step: nothing complains, but the model then sees its prompt twice.
 
 # %% [markdown]
 # **Sources.** R. Pope et al., *Efficiently scaling transformer inference*, 2022, [arXiv:2211.05102](https://arxiv.org/abs/2211.05102), counts the bytes of weights and cache.

@@ -35,7 +35,7 @@ torch.set_num_threads(1)
 #
 # We train it on MNIST with `train`, and keep 5,000 of the training images back, the *held-out* ones, for choices. All other results are on the test images.
 #
-# **Predict.** Under *gzip*, does the file shrink **A** by about a tenth, **B** by half, **C** by nine tenths?
+# **Predict.** Under *gzip*, does the file shrink **A** by nine tenths, **B** by half, **C** by about a tenth?
 
 # %%
 import gzip
@@ -53,7 +53,7 @@ plain = saved(dense)  # the bytes that torch.save writes
 print(f"{percent_right(dense):.1f} % right, {len(plain):,} bytes, under gzip {len(gzip.compress(plain)):,}")
 
 # %% [markdown] tags=["answer"]
-# **By about a tenth (A), because gzip needs strings that repeat, or bytes that are more frequent than others.** The digits of a trained weight such as 0.0317459 hardly ever come twice, and all digits are about equally frequent. If so, only the byte with a weight's rough size should compress.
+# **By about a tenth (C), because gzip needs strings that repeat, or bytes that are more frequent than others.** The digits of a trained weight such as 0.0317459 hardly ever come twice, and all digits are about equally frequent. If so, only the byte with a weight's rough size should compress.
 
 # %% [markdown]
 # Of the four bytes of a float, the last holds its sign and its rough size, and the first two only its least significant digits. Let's zip each alone:

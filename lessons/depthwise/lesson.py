@@ -159,7 +159,7 @@ print(f"largest input of channel 4: {given[4]:.1f}, of channel 28: {given[28]:.1
 # **Not at all (C), because a variance of 0 means that its result was the same for every image.** The cell shows why: on all of our 512 images, the ReLU of layer 0 makes channel 28 0, so the filter reads only zeros.
 
 # %% [markdown]
-# An ordinary convolution sums over many channels, so its result still varies if one of them doesn't. A depthwise filter reads only one. If this channel is 0 on all images, it's called **dead**. Then the variance is 0, and the factor is huge. In float this does no harm, since 80 · 0 is 0. But folded into the weights, the 80 sets the scale for all.
+# An ordinary convolution sums over many channels, so its result still varies if one of them doesn't. A depthwise filter reads only one. If this channel is 0 on all images, it's called **dead**. Then the variance is 0, and the factor is 316 times $\gamma$: for channel 28, that's 80. In float this does no harm, since 80 · 0 is 0. But folded into the weights, the 80 sets the scale for all.
 #
 # To test this, we change the nine weights of channel 28 *before* folding, and nothing else.
 
@@ -206,14 +206,14 @@ show.filter_4(weight[4, 0] / (wide.max() / 127.5), integers[4, 0])
 #
 # And it was close: the first weight, 0.503 steps, was only just rounded up.
 #
-# **Predict.** We make the *dead* channel 28 one per cent wider, and with it the scale one per cent coarser. Then this weight is 0.503 / 1.01 steps long. What happens to int8: **A** it loses a few points more, **B** nothing, **C** most of the lost points come back?
+# **Predict.** We make the *dead* channel 28 one per cent wider, and with it the scale one per cent coarser. Then this weight is 0.503 / 1.01 steps long. What happens to int8: **A** most of the lost points come back, **B** nothing, **C** it loses a few points more?
 
 # %% one_per_cent tags=["legacy"]
 wider, wider_int8 = with_channel_28_times(1.01)
 print(f"float {accuracy(wider):.1f} %, int8 {accuracy(wider_int8):.1f} % right")
 
 # %% [markdown] tags=["answer"]
-# **Most come back (C), because 0.503 / 1.01 = 0.498 is rounded to 0.** Now the sum is 1 − 1 = 0, and the result on black is −0.27, which the ReLU makes 0. That's off by 0.38 and no longer by 1.11.
+# **Most come back (A), because 0.503 / 1.01 = 0.498 is rounded to 0.** Now the sum is 1 − 1 = 0, and the result on black is −0.27, which the ReLU makes 0. That's off by 0.38 and no longer by 1.11.
 
 # %% [markdown]
 # Finer steps need less luck, because half a step is the most that a weight can be off. With channel 28 emptied, channel 4's sum is again 1 step, but of only 0.094, so black comes out as 0.67 and not as 1.49.
@@ -236,7 +236,7 @@ one_in_float = to_int8(mixed, per_tensor)
 # %% [markdown]
 # What do they add to the file of about 45 kB? The network has 586 channels, and layer 1 has 288 weights.
 #
-# **Predict.** Which repair makes the file more than a tenth larger: **A** emptied channels, **B** a scale per channel, **C** layer 1 in float?
+# **Predict.** Which repair makes the file more than a tenth larger: **A** a scale per channel, **B** emptied channels, **C** layer 1 in float?
 
 # %% remedies tags=["hide-input"]
 # Puts the accuracy and the file of each repair into a table.
@@ -251,7 +251,7 @@ file_kb = {name: kilobytes(model) for name, model in shipped.items()}
 show.remedies(right, file_kb)
 
 # %% [markdown] tags=["answer"]
-# **A scale per channel (B), because PyTorch stores a scale and a zero point of 8 bytes each: 586 · 16 bytes are 9.4 kB, a fifth of the file.** Names and other bookkeeping add another 4 kB. In float, a weight takes 3 bytes more, for layer 1 0.9 kB. A zero takes as many as any integer.
+# **A scale per channel (A), because PyTorch stores a scale and a zero point of 8 bytes each: 586 · 16 bytes are 9.4 kB, a fifth of the file.** Names and other bookkeeping add another 4 kB. In float, a weight takes 3 bytes more, for layer 1 0.9 kB. A zero takes as many as any integer.
 
 # %% [markdown]
 # Here, all three bring the points back. Where the kernels allow it, take a scale per channel, since it needs no diagnosis. Where they don't, empty the dead channels if one of them is the widest, and leave the layer in float otherwise.
@@ -340,7 +340,7 @@ show.in_the_world()
 #
 # Say that channel A goes up to 8 and channel B up to 0.5, and that the weights that read them go up to 0.5 and 2. With $c$ = √(8 / 0.5) = 4 for A, both of its numbers become 2. With $c$ = √(0.5 / 2) = 0.5 for B, both become 1. A was 16 times as wide as B, and now it's twice as wide. Calibrate afterwards, because the activations have changed.
 #
-# The paper's second remedy is *bias correction*: measure how far rounding has shifted the mean of a channel's results, as it did in our channel 4, and subtract this shift from the bias.
+# Another remedy of the paper is *bias correction*: measure how far rounding has shifted the mean of a channel's results, as it did in our channel 4, and subtract this shift from the bias.
 #
 # ### Which engine does what?
 #

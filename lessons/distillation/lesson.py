@@ -42,7 +42,7 @@ torch.set_num_threads(1)
 #
 # Its twin has the same first weights and sees the same images in the same order, but learns their labels.
 #
-# **Predict.** The teacher makes mistakes, too. Compared with its twin, how many of the 10,000 test images does the student get wrong: **A** more, **B** about as many, **C** at least a fifth fewer?
+# **Predict.** The teacher makes mistakes, too. Compared with its twin, how many of the 10,000 test images does the student get wrong: **A** at least a fifth fewer, **B** about as many, **C** more?
 
 # %%
 import torch
@@ -94,7 +94,7 @@ student = train(network(30, 30), x, answers, T)
 twin = train(network(30, 30), x, y)
 
 # %% [markdown] tags=["answer"]
-# **At least a fifth fewer (C), because ten probabilities say more about an image than one label does.** Could this pair just be lucky? We've trained five more, and the student was ahead in all of them. In *Deeper*, the twin gets a better chance.
+# **At least a fifth fewer (A), because ten probabilities say more about an image than one label does.** Could this pair just be lucky? We've trained five more, and the student was ahead in all of them. In *Deeper*, the twin gets a better chance.
 
 # %% teacher_and_students tags=["hide-input"]
 # Draws one image on its way to both, with the errors on test images.
@@ -166,7 +166,7 @@ show.two_answers(x[twos], logits[twos], 2, 3, 7)
 #
 # Let the student learn the label at $T = 4$ as well, and suppose that its own answer there is 0.60 for 2, 0.10 for 3, and 0.30 for 7.
 #
-# **Predict.** The image is a 2, so 3 is wrong. Which way does the step push the student's logit for 3? **A** Down, with either target. **B** Down with the label, up with the teacher's answer. **C** Up with either.
+# **Predict.** The image is a 2, so 3 is wrong. Which way does the step push the student's logit for 3? **A** Down, with either target. **B** Up with either. **C** Down with the label, up with the teacher's answer.
 
 # %% target_minus_answer tags=["nbval-check-output"]
 said = torch.tensor([0.60, 0.10, 0.30]).log().requires_grad_()  # logits whose softmax is this answer
@@ -175,7 +175,7 @@ for target in [1.0, 0.0, 0.0], [0.67, 0.24, 0.09]:  # the label, the teacher
     print(target, "pushes the logits by", [f"{-g:+.2f}" for g in gradient])
 
 # %% [markdown] tags=["answer"]
-# **B, because the label asks for 0 and the teacher for 0.24, and the student says 0.10.** The label only ever pushes the 3 down. The teacher pushes it up until the student says 0.24 as well.
+# **C, because the label asks for 0 and the teacher for 0.24, and the student says 0.10.** The label only ever pushes the 3 down. The teacher pushes it up until the student says 0.24 as well.
 
 # %% [markdown]
 # So from an image of a 2, the student learns something about 3s.
@@ -241,14 +241,14 @@ alike = torch.where(top, highest.mean(), (1 - highest.mean()) / 9)
 # %% [markdown]
 # Now for a fair comparison. With one learning rate for all, we might only be measuring which arm that rate happens to suit. So each arm is trained at seven rates, and its errors on held-out images choose the best. And because a single training can be lucky, each arm gets six students, each with its own teacher, 1,000 images and first weights. All arms have $T = 8$, and the labels $T = 1$.
 #
-# **Predict.** *Even* knows how sure the teacher is, but not which other digits it names. How many errors does it make? **A** About as many as the labels, so it's the other digits that help. **B** About as many as *soft*, so how sure the teacher is was enough. **C** A number in the middle.
+# **Predict.** *Even* knows how sure the teacher is, but not which other digits it names. How many errors does it make? **A** About as many as the labels, so it's the other digits that help. **B** A number in the middle. **C** About as many as *soft*, so how sure the teacher is was enough.
 
 # %% a_fair_race tags=["hide-input"]
 # Reads the record, and draws the test errors of each arm at its best rate.
 show.ladder()
 
 # %% [markdown] tags=["answer"]
-# **In the middle (C), because *even* has kept one useful part of the answer and lost another.**
+# **In the middle (B), because *even* has kept one useful part of the answer and lost another.**
 
 # %% [markdown]
 # From *alike* to *even* we add how sure the teacher is of *this* image, and about a fifth of the errors disappear. From *even* to *soft* we add which other digits it names, and nearly a quarter of the rest disappears. So both help.

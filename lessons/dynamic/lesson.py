@@ -162,7 +162,7 @@ show.price_curves(races)
 #
 # So far each layer got one row, on one thread. Your model may run differently. So measure *its* linear layers, with the rows and the threads (`torch.set_num_threads`) that they will get.
 #
-# **Predict.** With one picture, all three layers of LeNet lose. Now we give them 256 at once. Compared with fp32, does int8 then do **A** worse on the largest layer, because it rounds 256 times as many inputs, **B** just as badly, or **C** better?
+# **Predict.** With one picture, int8 loses on all three layers of LeNet. How does int8 do with 256 pictures at once, compared with fp32: **A** better, **B** just as badly, or **C** worse on the largest layer, because it rounds 256 times as many inputs?
 
 # %%
 gains = {}
@@ -176,7 +176,7 @@ for (rows, name), gain in gains.items():
     print(f"batch of {rows:3}, {name}: {gain:.1f} times as fast")
 
 # %% [markdown] tags=["answer"]
-# **Better (C), because most of the overhead is paid once for all 256 rows, while each row brings its gain.** But a small layer may still lose: the last one, `fc3`, has only 840 weights, and even 256 rows don't make up for its overhead. The Transformer gains because its layers are wide, and each call brings them 128 rows.
+# **Better (A), because most of the overhead is paid once for all 256 rows, while each row brings its gain.** But a small layer may still lose: the last one, `fc3`, has only 840 weights, and even 256 rows don't make up for its overhead. The Transformer gains because its layers are wide, and each call brings them 128 rows.
 
 # %% [markdown]
 # So convert the layers that gain in every run, and leave the others in fp32: in place of a type, the set may hold *names* of layers. A name that matches nothing is skipped without a warning, so print the copy.

@@ -182,14 +182,14 @@ for remedy, (mac_pj, fetch_pj) in remedies.items():
 # %% [markdown]
 # In int8, fetching a weight of LeNet-300-100 and using it once costs 160 + 0.3 = 160.3 pJ in place of 644.6, so three quarters are saved.
 #
-# **Predict.** And in ResNet-50, where a weight is used 160 times: does int8 save **A** less than three quarters, **B** the same, or **C** more?
+# **Predict.** And in ResNet-50, where a weight is used 160 times: does int8 save **A** more than three quarters, **B** the same, or **C** less?
 
 # %% used_once_or_often tags=["hide-input"]
 # Shows the share of the bill that each remedy saves.
 Table(["saved by", "LeNet-300-100 (1 use)", "ResNet-50 (160 uses)"], rows)
 
 # %% [markdown] tags=["answer"]
-# **More (C), because ResNet-50 pays half of its bill for MACs, and these fall to a fifteenth, while a fetch falls to a quarter.** What is left is 160 · 0.3 = 48 pJ for MACs and 160 for the fetch: 208 in place of 1,376.
+# **More (A), because ResNet-50 pays half of its bill for MACs, and these fall to a fifteenth, while a fetch falls to a quarter.** What is left is 160 · 0.3 = 48 pJ for MACs and 160 for the fetch: 208 in place of 1,376.
 
 # %% [markdown]
 # - **Where a weight is used once**, only fewer or cheaper fetches matter. Storing in 8 bits saves three quarters, whether you also multiply in int8 or not, and a batch of 8 saves even more. A network small enough to stay in a cache saves most: reading it there takes less than a tenth.

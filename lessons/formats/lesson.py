@@ -129,14 +129,14 @@ info = torch.finfo(torch.float16)
 print(info.eps, info.max)
 
 # %% [markdown]
-# **Predict.** Now it's your turn. bf16 has eight bits for the exponent and seven for the mantissa. What becomes of 1.001 and of 100,000 in it: **A** 1.001 keeps its digits, and 100,000 becomes `inf`, **B** 1.001 becomes 1, and 100,000 stays near 100,000, or **C** 1.001 becomes 1, and 100,000 becomes `inf`?
+# **Predict.** Now it's your turn. bf16 has eight bits for the exponent and seven for the mantissa. What becomes of 1.001 and of 100,000 in it: **A** 1.001 keeps its digits, and 100,000 becomes `inf`, **B** 1.001 becomes 1, and 100,000 becomes `inf`, or **C** 1.001 becomes 1, and 100,000 stays near 100,000?
 
 # %% three_formats tags=["hide-input"]
 # Draws the bits of three formats, their largest number and their gap at 1.
 show.three_formats()
 
 # %% [markdown] tags=["answer"]
-# **1.001 becomes 1, and 100,000 stays near 100,000 (B), because seven bits make the gap at 1 $2^{0-7}$, about 0.008, and eight bits reach the exponent $2^7 - 1 = 127$.** That's a range up to nearly $2^{128}$, as in fp32, because bf16 is the first half of an fp32 number. fp16 lacks range, and bf16 lacks digits.
+# **1.001 becomes 1, and 100,000 stays near 100,000 (C), because seven bits make the gap at 1 $2^{0-7}$, about 0.008, and eight bits reach the exponent $2^7 - 1 = 127$.** That's a range up to nearly $2^{128}$, as in fp32, because bf16 is the first half of an fp32 number. fp16 lacks range, and bf16 lacks digits.
 
 # %% [markdown]
 # And what is the smallest number of bf16? Its lowest exponent is $2 - 2^7 = -126$, and one gap there is $2^{-126-7} = 2^{-133}$, about $10^{-40}$. During training, sums need digits and gradients need range.
@@ -150,7 +150,7 @@ show.three_formats()
 #
 # Are real updates so small? Take LeNet, a small network that has learned to recognise the clothes of Fashion-MNIST. A typical weight is 0.05, between $2^{-5}$ and $2^{-4}$. In a step of SGD with a learning rate of 0.01, a typical update is 0.00001.
 #
-# **Predict.** We store the weights in bf16. Of those that should change, how many stay as they are: **A** fewer than one in ten, **B** about a third, or **C** most?
+# **Predict.** We store the weights in bf16. Of those that should change, how many stay as they are: **A** most, **B** about a third, or **C** fewer than one in ten?
 
 # %%
 from torch.nn import functional as F
@@ -180,7 +180,7 @@ for dtype, share in swallowed.items():
     print(f"{str(dtype)[6:]}: {share:.0f} %")
 
 # %% [markdown] tags=["answer"]
-# **Most (C), because the gap of bf16 at 0.05 is $2^{-5-7} = 0.00024$, and half of it is 0.00012.** A typical update is only about a tenth of that. In fp16 half a gap is eight times smaller, about as large as a typical update, so about half of the weights stay. In fp32 hardly any do.
+# **Most (A), because the gap of bf16 at 0.05 is $2^{-5-7} = 0.00024$, and half of it is 0.00012.** A typical update is only about a tenth of that. In fp16 half a gap is eight times smaller, about as large as a typical update, so about half of the weights stay. In fp32 hardly any do.
 
 # %% [markdown]
 # A weight is the sum of thousands of small updates, so **weights stay in fp32**. Products may read a 16-bit *copy* of them. It's made anew in each step, so its rounding errors don't add up.

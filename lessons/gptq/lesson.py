@@ -211,7 +211,7 @@ report("GPTQ", gptq(layer.weight, H, low, step))
 #
 # A **control** can settle this: we run GPTQ twice, and change only the one thing that should make it work. That's $H$. So we calibrate once on code and once on random digits. Each time, we round all 20 layers in the model's blocks to 2 bits, and measure how much the perplexity on unseen code goes up.
 #
-# **Predict.** If we calibrate GPTQ on digits, how much will the perplexity rise: **A** about as much as with code, **B** about as much as with round-to-nearest, **C** more than with either?
+# **Predict.** If we calibrate GPTQ on digits, how much will the perplexity rise: **A** more than with code or round-to-nearest, **B** about as much as with round-to-nearest, **C** about as much as with code?
 
 # %% texts
 digits = language.encode("".join(map(str, torch.randint(10, (9999,)).tolist())))
@@ -233,7 +233,7 @@ for way, rise in rises.items():
     print(f"{way:17} perplexity {rounded[way]:.2f}, up by {rise:.1f} %")
 
 # %% [markdown] tags=["answer"]
-# **C, more.** Calibrated on code, GPTQ avoids about half of the damage. Calibrated on digits, it moves weights as well, in no layer as far as with code, and does more damage than round-to-nearest. So it isn't the moving that helps. The repair needs an $H$ that fits the inputs that the layer will get.
+# **A, more.** Calibrated on code, GPTQ avoids about half of the damage. Calibrated on digits, it moves weights as well, in no layer as far as with code, and does more damage than round-to-nearest. So it isn't the moving that helps. The repair needs an $H$ that fits the inputs that the layer will get.
 
 # %% [markdown]
 # Digits are only 10 of our model's 96 characters, so their $H$ says little about the others, and a change that hardly matters on digits can spoil the outputs on code. Must the text be code, then? No. With code, the perplexity rose by 4.7 to 8.9 %, depending on the text, and in six tries with English, by 6.2 to 8.7 %. Other text does nearly as well as code, as long as no kind of input is missing from it.

@@ -138,14 +138,14 @@ print(rounded(weights, largest_weight(weights, 3), 3))
 #
 # Why did we round the zero point? Because now the number 0 comes back as exactly 0. A network holds many zeros, behind each ReLU and in the padding around images, and they should stay zeros.
 #
-# **Predict.** The number 4 lies outside the range. What does it come back as: **A** 4, **B** 3, **C** 2.86?
+# **Predict.** The number 4 lies outside the range. What does it come back as: **A** 2.86, **B** 3, **C** 4?
 
 # %% falling_numbers tags=["hide-input"]
 # Draws numbers that fall onto the eight levels for the range -1 to 3.
 show.falling_numbers()
 
 # %% [markdown] tags=["answer"]
-# **2.86 (C), because 4 would need the integer 9, and the last one is 7.** 4 is 7 steps, and 7 + 2 = 9. The integer 7 stands for (7 − 2) · 4 / 7 = 2.86. It isn't 3, because rounding the zero point from 1.75 to 2 has moved all levels by a quarter of a step.
+# **2.86 (A), because 4 would need the integer 9, and the last one is 7.** 4 is 7 steps, and 7 + 2 = 9. The integer 7 stands for (7 − 2) · 4 / 7 = 2.86. It isn't 3, because rounding the zero point from 1.75 to 2 has moved all levels by a quarter of a step.
 
 # %% [markdown]
 # A number outside the range comes back as the nearest level, the first or the last. That's called **clipping**, and in code it's `clamp`. **Inside the range, a number is off by at most half a step. Outside, there's no limit.**

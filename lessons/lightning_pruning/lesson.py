@@ -166,14 +166,14 @@ def distances(pruning):
 #
 # An assignment to `.data` writes no numbers. It makes `dst` use the memory of the tensor on the right. And which memory is that? `.to` makes a new tensor only for another device. On the same device it returns `src.data` itself.
 #
-# **Predict.** We prune after each of four epochs. What are the four distances: **A** all 0; **B** 0, and then larger and larger; or **C** larger and larger, from the first cut on?
+# **Predict.** We prune after each of four epochs. What are the four distances: **A** all 0; **B** larger and larger, from the first cut on; or **C** 0, and then larger and larger?
 
 # %% rewind
 away = distances(ModelPruning("l1_unstructured", amount=0.3))
 print(away)
 
 # %% [markdown] tags=["answer"]
-# **0, and then larger and larger (B), because after the first rewind weight and copy share one memory, so training changes the copy, too.** At the first rewind the copy is still right, so the weight gets its first value back, and the distance is 0.
+# **0, and then larger and larger (C), because after the first rewind weight and copy share one memory, so training changes the copy, too.** At the first rewind the copy is still right, so the weight gets its first value back, and the distance is 0.
 
 # %% [markdown]
 # ### One weight, two rewinds
@@ -210,7 +210,7 @@ print(away_mended)
 #
 # Three networks follow the schedule of section 1: with the faulty rewind of `ModelPruning`, with the true one of `Mended`, and with the rewind off. After a true rewind a network has to learn anew.
 #
-# **Predict.** After 100 epochs, is the error with the true rewind **A** smaller than with the faulty one, **B** about the same, or **C** more than twice as large?
+# **Predict.** After 100 epochs, is the error with the true rewind **A** more than twice as large as with the faulty one, **B** about the same, or **C** smaller?
 
 # %% errors_over_epochs tags=["hide-input"]
 # Trains three networks by the same schedule, and draws their errors after each epoch.
@@ -223,7 +223,7 @@ curves = {name: show.errors(Garments(), batches, pruning) for name, pruning in c
 show.errors_over_epochs(curves)
 
 # %% [markdown] tags=["answer"]
-# **More than twice as large (C), because the last cut comes after epoch 98, and only one epoch of training follows its rewind.**
+# **More than twice as large (A), because the last cut comes after epoch 98, and only one epoch of training follows its rewind.**
 
 # %% [markdown]
 # Look at the blue line first. Until epoch 49 the orange one hides it, because the first rewind, after epoch 10, is right in both. But each later rewind of `ModelPruning` replaces a trained weight by the same trained weight. So this network keeps what it has learned, and ends about as low as the green one, which never rewinds.
@@ -362,4 +362,4 @@ show.side_by_side({"whole": whole, "pruned": pruned, "pruned and int8": small})
 #
 # **Credits.** The schedule of section 1 and the idea of the network are from Lightning's documentation, whose team wrote `ModelPruning`; it refers to [PyTorch's pruning tutorial](https://docs.pytorch.org/tutorials/intermediate/pruning_tutorial.html). Part of the course's idea is Tal Daniel's (Technion, EE 046211, tutorial 10). Text CC BY 4.0, code MIT.
 #
-# **What's still open.** If you're stopping here for today, take a moment to look back. You began with the price of a fetch ([[energy]]), and since then nearly every lesson has made weights smaller or fewer. How small does a file get if fewer weights, fewer bits and a good code for them come together ([[deep_compression]])? And what can all this do for a language model, which fetches every weight for each single word? To see why, we first need the layer that it's made of: how does a network look something up ([[attention]])?
+# **What's still open.** If you're stopping here for today, take a moment to look back. Early on you learned the price of a fetch ([[energy]]), and since then nearly every lesson has made weights smaller or fewer. How small does a file get if fewer weights, fewer bits and a good code for them come together ([[deep_compression]])? And what can all this do for a language model, which fetches every weight for each single word? To see why, we first need the layer that it's made of: how does a network look something up ([[attention]])?

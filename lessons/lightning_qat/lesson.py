@@ -178,7 +178,7 @@ print(f"int8: off by {mape(net(test_pixels), test_share):.0f} %")
 end = show.ceiling(fit(Net(), watched.TwoHooks(default, convert=False)), test_pixels[:120], test_share[:120])
 
 # %% [markdown]
-# The solid line is a ceiling: the range ends there, a little below 0.5. More than half of the 120 answers are above it, so they're clipped, and the loss sees them *at* the ceiling. That ruins the training, because the gradient goes straight through the rounding, but stops where something is clipped ([[qat]]). If an answer above the ceiling is far too high, it gets no gradient that would pull it down.
+# The solid line is a ceiling: the range ends there, a little below 0.5. More than half of the 120 answers are above it, so they're clipped, and the loss sees them *at* the ceiling. That ruins the training, because the loss can't see how far above it an answer is. And the gradient goes straight through the rounding, but stops where something is clipped ([[qat]]). So an answer that is far too high gets no gradient that would pull it down.
 #
 # In the code, before `convert`, this end is `net.net.module[-1].activation_post_process.activation_post_process.max_val`: the first of the two long names is the part that rounds, the second its observer, which follows the range.
 
@@ -391,7 +391,7 @@ except Exception as error:
 # `torch.export` takes the float network, and stops with an error at the int8 one, because it can't take the packed weights apart. `torch.ao.quantization`, which this lesson uses, is deprecated as well. So today you work in the opposite order: export the *float* network, and quantize what was exported, as [[pt2e]] does.
 
 # %% [markdown]
-# **Sources.** B. Jacob et al., *Quantization and training of neural networks for efficient integer-arithmetic-only inference*, 2018, [arXiv:1712.05877](https://arxiv.org/abs/1712.05877). [torchvision's script for quantization-aware training](https://github.com/pytorch/vision/blob/main/references/classification/train_quantization.py) freezes the ranges after some epochs, as the exercise does. In both, the ranges of the weights freeze too, while the weights go on changing.
+# **Sources.** B. Jacob et al., *Quantization and training of neural networks for efficient integer-arithmetic-only inference*, 2018, [arXiv:1712.05877](https://arxiv.org/abs/1712.05877). [torchvision's script for quantization-aware training](https://github.com/pytorch/vision/blob/main/references/classification/train_quantization.py) freezes the ranges after some epochs, as the exercise does: those of the weights too, while the weights go on changing.
 #
 # **Going further.** Lightning on [callbacks](https://lightning.ai/docs/pytorch/stable/extensions/callbacks.html) and on the [Trainer](https://lightning.ai/docs/pytorch/stable/common/trainer.html).
 #

@@ -144,14 +144,14 @@ show.after_rests(rests)
 # - *In blocks*: first A thirty times, then B thirty times.
 # - *In turn*, A B A B and so on, which is also called **interleaved**: one call of each is a **round**, and we divide within each round. The first two calls take 1.000 and 1.005 s, so the first round gives 1.000 / 1.005 = 0.995.
 #
-# **Predict.** Which speed-up of B do the medians of the two blocks give: **A** 0.99, **B** 0.96, or **C** 0.88?
+# **Predict.** Which speed-up of B do the medians of the two blocks give: **A** 0.88, **B** 0.96, or **C** 0.99?
 
 # %% drift tags=["hide-input"]
 # Draws both orders of 60 simulated calls: in blocks, and in turn.
 show.drift()
 
 # %% [markdown] tags=["answer"]
-# **0.88 (C), because half of the drift lies between the middle of A's block and the middle of B's.** These middles are the dashed lines on the left, and 1.074 / 1.226 = 0.88.
+# **0.88 (A), because half of the drift lies between the middle of A's block and the middle of B's.** These middles are the dashed lines on the left, and 1.074 / 1.226 = 0.88.
 
 # %% [markdown]
 # More calls wouldn't help: if the machine drifts as far during longer blocks, their middles are as far apart as before. An error that always points the same way is called a **bias**. **More calls help against chance, but not against a bias.**
@@ -293,7 +293,7 @@ print(f"fastest block: A {fastest_ms(a):.2f} ms, B {fastest_ms(b):.2f} ms")
 print(f"median of A in the last race: {races[-1].median_ms('A'):.2f} ms")
 
 # %% [markdown]
-# Here we take the fastest block, and not the median. Other programs can only add time, so the fastest block comes nearest to what the code itself takes, if the machine itself stays the same. Often it doesn't: if A's fastest block is slower here than A's median in the last race, the machine has changed in between. And since the timer measures one function after the other, in blocks, such a change fools it. The timer is good enough for a function that is several times as fast. For a few per cent, let them take turns.
+# Here we take the fastest block, and not the median. Other programs can only add time, so the fastest block comes nearest to what the code itself takes, if the machine itself stays the same. Often it doesn't: if A's fastest block is slower here than A's median in the last race, the machine has changed in between. And since the timer measures one function after the other, in blocks, such a change fools it. For a few per cent, let them take turns. The fastest time is good enough where one side is several times as fast, and in later lessons you'll meet it there.
 #
 # ### A second thread
 #

@@ -123,12 +123,12 @@ print_sparsity("global", cut_globally)
 # %% [markdown]
 # Look at `conv1`. It has six filters of nine weights each. Locally only 3 of its 54 weights are left, so at least three of the six filters are empty.
 #
-# Now compare the two cuts within one layer. Both keep its *largest* weights. So they differ in one thing alone: how many weights each layer may keep. Who decided that in the global cut?
+# Now compare the two cuts within one layer. Both keep its *largest* weights. So they differ in one thing alone: how many weights each layer may keep.
 
 # %% [markdown]
 # ## 3. Where one threshold cuts
 #
-# One threshold $t$ holds for all layers. So a layer with small weights loses much, and one with large weights little. And how large they are is decided, to begin with, before any training.
+# One threshold $t$ holds for all layers. So a layer with small weights loses much, and one with large weights little. And how large they are is decided in part before any training.
 #
 # PyTorch draws a new layer's weights evenly between $-1/\sqrt{f}$ and $1/\sqrt{f}$. Here $f$ is the **fan-in**: how many weights each output sums over. It's 9 in `conv1`, and 400 in `fc1`. A sum of $f$ random terms grows with $\sqrt{f}$ only, because they partly cancel, so dividing by $\sqrt{f}$ keeps it as small as a sum of few.
 #
@@ -152,7 +152,7 @@ print_sparsity("new LeNet, 20 % cut globally", new)
 show.one_threshold(lenet, amount=0.95)
 
 # %% [markdown]
-# The layer with the widest range at the start still has the largest weights, and keeps the largest share. The layer with the narrowest range, `fc1`, keeps the smallest. So a threshold sees only sizes, and these differ from layer to layer before the network has seen a single image.
+# Here the order is that of the ranges: `conv1` keeps the largest share, `fc1` the smallest. Both the start and the training make it so: in four LeNets started with these ranges reversed, `fc1` kept nearly all that was left, and in four with equal ranges, `conv1` kept the largest share. And a threshold sees only sizes.
 
 # %% [markdown]
 # ## 4. Which cut is better? A fair comparison
@@ -173,7 +173,7 @@ show.fair_comparison()
 # %% [markdown]
 # Start with the last column. Random weights, with the counts of the local cut, end at about a quarter of the digits on average. So with these counts, fine-tuning alone isn't enough.
 #
-# From there we can change one thing at a time. If each layer keeps its largest weights, with the same counts, we have the local cut, and it reaches 84 %. If the weights stay random, but with the counts of the global cut, it's 88 %. The global cut does both, and reaches 95 %. **Here, how many weights each layer keeps matters about as much as which ones.** But a threshold knows nothing of layers, and section 5 shows where its numbers mislead.
+# From there we can change one thing at a time. If each layer keeps its largest weights, with the same counts, we have the local cut, and it reaches 84 %. If the weights stay random, but with the counts of the global cut, it's 88 %. The global cut does both, and reaches 95 %. **Here, how many weights each layer keeps matters about as much as which ones.**
 #
 # In the column for the rate 0.001, global pruning is over 40 points ahead of local pruning. With the best rate for each, it's about 11. So most of that lead was due to the rate, which is too small for the local cut to recover in 200 steps.
 #

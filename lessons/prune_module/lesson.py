@@ -212,7 +212,7 @@ for name, one in {"whole": lenet, "without 70 % of fc1": small}.items():
 #
 # LeNet's file takes 244 kB: 240 kB for the numbers, and 4 kB of packaging, such as names.
 #
-# **Predict.** With 70 % of `fc1` masked, is the file **A** less than half as large, **B** as large as before, or **C** larger? And after `remove`?
+# **Predict.** With 70 % of `fc1` masked, is the file **A** larger, **B** as large as before, or **C** less than half as large? And after `remove`?
 
 # %% does_it_fit_into_the
 from course_utils.measure.sizes import size_report
@@ -223,7 +223,7 @@ removed = size_report(small).file_bytes / 1000
 print(f"masked: {masked:.0f} kB   mask removed: {removed:.0f} kB")
 
 # %% [markdown] tags=["answer"]
-# **First larger (C), then as large as before (B), because the masked file holds all the numbers plus a mask for `fc1`, whose ones and zeros take 4 bytes each.** After `remove` the mask is gone, but a zero takes 4 bytes, like any other number.
+# **First larger (A), then as large as before (B), because the masked file holds all the numbers plus a mask for `fc1`, whose ones and zeros take 4 bytes each.** After `remove` the mask is gone, but a zero takes 4 bytes, like any other number.
 
 # %% [markdown]
 # And the time? The network is no faster, because the layer multiplies by each zero ([[zero_worth]]).

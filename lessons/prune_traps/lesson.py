@@ -53,7 +53,7 @@ except RuntimeError as error:
 # %% [markdown]
 # A search for this message finds `strict=False`, which tells `load_state_dict` to load what it can. The error goes away. We let both networks read the first 2,000 test digits.
 #
-# **Predict.** Which numbers does `fc1` use now: **A** all the trained ones, **B** the trained ones with half of them 0, **C** the random ones of a new layer?
+# **Predict.** Which numbers does `fc1` use now: **A** all the trained ones, **B** the random ones of a new layer, **C** the trained ones with half of them 0?
 
 # %% a_cure_in_seconds
 from lessons.prune_traps.show import accuracy
@@ -64,7 +64,7 @@ report = careless.load_state_dict(state, strict=False)
 print(f"pruned {accuracy(pruned):.1f} % right, loaded {accuracy(careless):.1f} %")
 
 # %% [markdown] tags=["answer"]
-# **The random ones (C), because nothing in the file is called `fc1.weight`.** Names that match are loaded, and the others are left out without an error. `fc1` holds four fifths of LeNet's weights, and all of them are random now. The first thing that you notice is an accuracy far too low.
+# **The random ones (B), because nothing in the file is called `fc1.weight`.** Names that match are loaded, and the others are left out without an error. `fc1` holds four fifths of LeNet's weights, and all of them are random now. The first thing that you notice is an accuracy far too low.
 
 # %% [markdown]
 # In about [[minutes]] minutes you will be able to
@@ -187,14 +187,14 @@ right = show.pruned_again(load_masked, refresh)
 #
 # We now know that a pruned layer has three tensors, and that one of them may be out of date. So where do we count its zeros? The sparsity of `fc1`, the share of its weights that are zero, is 50 %. A good way to count finds that in three networks: in the colleague's, in one that `load_masked` has just made, and in a copy of the colleague's after `prune.remove`.
 #
-# **Predict.** Somebody counts the zeros among `fc1`'s parameters, in the network that the colleague has just pruned. What sparsity do they get: **A** 50 %, **B** 0 %, **C** 100 %?
+# **Predict.** Somebody counts the zeros among `fc1`'s parameters, in the network that the colleague has just pruned. What sparsity do they get: **A** 0 %, **B** 50 %, **C** 100 %?
 
 # %% counts_table tags=["hide-input", "nbval-check-output"]
 # Counts in four ways, in the colleague's network, in the loaded one, and after remove, and writes a table.
 counts = show.count_zeros(refresh, pruned, load_masked)
 
 # %% [markdown] tags=["answer"]
-# **0 % (B), because the parameter is `weight_orig`, and it keeps a number for each removed weight.** Of our three weights, it's (0.9, 0.1, 0.5), without a zero. Only `prune.remove` writes the product into the parameter.
+# **0 % (A), because the parameter is `weight_orig`, and it keeps a number for each removed weight.** Of our three weights, it's (0.9, 0.1, 0.5), without a zero. Only `prune.remove` writes the product into the parameter.
 
 # %% [markdown]
 # The sparsity is 50 % in all three networks. Our three weights, where the truth is one zero in three, explain the next two rows:

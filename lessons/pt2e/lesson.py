@@ -213,7 +213,7 @@ show.kernels_and_speed(kernels, speeds, right)
 #
 # We compare in two steps, the first two rows of the table: float with the graph, then the graph with compiled int8. We count the images that get the same class from both, and those for which all ten outputs are equal, up to 0.001. The last digits don't count, because they depend on the order of the additions.
 #
-# **Predict.** Which pair has more equal outputs: **A** float and the graph, which both multiply floats, **B** the graph and compiled int8, which both round?
+# **Predict.** Which pair has more equal outputs: **A** the graph and compiled int8, which both round, **B** float and the graph, which both multiply floats?
 
 # %% three_compared tags=["hide-input"]
 # Compares the outputs of the networks for 2,000 test images, and those of a graph that clips at 255.
@@ -221,7 +221,7 @@ wide = show.logits(show.clipped_at_255(int8), test_images)
 show.compared(logits, wide)
 
 # %% [markdown] tags=["answer"]
-# **The graph and compiled int8 (B), because the compiler takes its scales from the graph, and rounds where the graph rounds.** So most images keep all ten outputs.
+# **The graph and compiled int8 (A), because the compiler takes its scales from the graph, and rounds where the graph rounds.** So most images keep all ten outputs.
 
 # %% [markdown]
 # **From float to the graph** you see what rounding and clipping cost. No image keeps its outputs, but fewer than one in 100 gets another class, and you need no labels to measure that.

@@ -132,7 +132,7 @@ def straight_through(weight, scale, bits):
 # %% [markdown]
 # Put in 0.40. Forward, the last line computes 0.40 + (0 − 0.40) = 0, the rounded value. Backward, the bracket is a constant, so the gradient of the result with respect to the weight is that of `inside`: 1 between the ends, and 0 beyond them.
 #
-# **Predict.** Now the two weights are 0.40 and 1.7, and the output should still be 0.75. They're rounded to 0 and 1, so the output is 1, and the derivative of the loss with respect to the output is 2 · (1 − 0.75) = 0.5. Which gradients reach the two float weights: **A** 0.5 and 0.5, **B** 0.5 and 0, **C** 0 and 0?
+# **Predict.** Now the two weights are 0.40 and 1.7, and the output should still be 0.75. They're rounded to 0 and 1, so the output is 1, and the derivative of the loss with respect to the output is 2 · (1 − 0.75) = 0.5. Which gradients reach the two float weights: **A** 0.5 and 0.5, **B** 0 and 0, **C** 0.5 and 0?
 
 # %% by_hand tags=["nbval-check-output"]
 weights = torch.tensor([0.40, 1.7], requires_grad=True)
@@ -141,7 +141,7 @@ output = straight_through(weights, scale=1, bits=2).sum()
 print("output:", output.item(), "  gradients:", weights.grad.tolist())
 
 # %% [markdown] tags=["answer"]
-# **0.5 and 0 (B), because 1.7 is clipped.** The 0.40 isn't, so the gradient goes straight through the rounding.
+# **0.5 and 0 (C), because 1.7 is clipped.** The 0.40 isn't, so the gradient goes straight through the rounding.
 
 # %% [markdown]
 # **Try it.** Change `1.7` to `1.3`, and run the cell again.
@@ -206,14 +206,14 @@ print(f"2 bits, rounded with the scale σ, no training: {with_sigma:.0f} % right
 #
 # We've run this race for six networks. Each side may choose its scale from σ, 1.5 σ and 2 σ, and one of three learning rates for the extra epoch, or no epoch at all. Each side enters the candidate that is best on 5,000 *held-out* images, on which no network was trained. Then the test images judge the two.
 #
-# **Predict.** How many of the six races does QAT win: **A** none, **B** about half, **C** all six?
+# **Predict.** How many of the six races does QAT win: **A** all six, **B** about half, **C** none?
 
 # %% six_races tags=["hide-input"]
 # Draws the record of six networks: in float, rounded after the training, and QAT, each at its best.
 races = show.races()
 
 # %% [markdown] tags=["answer"]
-# **All six (C), because only QAT's weights could adapt to three levels.** QAT wins by about three to nine points, and each time it closes more than half of the gap between its opponent and the float network. So training with the rounding does help at 2 bits.
+# **All six (A), because only QAT's weights could adapt to three levels.** QAT wins by about three to nine points, and each time it closes more than half of the gap between its opponent and the float network. So training with the rounding does help at 2 bits.
 
 # %% [markdown]
 # The gap between the two sides is far smaller than the headline said. And why is QAT better here than our 76 %? For one thing, it could choose a larger scale than σ, and did so in all six races.

@@ -46,7 +46,7 @@ torch.backends.quantized.engine = legacy_int8.best()
 #
 # Both take 134 million multiplications, because 512 · 512 · 512 = 8 · 4,096 · 4,096, and about as many additions, all in fp32.
 #
-# **Predict.** How many times as long as the product does the network take: **A** about as long, **B** about twice, or **C** more than five times?
+# **Predict.** How many times as long as the product does the network take: **A** more than five times, **B** about twice, or **C** about as long?
 
 # %%
 import torch
@@ -65,7 +65,7 @@ race = timing.compare({"network": lambda: network(one), "product": lambda: left 
 print(f"The network takes {race.ratio('product'):.0f} times as long.")
 
 # %% [markdown] tags=["answer"]
-# **More than five times (C), probably because the network waits for its weights.** The product uses each of its numbers 512 times. The network fetches 134 million weights, and uses each of them once. So the operations alone don't tell how long a layer takes.
+# **More than five times (A), probably because the network waits for its weights.** The product uses each of its numbers 512 times. The network fetches 134 million weights, and uses each of them once. So the operations alone don't tell how long a layer takes.
 
 # %% [markdown]
 # But so far, the reason is only a guess. In about [[minutes]] minutes you will be able to
@@ -86,14 +86,14 @@ print(f"The network takes {race.ratio('product'):.0f} times as long.")
 #
 # Does the layer take 2.4 s, then? No, because both go on at the same time. While a processor multiplies the last weights, it already asks for the next ones. The layer can't be done before the slower of the two is. Here that's the memory, so the layer takes at least **2 s**.
 #
-# **Predict.** Now 16 inputs come at once. Each weight is fetched only once, and used for all of them when it arrives. What's the least time: **A** 32 s, **B** 8.4 s, **C** 6.4 s, or **D** 2 s?
+# **Predict.** Now 16 inputs come at once. Each weight is fetched only once, and used for all of them when it arrives. What's the least time: **A** 2 s, **B** 6.4 s, **C** 8.4 s, or **D** 32 s?
 
 # %% two_times tags=["hide-input"]
 # Draws the two times of the toy machine, for one input and for 16.
 show.two_times()
 
 # %% [markdown] tags=["answer"]
-# **6.4 s (C), because now the arithmetic takes longer.** It takes 16 · 0.4 = 6.4 s, while the weights still arrive within 2 s.
+# **6.4 s (B), because now the arithmetic takes longer.** It takes 16 · 0.4 = 6.4 s, while the weights still arrive within 2 s.
 
 # %% [markdown]
 # The operations that a machine can do per second are its **peak**, and the bytes that its memory can deliver per second are its **bandwidth**. They give a bound for every layer:
@@ -209,10 +209,10 @@ show.under_the_roof(peak, bandwidth, {n: (across[n], speed[n]) for n in batches}
 #
 # Here are four offers for the toy machine and its layer: twice the peak, twice the bandwidth, weights of half the bytes, or half of the weights removed (not only set to zero).
 #
-# **Predict.** Which of them make the layer faster with **one** input: **A** all four, **B** all but the peak, or **C** the bandwidth alone?
+# **Predict.** Which of them make the layer faster with **one** input: **A** all but the peak, **B** the bandwidth alone, or **C** all four?
 
 # %% [markdown] tags=["answer"]
-# **All but the peak (B), because with one input the layer is memory-bound.** Twice the peak leaves max(0.2, 2) = 2 s. Twice the bandwidth and half the bytes give max(0.4, 1) = 1 s, and half of the weights max(0.2, 1) = 1 s.
+# **All but the peak (A), because with one input the layer is memory-bound.** Twice the peak leaves max(0.2, 2) = 2 s. Twice the bandwidth and half the bytes give max(0.4, 1) = 1 s, and half of the weights max(0.2, 1) = 1 s.
 
 # %% [markdown]
 # With 16 inputs the least time was max(6.4, 2) = 6.4 s. Here is what each offer makes of it:

@@ -35,7 +35,7 @@ torch.set_num_threads(1)
 #
 # We train the network for 300 steps, and remove a fifth of its first layer, `fc1`: the weights with the smallest magnitudes. The unused weights are less than a tenth, so all of them could go.
 #
-# **Predict.** How many of the unused weights does this cut *keep*: **A** none, **B** about a fifth, **C** more than half?
+# **Predict.** How many of the unused weights does this cut *keep*: **A** more than half, **B** about a fifth, **C** none?
 
 # %% weights_that_training_never_used
 import copy
@@ -55,7 +55,7 @@ kept = cut.fc1.weight_mask[:, unlit].mean().item()
 print(f"{unlit.sum()} pixels are never lit; {kept:.0%} of their weights are kept")
 
 # %% [markdown] tags=["answer"]
-# **More than half (C), because training never moved these weights.** The cut keeps four fifths of *all* weights, and nearly as large a share of these. So magnitude can hardly tell unused weights from the others.
+# **More than half (A), because training never moved these weights.** The cut keeps four fifths of *all* weights, and nearly as large a share of these. So magnitude can hardly tell unused weights from the others.
 
 # %% [markdown]
 # In about [[minutes]] minutes you will be able to

@@ -291,4 +291,4 @@ claims.show("shipping")
 #
 # **Credits.** Part of the course's idea is Tal Daniel's (Technion, EE 046211, tutorial 10). Text CC BY 4.0, code MIT.
 #
-# **What's still open.** The shop has its model. But you know another network that's too large or too slow: your own. Write down how many bytes and milliseconds it may have, put it into the first cell of [Your network](../8_capstone/your_network.ipynb), and see who wins.
+# **What's still open.** The shop has its model, and you've come to the end of the course. You learned to distrust a stopwatch and to price a fetch. Then you made numbers shorter, weights fewer and networks smaller, and each time a fair opponent told you what that was worth. One network is left that's too large or too slow: your own. Write down how many bytes and milliseconds it may have, put it into the first cell of [Your network](../8_capstone/your_network.ipynb), and see who wins.

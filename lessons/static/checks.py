@@ -74,9 +74,17 @@ _also += [_large_bias, _float_bias, (*_below, torch.tensor([[0.9, 0.1], [0.2, 0.
 static_layer.tries(_calls().filter(lambda call: _certain(*call)), also=_also)
 static_layer.ideas(
     {
-        "s_x = x.max() / 127": "The scale of the inputs has to be there before `x` is: take it from `examples`.",
         ("q_x = torch.round(x / s_x)", "q_x = torch.round(x / s_x).clamp(min=0)"): "An input beyond the range of the "
         "examples has no integer of its own: clip what you store to 0 … 127.",
+        (
+            "return torch.round(requantized), s_y",
+            "return torch.round(requantized).clamp(min=0), s_y",
+            "return torch.round(requantized).clamp(max=127), s_y",
+            "return torch.round(requantized).clamp(-127, 127), s_y",
+            "return torch.round(requantized).clamp(-128, 127), s_y",
+            "return torch.round(requantized).clamp(0, 255), s_y",
+            "q_x = torch.round(x / s_x); return torch.round(requantized), s_y",
+        ): "At the end come ReLU and limits: the outputs are integers from 0 to 127, and clipping at 0 is the ReLU.",
         (
             "q_b = torch.round(bias / s_w)",
             "q_b = torch.round(bias / s_y)",

@@ -253,8 +253,9 @@ show.as_stored(calibrations, test_images[1:2], {name: accuracy(net) for name, ne
 # %% tags=["exercise"]
 def static_layer(weight, bias, examples, x):
     """The output of a linear layer with ReLU for x: integers from 0 to 127, and their scale."""
-    # The layer of section 3, with the examples [[1.27, 0.0], [0.0, 1.27]], gives 77 for its pixels
-    # [[0.80, 0.20]]: these examples give the output a finer scale than 0.05.
+    # The layer of section 3 (weight [[0.25, -0.10]], bias [0.03]), with the examples
+    # [[1.27, 0.0], [0.0, 1.27]], gives 77 for its pixels [[0.80, 0.20]]: these examples
+    # give the output a finer scale than 0.05.
     raise NotImplementedError
 
 

@@ -36,7 +36,7 @@ torch.set_num_threads(1)
 #
 # We ask the package torch-pruning to remove half of the channels of every layer.
 #
-# **Predict.** How many numbers does the smaller network give for an image: **A** ten, **B** five, **C** none, because there is an error?
+# **Predict.** How many numbers does the smaller network give for an image: **A** five, **B** ten, **C** none, because there is an error?
 
 # %%
 import copy
@@ -58,7 +58,7 @@ tp.pruner.BasePruner(small, image, by_norm, pruning_ratio=0.5).step()
 print(dense(image).shape[1], "numbers before,", small(image).shape[1], "after")
 
 # %% [markdown] tags=["answer"]
-# **Five (B), because to the package the outputs of the last layer are channels like all others.** Five of the ten types of clothing are gone, and nothing warned us.
+# **Five (A), because to the package the outputs of the last layer are channels like all others.** Five of the ten types of clothing are gone, and nothing warned us.
 
 # %% [markdown]
 # Before we use such a tool, let's cut by hand, and learn to test a cut. In about [[minutes]] minutes you will be able to

@@ -41,7 +41,7 @@ torch.set_num_threads(1)
 #
 # The teacher has learned from all ten digits.
 #
-# **Predict.** Of about a thousand test 3s, how many does the student recognise: **A** none, **B** one in ten, **C** most of them?
+# **Predict.** Of about a thousand test 3s, how many does the student recognise: **A** most of them, **B** one in ten, **C** none?
 
 # %%
 import torch
@@ -60,7 +60,7 @@ student = train(network(100, 100), x[seen], answers[seen], T, rate=0.01)
 twin = train(network(100, 100), x[seen], y[seen], rate=0.01)
 
 # %% [markdown] tags=["answer"]
-# **Most of them (C), because the teacher's answers to the other nine digits say enough about 3s.** The twin has seen the same images, and recognises none.
+# **Most of them (A), because the teacher's answers to the other nine digits say enough about 3s.** The twin has seen the same images, and recognises none.
 
 # %% recognised tags=["hide-input"]
 # Draws the first test threes, coloured where each network recognises them.
@@ -109,7 +109,7 @@ show.most_like(x[seen], y[seen], answers[seen][:, MISSING])
 # | answer | 0.22 | 0.13 | 0.08 |
 # | control | 0.23 | 0.09 | 0.085 |
 #
-# **Predict.** How many of the test 3s does a student trained on these targets recognise: **A** none, **B** about half as many as our student, **C** about as many?
+# **Predict.** How many of the test 3s does a student trained on these targets recognise: **A** about as many as our student, **B** about half as many, **C** none?
 
 # %% the_control
 mean = answers[seen][:, MISSING].mean()
@@ -122,7 +122,7 @@ for name, net in {"student": student, "control": control}.items():
     print(f"{name} recognises {recognised(net, MISSING):.0%} of the threes")
 
 # %% [markdown] tags=["answer"]
-# **None (A), because it learns to give the 3 about 0.09, in images of a 3 as well.** The other nine share 0.91, so the highest of them gets more, and the 3 can't win.
+# **None (C), because it learns to give the 3 about 0.09, in images of a 3 as well.** The other nine share 0.91, so the highest of them gets more, and the 3 can't win.
 
 # %% [markdown]
 # Does this rule out the rival? Not yet, because a network may *know* more than it *says*. We'll judge the rival when we can tell the two apart.

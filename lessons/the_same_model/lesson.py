@@ -74,7 +74,7 @@ for (name, answer), logits in zip(answers.items(), (original, copy), strict=True
 # %% [markdown]
 # At each of the 255 places, each of the two gives every token of its vocabulary a probability to come next. We'll call the most probable one its **first choice**. *Greedy decoding* always writes it.
 #
-# **Predict.** At how many of the 255 places does the copy have a different first choice from the original: **A** none or one, **B** three or four, or **C** ten or more?
+# **Predict.** At how many of the 255 places does the copy have a different first choice from the original: **A** ten or more, **B** three or four, or **C** none or one?
 
 # %% first_choices
 others = original.argmax(-1) != copy.argmax(-1)
@@ -85,7 +85,7 @@ print(f"another first choice at {others.sum()} of {len(others)} places")
 show.some_places(tokenizer, ids[0], original, copy)
 
 # %% [markdown] tags=["answer"]
-# **C, ten or more, because a small change is enough where another token is nearly as probable as the first choice.** In every row of the table, the *original* gives the other token at least half of the first one's probability. So the copy is a different model, and neither the answer nor the perplexity told us.
+# **A, ten or more, because a small change is enough where another token is nearly as probable as the first choice.** In every row of the table, the *original* gives the other token at least half of the first one's probability. So the copy is a different model, and neither the answer nor the perplexity told us.
 
 # %% [markdown]
 # In about [[minutes]] minutes you will be able to

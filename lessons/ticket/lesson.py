@@ -41,7 +41,7 @@ torch.set_num_threads(1)
 #
 # In the code, `make` draws a new network, and `train` trains it with a fresh Adam on batches of 60 digits, for 200 steps unless told otherwise. `put_on` gives each layer a mask, by PyTorch's `prune.custom_from_mask`.
 #
-# **Predict.** How many of the test digits does the untrained network now get right: **A** about 10 %, **B** about 30 %, **C** more than 70 %?
+# **Predict.** How many of the test digits does the untrained network now get right: **A** more than 70 %, **B** about 30 %, **C** about 10 %?
 
 # %%
 import copy
@@ -67,7 +67,7 @@ put_on(untrained, [layer.weight_mask for layer in trained.children()])
 print(f"untrained, with zeros: {training.evaluate(untrained, *test_set):.0%} right")
 
 # %% [markdown] tags=["answer"]
-# **More than 70 % (C), because training chose where the zeros go.** So inside a network of random weights there's already a small one that reads digits.
+# **More than 70 % (A), because training chose where the zeros go.** So inside a network of random weights there's already a small one that reads digits.
 
 # %% [markdown]
 # Can such a small network *learn*, and as well as the whole? In about [[minutes]] minutes you will be able to
@@ -203,14 +203,14 @@ def controls(first, masks):
 # %% [markdown]
 # One network can be lucky. So we search for tickets in six new networks, and from each we train four versions for 200 steps: the whole network, the ticket, and both controls.
 #
-# **Predict.** The ticket ends ahead of the random mask. Is *reinit* ahead of it, too: **A** by nearly as much as the ticket, **B** by half as much, or **C** hardly at all?
+# **Predict.** The ticket ends ahead of the random mask. Is *reinit* ahead of it, too: **A** hardly at all, **B** by half as much as the ticket, or **C** by nearly as much?
 
 # %% six_networks tags=["hide-input"]
 # Searches for tickets in six networks, trains the four of each, and draws them.
 all_right = show.six_networks(search, controls)
 
 # %% [markdown] tags=["answer"]
-# **Hardly at all (C), probably because the positions were found for the first values, and not for others.**
+# **Hardly at all (A), probably because the positions were found for the first values, and not for others.**
 
 # %% [markdown]
 # First compare the ticket with the whole network. With a sixth of the weights it does as well on average, though in single networks the one or the other is ahead, sometimes by a point or more. So it's a winning ticket after 200 steps, and the answer to our question is yes.

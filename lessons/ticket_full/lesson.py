@@ -149,7 +149,7 @@ print(*(f"{right:.1f}" for right in sorted(again)), "% right")
 show.told(("ticket", "new values"), ("trained on", "ticket"))
 
 # %% [markdown]
-# Both leads count, though that of *trained on* has shrunk as well, from about two points at the paper's rate to less than one. So with these masks, the last rewind costs points, because it gives away 200 steps. Whether it does with others, you'll judge in the exercise.
+# Both leads count, though that of *trained on* has shrunk as well, from about two points at the paper's rate to less than one. So with these masks, the last rewind costs points, probably because it gives away 200 steps. Whether it does with others, you'll judge in the exercise.
 #
 # Now we have a rule:
 #
@@ -175,7 +175,7 @@ show.told(("ticket", "new values"), ("trained on", "ticket"))
 #
 # In the record, all four arms keep the first biases, while in section 1 *new values* drew new biases as well. We now train each arm in six networks, with the same batches, at its own best rate.
 #
-# **Predict.** Which arms will beat *new values* in all six networks: **A** own signs only, **B** own sizes only, **C** both?
+# **Predict.** Which arms will beat *new values* in all six networks: **A** own sizes only, **B** own signs only, **C** both?
 
 # %% sizes_or_signs tags=["hide-input"]
 # Draws six networks in four arms, each at its best rate, and prints the leads.
@@ -183,7 +183,7 @@ show.race("ticket", "own signs", "own sizes", "new values")
 show.told(("own signs", "new values"), ("own sizes", "new values"), ("ticket", "own signs"))
 
 # %% [markdown] tags=["answer"]
-# **Own signs only (A), probably because the first signs are mostly right already.** A kept weight was pushed away from zero, so it mostly ends with its first sign; of new signs, half are wrong. *Own signs* win back most of the ticket's lead, and even untrained they're far above guessing. The sizes alone can't be told from luck.
+# **Own signs only (B), probably because the first signs are mostly right already.** A kept weight was pushed away from zero, so it mostly ends with its first sign; of new signs, half are wrong. *Own signs* win back most of the ticket's lead, and even untrained they're far above guessing. The sizes alone can't be told from luck.
 
 # %% [markdown]
 # The ticket is ahead of *own signs*, too, in all six networks, by a few tenths. So on top of the right signs, the right sizes add a little. With the masks that we found at the rate 0.0012, the same arms lead in all six as well.
@@ -214,7 +214,7 @@ print(*(f"{name}: {ms:.2f} ms a step" for name, ms in step_ms.items()), sep="\n"
 # %% [markdown]
 # So the ticket costs four trainings, and at least four times the time that the whole network needs for one. A step of *narrow* is by far the cheapest. In *Deeper*, it races against the ticket, and whether the ticket is ahead depends on the search.
 #
-# What is a ticket worth, then? In our six small networks, after 200 steps, **most of what the first values are worth lies in their signs.** But *trained on* has paid for the same search, and has the same mask. The ticket throws away what the last training has taught the weights, and lost our race by that. So if you want a small network and have its mask, keep the trained weights as well. **A ticket answers a question about learning. It's no recipe for a small network.**
+# What is a ticket worth, then? In our six small networks, after 200 steps, **most of what the first values are worth lies in their signs.** But *trained on* has paid for the same search, and has the same mask. The ticket throws away what the last training has taught the weights, which is probably why it lost our race. So if you want a small network and have its mask, keep the trained weights as well. **A ticket answers a question about learning. It's no recipe for a small network.**
 
 # %% [markdown]
 # ## Exercise · A referee
@@ -318,7 +318,7 @@ show.told(("ticket", "narrow"), ("trained on", "narrow"))
 #
 # **Sources.** J. Frankle and M. Carbin, *The Lottery Ticket Hypothesis*, [arXiv:1803.03635](https://arxiv.org/abs/1803.03635); H. Zhou et al., *Deconstructing Lottery Tickets*, [arXiv:1905.01067](https://arxiv.org/abs/1905.01067). The record is made by `python course.py bench ticket_full`.
 #
-# **Going further.** E. Malach et al., *Proving the Lottery Ticket Hypothesis: Pruning is All You Need*, [arXiv:2002.00585](https://arxiv.org/abs/2002.00585). Projects: search without any rewind; search with another rate, and ask `judge` again.
+# **Going further.** E. Malach et al., *Proving the Lottery Ticket Hypothesis: Pruning is All You Need*, [arXiv:2002.00585](https://arxiv.org/abs/2002.00585). Project: give the ticket 400 steps as well, at 0.006 and then at 0.003. Does *trained on* still lead?
 #
 # **Credits.** The experiment is J. Frankle and M. Carbin's. The lecture that this course grew from is Tal Daniel's (Technion, EE 046211, tutorial 10), which builds on Tivadar Danka's *How to Compress a Neural Network*. Text CC BY 4.0, code MIT.
 #

@@ -234,7 +234,7 @@ torch.save(networks[torch.int4].state_dict(), "lenet_int4.pt")
 fresh = models.LeNet().eval()
 
 # %% [markdown]
-# **Predict.** What does she get: **A** a quantized network, **B** an error, **C** a float network with rounded weights?
+# **Predict.** What does she get: **A** an error, **B** a quantized network, **C** a float network with rounded weights?
 
 # %% without_assign tags=["hide-input"]
 # Loads the file as one usually does, and prints the beginning of the error.
@@ -244,7 +244,7 @@ except RuntimeError as error:
     print("RuntimeError:", str(error).splitlines()[1].split(",")[0].strip(), "… an exception occurred")
 
 # %% [markdown] tags=["answer"]
-# **An error (B), because `load_state_dict` copies numbers into the tensors that are there, and torchao's tensor can't be copied into a float tensor.**
+# **An error (A), because `load_state_dict` copies numbers into the tensors that are there, and torchao's tensor can't be copied into a float tensor.**
 
 # %% [markdown]
 # With `assign=True`, it puts the tensors of the file in the place of those that are there:

@@ -119,7 +119,7 @@ print(f"{moved[bits, 32]:,} weights moved")
 print(ask(model, tokenizer, "What is the capital of France?"))
 
 # %% [markdown]
-# Most weights moved, and the answer is nonsense. That's bad luck: on a page of Python's manual, the model's first choice for the next token stayed the same 85 % of the time. But why do finer levels do any harm at all? Take our −0.18, which is 2 of 15 steps above the minimum. On 31 steps that's 2 · 31 / 15 = 4.13, so it's rounded to 4. Only the two ends of a group stay.
+# Most weights moved, and the answer is nonsense. Not every answer breaks like that. But on pages of Python's manual, the model's first choice for the next token changed nearly one time in five. Why do finer levels do any harm at all? Take our −0.18, which is 2 of 15 steps above the minimum. On 31 steps that's 2 · 31 / 15 = 4.13, so it's rounded to 4. Only the two ends of a group stay.
 #
 # So are 4 bits better than 5? No. This was a *second* rounding, so its errors came on top of those of the first. **Round once, from the original weights.**
 #
@@ -173,7 +173,7 @@ show.against_bits(found)
 # %% [markdown]
 # ## 3. Read the bytes
 #
-# By our count, a group of 32 weights takes 32 · 5 = 160 bits, or 20 bytes. Is that what's in the file? Its format, **GGUF**, is read by many programs for language models. `read_gguf` gives the bytes of its tensors. Here are the first 20 of a matrix:
+# By our count, a group of 32 weights takes 32 · 5 = 160 bits, or 20 bytes. Is that what's in the file? Its format, **GGUF**, comes from the program llama.cpp. `read_gguf` gives the bytes of its tensors. Here are the first 20 of a matrix:
 
 # %%
 _, tensors = real_models.read_gguf(real_models.smollm2_file())
@@ -214,7 +214,7 @@ print("the bytes of the file:", torch.equal(packed, first_group[4:]))
 show.all_bytes(tensors, size)
 
 # %% [markdown]
-# Mostly the table of tokens, the model's embedding, which holds a fifth of all weights and has codes of 8 bits. Why not 4? In this model the table is also the last layer, so its errors would go straight into the predictions. So now we know what "4 bits" means: the *codes* of *most* weights.
+# Mostly the table of tokens, the model's embedding, which holds a fifth of all weights and has codes of 8 bits. Why not 4? In this model the table is also the last layer. llama.cpp gives a last layer [more bits](https://github.com/ggml-org/llama.cpp/blob/master/src/llama-quant.cpp), probably because its errors go straight into the predictions. So now we know what "4 bits" means: the *codes* of *most* weights.
 
 # %% [markdown]
 # ## 4. When is it faster?
@@ -326,7 +326,7 @@ print(pack(eight, 3).tolist(), unpack(pack(eight, 3), 3).tolist())
 # %% [markdown]
 # ### Why 8 bits take 8.5
 #
-# The table of tokens has the form Q8_0. There, a group of 32 weights stores 32 codes of 8 bits and a step of 16 bits. That's 272 bits, or 8.5 per weight. Where is the minimum? In [[integers]], a scale and a zero point placed the levels. Our step is that scale, and in Q4_1 the minimum does the job of the zero point. Q8_0 needs no such thing, because its codes are signed and its levels lie evenly around 0. The last digit of a form's name says which kind it is: 0 stands for a step alone, and 1 for a step and a minimum. So a file in Q4_0 takes 4.5 bits per weight in its blocks, and not 5.
+# The table of tokens has the form Q8_0. There, a group of 32 weights stores 32 codes of 8 bits and a step of 16 bits. That's 272 bits, or 8.5 per weight. Where is the minimum? In [[integers]], a scale and a zero point placed the levels. Our step is that scale, and in Q4_1 the minimum does the job of the zero point. Q8_0 needs no such thing, because its codes are signed and its levels lie evenly around 0. In names like these, the last digit says which kind it is: 0 stands for a step alone, and 1 for a step and a minimum. So a file in Q4_0 takes 4.5 bits per weight in its blocks, and not 5.
 #
 # ### A smaller model, or fewer bits?
 #

@@ -147,10 +147,10 @@ print("times ones:", (back @ torch.ones(4, 1)).flatten().tolist())
 #
 # CSR is smaller than dense when $8\,d$ is less than 4, so when less than half of the weights is left. And the bit mask is smaller when $4\,d + \tfrac{1}{8}$ is less than 4, so for $d$ below $31/32$: it's enough that more than one weight in 32 is zero.
 #
-# **Predict.** PyTorch's own `to_sparse_csr()` uses indices of 8 bytes. What share of *zeros* does this CSR need to become smaller than dense: more than **A** 1/3, **B** 1/2, or **C** 2/3?
+# **Predict.** PyTorch's own `to_sparse_csr()` uses indices of 8 bytes. What share of *zeros* does this CSR need to become smaller than dense: more than **A** 2/3, **B** 1/2, or **C** 1/3?
 
 # %% [markdown] tags=["answer"]
-# **More than 2/3 (C), because each weight that is left takes 4 + 8 = 12 bytes, and $12\,d = 4$ gives $d = 1/3$.** A third is *left*, so two thirds are zeros.
+# **More than 2/3 (A), because each weight that is left takes 4 + 8 = 12 bytes, and $12\,d = 4$ gives $d = 1/3$.** A third is *left*, so two thirds are zeros.
 
 # %% [markdown]
 # Do real files agree? We save the matrix in each form, with six shares left:

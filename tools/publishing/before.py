@@ -17,8 +17,9 @@ ANSWER = "<details>\n<summary>Answer</summary>\n\n{answer} ({where})\n\n</detail
 def three(lesson):
     """The questions of a lesson's fold: one of the lesson in front, and two of those before, rather of what it needs.
 
-    Only of lessons that whoever reads this one has read: what it needs and, of the essentials, what came before it. Of
-    these the questions that have been asked least so far, so that with time all of them come back.
+    A lesson of the essentials, which many read alone, asks of the essentials and of what it needs; another one also of
+    its own part, and of the lesson in front of it. Of these come the questions that have been asked least so far, so
+    that whoever reads the whole course meets few of them twice, and these late.
 
     Args:
         lesson: a `syllabus.Lesson`.
@@ -34,20 +35,20 @@ def three(lesson):
 @cache  # as long as the files are as they were
 def _all(root, _changed):
     known = {name: lesson for name, lesson in syllabus.lessons(root).items() if lesson.source.exists()}
-    of, found = {name: review.questions(lesson) for name, lesson in known.items()}, {}
-    asked = {True: Counter(), False: Counter()}  # of the essentials, which many read alone; of all lessons
-    essentials = course.essentials(root)
-    for name, lesson in known.items():
-        read = {*course.needed(lesson), *(essentials[: essentials.index(name)] if name in essentials else [])}
-        candidates = [other for other in known if other in read and of[other]]
-        *older, last = candidates or [None]
-        needed = [other for other in older if other in course.needed(lesson)]
-        chosen, often = [], asked[name in essentials]
-        for group, rather in (([last], [last]), (candidates, needed), (candidates, older)):
-            left = [q for other in group if other for q in of[other] if q not in chosen]
-            chosen += sorted(left, key=lambda q: (often[q], q.lesson.name not in rather))[:1]
-        often.update(chosen)
-        asked[False].update(chosen if name in essentials else [])
+    of, found, asked = {name: review.questions(lesson) for name, lesson in known.items()}, {}, Counter()
+    names, essentials = list(known), course.essentials(root)
+    for at, (name, lesson) in enumerate(known.items()):
+        needed, near = course.needed(lesson), set()
+        if name not in essentials:
+            near = {*names[at - 1 : at], *(other for other in names[:at] if known[other].part == lesson.part)}
+        read = {*needed, *near, *(other for other in names[:at] if other in essentials)}
+        candidates = [other for other in names if other in read and of[other]]
+        chosen = []
+        for group, rather in ((candidates[-1:], read), (candidates, needed), (candidates, essentials)):
+            left = [q for other in group for q in of[other] if q not in chosen]
+            asks = {q.lesson.name for q in chosen}
+            chosen += sorted(left, key=lambda q: (q.lesson.name in asks, asked[q], q.lesson.name not in rather))[:1]
+        asked.update(chosen)
         found[name] = chosen
     return found
 
