@@ -52,6 +52,7 @@ def make(lessons, source, folder):
         if old.exists():
             shutil.rmtree(old)
     write_source(lessons, source)
+    print("The pages are made, then the book for e-readers, then the slides: a few minutes in all.", flush=True)
     if status := build(source, folder) or make_book(source, folder):
         return status
     (folder / "notebooks").mkdir()

@@ -98,8 +98,9 @@ print(yours.recommend(sheet, limits))
 # **Before you ship it,** look at what no table shows: the answers of each class, and not their mean; the slowest call, and the
 # first one; the peak of memory; your real preprocessing in front of it; and whether a fresh process, which has none of your
 # code, opens the file. The next cell does that last one for you, and writes the file and `report.json` into the folder `yours`.
-# [[shipping]] has the whole checklist.
+# It also holds a limit of megabytes against the file itself; where that is too large, it takes the next best form, and the
+# recommendation changes. [[shipping]] has the whole checklist.
 
 # %%
 report = yours.ship(sheet, limits, folder="yours")
-print(report["file"], report["file_bytes"], report["opened_elsewhere"])
+print(report["recommendation"], report["file"], report["file_bytes"], report["opened_elsewhere"], sep="\n")

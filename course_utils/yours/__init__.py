@@ -17,17 +17,5 @@ from course_utils.yours.shipped import ship
 from course_utils.yours.ways import blame, cut, cut_then_int8, routes, run
 from course_utils.yours.weighing import weigh
 
-__all__ = [
-    "Row",
-    "Sheet",
-    "Way",
-    "blame",
-    "bytes_of",
-    "cut",
-    "cut_then_int8",
-    "figure",
-    "layers_of",
-    "look",
-    "recommend",
-]
-__all__ += ["routes", "run", "ship", "table", "weigh"]
+__all__ = ["Row", "Sheet", "Way", "blame", "bytes_of", "cut", "cut_then_int8", "figure", "layers_of", "look"]
+__all__ += ["recommend", "routes", "run", "ship", "table", "weigh"]

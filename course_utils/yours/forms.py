@@ -88,6 +88,7 @@ class Row:
         remark: what else there is to know, or why it could not be made.
         front: whether no other row is at least as good in bytes, time and answers and better in one.
         built: what runs; None where it could not be made.
+        opened: this row with the bytes and the answers of the file that was written of it; None where none was.
     """
 
     way: Way
@@ -101,6 +102,7 @@ class Row:
     remark: str = ""
     front: bool = False
     built: Built | None = field(default=None, repr=False)
+    opened: Row | None = field(default=None, repr=False)
 
     @property
     def name(self) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from course_utils import runtime, syllabus
 from course_utils.show import plots
 from course_utils.show.tables import Table, si
 from course_utils.yours import ways
 from course_utils.yours.forms import Row, Way
-from course_utils.yours.sheet import OVER, Sheet
+from course_utils.yours.sheet import LATE, Sheet
 
 LIMITS = {  # what a reader may ask for -> its words, and whether more is better
     "mb": ("megabytes of the file", False),
@@ -28,6 +29,8 @@ DIVERGENCE = (
     "KL divergence: how far the probabilities of the next token are from the model's as it is, in nats, in the mean of "
     "all tokens; it moves before the answers do."
 )
+FILE = "File: the saved weights (PT2E, ONNX: the program); an exported program, which is shipped, holds the graph, too"
+APART = 3.0  # times as long on all cores as on one thread, and a millisecond: other programs had the cores
 SLOWER, LARGER = 1.1, 1.05  # than the model as it is: what a form may cost in what the limits leave open
 
 
@@ -77,13 +80,31 @@ def table(sheet: Sheet, *, clock: bool = True) -> Table:
             _share(row.agreement),
             *["–" if row.divergence is None else f"{row.divergence:.2g}"] * tokens,
             *[_share(row.accuracy)] * judged,
-            row.remark,
+            _remark(row, sheet.rows[:at]),
         ]
-        for row in sheet.rows
+        for at, row in enumerate(sheet.rows)
     ]
-    caption = f"{FRONT}. Answers: {sheet.doubt}." if sheet.doubt else f"{FRONT}."
-    caption += f" {DIVERGENCE}" * tokens
+    parts = [f"{FRONT}. {FILE}.", f"Answers: {sheet.doubt}." * bool(sheet.doubt), DIVERGENCE * tokens, unsure(sheet)]
+    caption = " ".join(filter(None, parts))
     return Table([*head, *["KL divergence"] * tokens, *["right answers"] * judged, "remark"], lines, caption=caption)
+
+
+def _remark(row: Row, before: Sequence[Row]) -> str:
+    """Its remark; of what stood in a row before, the first sentence alone."""
+    first, more, _ = row.remark.partition(". ")
+    return f"{first} (as above)." if more and any(other.remark == row.remark for other in before) else row.remark
+
+
+def unsure(sheet: Sheet) -> str:
+    """A sentence where the times cannot be trusted; "" where they can."""
+    timed = [row for row in sheet.rows if row.built and row.ms]
+    found = {sheet.unsure.get((row.name, slot), "") for row in timed for slot in ("ms", "ms_all")}
+    if any(row.ms_all and row.ms_all > APART * row.ms + 1 for row in timed):
+        found.add(ways.SCATTER)
+    for why, mend in ((ways.SCATTER, "on a quiet machine"), (ways.ONCE, "with more minutes")):
+        if why in found:
+            return f"The times {why}, so don't trust the milliseconds; weigh again {mend}."
+    return ""
 
 
 def _ms(value: float | None) -> str:
@@ -130,11 +151,11 @@ def recommend(sheet: Sheet, limits: Mapping[str, float] | None = None) -> str:
         sheet: with rows that were measured, the model as it is first.
         limits: of `LIMITS`: "mb" (megabytes), "ms" (milliseconds on one thread) at most, "agreement", "accuracy" (0 to
             1) at least. Without one for answers, 98 % of them must stay; answers that say little (`sheet.doubt`) choose
-            nothing, unless a limit asks for them.
+            nothing, unless a limit asks for them. "mb" is held against the file, once `ship` has written it.
     Raises:
         ValueError: an unknown limit, or one that is no number.
     """
-    chosen, misses = choose(sheet, limits)
+    (chosen, misses), wanted = choose(sheet, limits), _wanted(sheet, limits)
     base = _done(sheet)[0]
     if misses:
         said = [_nothing(sheet, limits, chosen, misses)]
@@ -146,11 +167,18 @@ def recommend(sheet: Sheet, limits: Mapping[str, float] | None = None) -> str:
             else "Nothing else was tried: the remarks in the table say why, and more minutes may mend it."
         ]
     else:
-        said = _shipping(sheet, chosen, base, _wanted(sheet, limits).get("agreement", 0))
+        said = _shipping(sheet, chosen, base, wanted.get("agreement", 0))
     if limits and chosen is not base and not _misses(base, limits):
         said.append("The model as it is kept your limits already.")
     if not misses:
-        said += [*_faster(sheet, chosen, limits), _rule(sheet, limits), *_untried(sheet)]
+        said += [*_faster(sheet, chosen, limits), _rule(sheet, limits)]
+    if "mb" in (limits or {}) and chosen.opened is None:
+        said.append("Megabytes here are those in the table; the file that `ship` writes may have more.")
+    for row in _done(sheet):
+        if row.opened and _misses(row, wanted) and not _misses(replace(row, opened=None), wanted):
+            size = si(row.opened.file_bytes, "B")
+            said.append(f"“{row.name}” keeps your limits in the table, and as a file of {size} it doesn't.")
+    said += _untried(sheet)
     if chosen.way.compiled:
         said.append(
             "Where it runs it needs a C++ compiler, which takes its time at each start "
@@ -164,20 +192,19 @@ def recommend(sheet: Sheet, limits: Mapping[str, float] | None = None) -> str:
 
 def _nothing(sheet: Sheet, limits: Mapping[str, float] | None, closest: Row, misses: str) -> str:
     """That nothing fits, and what would without the limit that nobody gave."""
+    late, n = any(row.remark.startswith(LATE) for row in sheet.rows), len(_done(sheet))
+    none = f"Of the {n} form{'s' * (n > 1)} that {'were' if n > 1 else 'was'} measured, none" if late else "Nothing"
     said = f"the closest is “{closest.name}”, which misses by {misses}."
     if "agreement" not in _wanted(sheet, limits) or "agreement" in (limits or {}):
-        return f"Nothing fits the limits; {said}"
-    said = (
-        f"Nothing keeps your limits and {KEEPS:.0%} of the answers, as is asked where no limit speaks of them; {said}"
-    )
+        return f"{none} fits the limits; {said}"
+    said = f"{none} keeps your limits and {KEEPS:.0%} of the answers, as is asked where no limit speaks of them; {said}"
     row, misses = choose(sheet, {**(limits or {}), "agreement": 0.0})
     if misses:
         return said
     right = f", and {_share(row.accuracy)} are right" if row.accuracy is not None else ""
-    return (
-        f"{said} Your limits alone are kept by “{row.name}”: {si(row.file_bytes, 'B')}, {_ms(row.ms)} ms, and "
-        f"{_share(row.agreement)} of the answers stay{right}. The limit agreement=NUMBER says how many must."
-    )
+    size = si((row.opened or row).file_bytes, "B")
+    kept = f"{size}, {_ms(row.ms)} ms, and {_share(row.agreement)} of the answers stay{right}"
+    return f"{said} Your limits alone are kept by “{row.name}”: {kept}. The limit agreement=NUMBER says how many must."
 
 
 def _shipping(sheet: Sheet, chosen: Row, base: Row, asked: float) -> list[str]:
@@ -199,15 +226,9 @@ def _shipping(sheet: Sheet, chosen: Row, base: Row, asked: float) -> list[str]:
     if twin and base.ms > 1.05 * twin.ms:
         gains += f" (“{twin.name}” alone is {base.ms / twin.ms:.3g} times as fast)"
     short = kept < asked and not sheet.doubt
-    opening = (
-        "Not yet to ship, but the best candidate:"
-        if short
-        else "If answers didn't count, ship"
-        if sheet.doubt
-        else "Ship"
-    )
-    opening += f" “{chosen.name}”"
-    said = [f"{opening}{marked}: {gains}, and {cost}; {_lesson(chosen.way)} explains it."]
+    opening = "If answers didn't count, ship" if sheet.doubt else "Ship"
+    opening = "Not yet to ship, but the best candidate:" if short else opening
+    said = [f"{opening} “{chosen.name}”{marked}: {gains}, and {cost}; {_lesson(chosen.way)} explains it."]
     if short:
         said.append(
             f"So it keeps {kept:.1%} of the answers there, and {asked:.0%} were asked for. Weigh again with more "
@@ -232,12 +253,14 @@ def _rule(sheet: Sheet, limits: Mapping[str, float] | None) -> str:
 
 
 def _untried(sheet: Sheet) -> list[str]:
-    """A sentence on ways for which a package is missing, or the time."""
-    said = []
+    """A sentence each on ways for which a package is missing, or the time; on unused inputs; on times of no worth."""
+    said, (given, used) = [unsure(sheet)] if unsure(sheet) else [], sheet.inputs
     if any(row.name == ways.ORT and "--peers" in row.remark for row in sheet.rows):
         said.append("Not tried: ONNX Runtime, often the fastest (weigh with --peers, which installs it).")
-    if late := sum(row.remark == OVER for row in sheet.rows):
+    if late := sum(row.remark.startswith(LATE) for row in sheet.rows):
         said.append(f"{late} of {len(sheet.rows)} ways were left out for time: weigh with more minutes.")
+    if used < given:
+        said.append(f"You gave {given} inputs, and {used} were used; more minutes use more.")
     return said
 
 
@@ -339,13 +362,14 @@ def _fitting(sheet: Sheet, limits: Mapping[str, float]) -> tuple[list[Row], bool
     return [row for row in fair if row.way.trained] or fair or fitting, bool(fair)
 
 
-def misses(sheet: Sheet, row: Row, limits: Mapping[str, float] | None) -> str:
-    """By what a row misses the limits, in words; "" where it fits."""
-    return " and ".join(words for words, _ in _misses(row, _wanted(sheet, limits)))
+def misses(sheet: Sheet, row: Row, limits: Mapping[str, float] | None) -> float:
+    """By how much a row misses the limits, as `choose` compares rows; 0 where it fits."""
+    return sum(by for _, by in _misses(row, _wanted(sheet, limits)))
 
 
 def _misses(row: Row, limits: Mapping[str, float]) -> list[tuple[str, float]]:
-    """What a row misses: words, and by which factor (its logarithm)."""
+    """What a row misses, by its file where one was written: words, and by which factor (its logarithm)."""
+    row = row.opened or row
     has = {"mb": row.file_bytes / 1e6, "ms": row.ms, "agreement": row.agreement, "accuracy": row.accuracy}
     found = []
     for name, limit in limits.items():

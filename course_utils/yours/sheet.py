@@ -12,7 +12,9 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
+from statistics import median
 
 import torch
 from torch import Tensor, nn
@@ -33,14 +35,15 @@ from course_utils.show.tables import Table, Tabled, si
 from course_utils.yours.forms import Row
 
 STEP_S = 60.0  # after which a step gives up
-CALLS, LARGEST = 5, 10  # of the model, to time its layers; layers with a row of their own
+CALLS, LARGEST = 7, 10  # of the model, to time its layers; layers with a row of their own
 LARGE = 100e6  # bytes from which on gzip takes longer than a step may
 OTHER_FLOATS = (torch.float16, torch.bfloat16, torch.float64)  # what is compared rounds float32
 JUDGE_S = 6.0  # of float calls, which bound how many batches are used
 IN_THREE = 6  # batches from which on a third of them is kept back
 NO_TENSOR = "the model returned"  # how the error on an output without one begins
 OPEN_IT = "open it with your code; of a .pt2, torch.export.load(path).module(); weights alone need the network first"
-OVER = "Left out: the time for the whole sheet was over (weigh with more minutes)."
+LATE = "Left out: "  # how the remark on a way begins for which there was no time
+OVER = f"{LATE}the time for the whole sheet was over (weigh with more minutes)."
 INSIDE = "model."  # the name of the model in its wrapper; readers see names without it
 
 
@@ -66,7 +69,7 @@ def within(seconds: float) -> Iterator[None]:
 
     class Over(OutOfTime):
         def __str__(self) -> str:
-            return f"It was not done after {seconds:.0f} s, and was left out."
+            return f"{LATE}it was not done after {seconds:.0f} s."
 
     send, thread = ctypes.pythonapi.PyThreadState_SetAsyncExc, ctypes.c_ulong(threading.get_ident())
     timer = threading.Timer(seconds, send, (thread, ctypes.py_object(Over)))
@@ -236,6 +239,8 @@ class Sheet(Tabled):
         doubt: why agreement says little here; "" where it says something.
         rows: what was measured, the model as it is first.
         onnx: the model as an ONNX file, once it was exported.
+        inputs: how many were given in the shape of the first, and how many of them are used.
+        unsure: by the name of a row and "ms" or "ms_all": why that time cannot be trusted; "" where it can.
         ends: time (of `time.perf_counter`) at which no further step begins; step: seconds that one may take.
     """
 
@@ -253,6 +258,8 @@ class Sheet(Tabled):
     rows: list[Row] = field(default_factory=list)
     kept_back: KeptBack | None = None
     onnx: Path | None = None
+    inputs: tuple[int, int] = (0, 0)
+    unsure: dict[tuple[str, str], str] = field(default_factory=dict)
     ends: float = float("inf")
     step: float = STEP_S
 
@@ -262,11 +269,6 @@ class Sheet(Tabled):
         return self.judging[0]
 
     @property
-    def n_judged(self) -> int:
-        """Inputs that judge."""
-        return n_inputs(self.judging)
-
-    @property
     def seconds(self) -> float:
         """How long the next step may take; 0 or less when the time for all is over."""
         return min(self.step, self.ends - time.perf_counter())
@@ -274,11 +276,6 @@ class Sheet(Tabled):
     def copy(self) -> TensorModel:
         """A copy of the model for a step that changes it."""
         return copy.deepcopy(self.one)
-
-    def answers(self, call: Callable[[tuple[Tensor, ...]], Tensor]) -> list[Tensor]:
-        """The answers of a function on the judging part, batch by batch."""
-        with torch.no_grad():
-            return [self.answer(call(xs)) for xs in self.judging]
 
     def table(self) -> Table:
         """What it shows itself as."""
@@ -292,6 +289,7 @@ def look(
     labels: object = None,
     train: Callable[[nn.Module], object] | None = None,
     answer: Callable[[Tensor], Tensor] | None = None,
+    seconds: float = JUDGE_S,
 ) -> Sheet:
     """Take a copy of a model, run it, and say what it is. The model itself is not changed.
 
@@ -304,6 +302,7 @@ def look(
         labels: right answers, a list with one tensor a batch, or one tensor for all; None = none.
         train: trains a model in place for a while (it is called with copies); None = nothing is trained.
         answer: output tensor -> answers; None = the best class (`best_class`).
+        seconds: of calls of the model as it is, on one thread; where all batches take longer, some are not used.
     Raises:
         TypeError: no module, no list of batches, or an output without a tensor.
         ValueError: no batches; a model that is scripted or without values; or one that fails on the first batch, whose
@@ -317,15 +316,13 @@ def look(
     shapes = [[t.shape for t in _tensors(call)] for call in calls]
     calls = [_tensors(call) for call, shape in zip(calls, shapes, strict=True) if shape == shapes[0]]
     start = time.perf_counter()
-    with torch.no_grad():
+    with threads(1), torch.no_grad():
         given = own(calls[0])
         first = _first(one, given)
         one.writes = not all(map(_same, given, calls[0]))
         took = time.perf_counter() - start
-        start = time.perf_counter()
-        same = _same(first, one(*calls[0]))
-        usual = min(time.perf_counter() - start, *(_seconds(one, calls[0]) for _ in range(2)))  # one may be disturbed
-        used = calls[: IN_THREE if quick() else max(8, int(JUDGE_S / max(usual, 1e-4)))]
+        same, usual = _same(first, one(*calls[0])), _seconds(one, calls[0])
+        used = calls[: IN_THREE if quick() else max(8, int(seconds / max(usual, 1e-4)))]
         part = len(used) // (3 if len(used) >= IN_THREE else 2)
         answer = answer or best_class
         outs, raw = [one(*xs) for xs in used], one.whole(*calls[0])
@@ -338,11 +335,9 @@ def look(
     )
     if len(used) >= IN_THREE:
         sheet.kept_back = KeptBack(used[last], expected[last], labels and labels[last])
-    try:
+    with suppress(Exception):  # a model that cannot be audited is taken as it looks
         sheet.int8_already = audit(one, *calls[0]).count() > 0
-    except Exception:  # a model that cannot be audited is taken as it looks
-        sheet.int8_already = False
-    sheet.doubt = _doubt(outs, expected)
+    sheet.doubt, sheet.inputs = _doubt(outs, expected), (n_inputs(calls), n_inputs(used))
     n = sum(p.numel() for p in one.parameters())
     sheet.facts |= {
         "model": f"{type(model).__name__}, {n:,} parameters ({', '.join(kinds) or 'none'})",
@@ -427,9 +422,12 @@ def _first(one: TensorModel, xs: tuple[Tensor, ...]) -> Tensor:
 
 
 def _seconds(one: TensorModel, xs: tuple[Tensor, ...]) -> float:
-    start = time.perf_counter()
-    one(*xs)
-    return time.perf_counter() - start
+    """Of the fastest of some calls, since any may be disturbed: three, and up to 20 in half a second."""
+    times = [time.perf_counter()]
+    while len(times) < 4 or (len(times) < 21 and times[-1] < times[0] + 0.5):
+        one(*xs)
+        times.append(time.perf_counter())
+    return min(after - before for before, after in pairwise(times))
 
 
 def _same(a: Tensor, b: Tensor) -> bool:
@@ -494,9 +492,7 @@ def _copied(model: nn.Module) -> nn.Module:
 
 def _bake(module: nn.Module) -> None:
     """Make a plain weight of what PyTorch's masks, norms and parametrizations compute."""
-    if parametrize.is_parametrized(
-        module
-    ):  # its class is its own, and a copy shares it: to be changed, it gets another
+    if parametrize.is_parametrized(module):  # its class is its own, and a copy shares it: to change, it gets another
         module.__class__ = type(type(module).__name__, type(module).__bases__, dict(vars(type(module))))
     for name in list(getattr(module, "parametrizations", ())):
         parametrize.remove_parametrizations(module, name)
@@ -604,40 +600,41 @@ def layers_of(sheet: Sheet) -> Table:
     """Time of a call on one thread, layer by layer, with the MACs beside it; the rest, and the peak of memory.
 
     Args:
-        sheet: of `look`; `sheet.layers` is filled, from the fastest of a few calls.
+        sheet: of `look`; `sheet.layers` is filled, from the medians of some calls.
     """
     xs, leaves = sheet.example, {m: n for n, m in sheet.one.named_modules() if not list(m.children())}
-    best, whole, began = {}, float("inf"), {}
+    spent, whole, began = defaultdict(list), [], {}
 
     def enter(module: nn.Module, _inputs: object) -> None:
         began[module] = time.perf_counter()
 
     def leave(module: nn.Module, _inputs: object, _output: object) -> None:
-        spent[leaves[module]] += time.perf_counter() - began[module]
+        once[leaves[module]] += time.perf_counter() - began[module]
 
     hooks = [h for m in leaves for h in (m.register_forward_pre_hook(enter), m.register_forward_hook(leave))]
     try:
         with threads(1), torch.no_grad():
             for _ in range(1 if quick() else CALLS):
-                spent: dict[str, float] = defaultdict(float)
+                once: dict[str, float] = defaultdict(float)
                 start = time.perf_counter()
                 sheet.one(*xs)
-                if (took := time.perf_counter() - start) < whole:
-                    best, whole = spent, took
+                whole.append(time.perf_counter() - start)
+                for name, seconds in once.items():
+                    spent[name].append(seconds)
     finally:
         for hook in hooks:
             hook.remove()
-    macs = _macs(sheet)
-    sheet.layers = {name: (seconds, macs.get(name, 0)) for name, seconds in best.items()} | {
+    took, whole, macs = {name: median(times) for name, times in spent.items()}, median(whole), _macs(sheet)
+    sheet.layers = {name: (seconds, macs.get(name, 0)) for name, seconds in took.items()} | {
         "": (whole, macs.get("", 0))
     }
     kinds = {name: type(module).__name__ for module, name in leaves.items()}
-    order = sorted(best, key=best.get, reverse=True)
-    rows = [_line(shown(n), kinds[n], best[n], whole, macs.get(n)) for n in order[:LARGEST]]
+    order = sorted(took, key=took.get, reverse=True)
+    rows = [_line(shown(n), kinds[n], took[n], whole, macs.get(n)) for n in order[:LARGEST]]
     if rest := order[LARGEST:]:
-        others = sum(best[n] for n in rest), sum(macs.get(n, 0) for n in rest)
+        others = sum(took[n] for n in rest), sum(macs.get(n, 0) for n in rest)
         rows.append(_line(f"{len(rest)} other layers", "", others[0], whole, others[1]))
-    rows.append(_line("between the layers", "", max(0.0, whole - sum(best.values())), whole, None))
+    rows.append(_line("between the layers", "", max(0.0, whole - sum(took.values())), whole, None))
     rows.append(_line("all", "", whole, whole, macs.get("", 0) or None))
     try:
         with within(sheet.seconds), torch.no_grad():

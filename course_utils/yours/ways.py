@@ -44,9 +44,11 @@ STATIC, STATIC_COMPILED, COMPILED = "int8 static (PT2E)", "int8 static (PT2E), c
 ORT, ORT_INT8 = "ONNX Runtime, float", "ONNX Runtime, int8"
 MASKED, CUT, TRAINED = "half of the weights zero, gzip", "half of the channels", "float, the same training"
 NOT_INT8_YET = "computes in float until it is compiled"
+SCATTER, ONCE = "scatter: other programs were at work", "are of a single call, some of them"
 NOTHING = "bit for bit the same outputs"
 UNTRAINED = "not trained after the cut"
 SAMPLE_S = 0.06  # OpenMP's threads, PyTorch's workers, spin for 6 ms after a call: a small part of the next sample
+WIDE = 0.2  # of the median: a time whose quartiles are further apart was disturbed
 LOST = 0.02  # a route that answers this share differently has lost answers
 RECURRENT = (nn.LSTM, nn.GRU, nn.LSTMCell, nn.GRUCell, nn.RNNCell)
 ACTIVATIONS = ("ReLU", "ReLU6", "Hardtanh", "GELU", "SiLU", "Hardswish")
@@ -386,9 +388,7 @@ def _judge(sheet: Sheet, row: Row, built: Built) -> None:
     row.accuracy = agreement(answers, sheet.labels) if sheet.labels else None
     if sheet.one.next_token(outs[0]) and outs[0].shape[:-1].numel() * len(outs) > 1:
         theirs, ours = torch.cat([sheet.one(*xs) for xs in sheet.judging]), torch.cat(outs)
-        row.divergence = max(
-            0.0, language.change(theirs, ours, theirs.argmax(-1)).kl.value
-        )  # below 0 by rounding alone
+        row.divergence = max(0.0, language.change(theirs, ours, theirs.argmax(-1)).kl.value)  # rounding may go below 0
     if row.way.lossy and all(torch.equal(out, sheet.one(*xs)) for out, xs in zip(outs, sheet.judging, strict=True)):
         row.remark = NOTHING
     elif not row.way.trained:
@@ -411,7 +411,7 @@ def tried_last(sheet: Sheet, row: Row) -> tuple[float, float | None, float | Non
     kept = sheet.kept_back
     if kept is None:
         base = agreement(sheet.expected, sheet.labels) if sheet.labels else None
-        return row.agreement, row.accuracy, base, sheet.n_judged
+        return row.agreement, row.accuracy, base, n_inputs(sheet.judging)
     with threads(1), torch.no_grad():
         answers = [sheet.answer(row.built.call(xs)) for xs in kept.batches]
     right = [agreement(ours, kept.labels) if kept.labels else None for ours in (answers, kept.expected)]
@@ -447,12 +447,15 @@ def clocked(sheet: Sheet, rows: list[Row]) -> None:
                 once = _once(calls, n_threads)
                 for name, seconds in once.items():
                     setattr(running[name], slot, 1e3 * seconds)
+                    sheet.unsure[name, slot] = ONCE
                 rounds = min(7, int(budget / sum(once.values())) - 2)  # two calls of each warm up
                 if rounds > 0:
                     options = {"rounds": rounds, "sample_seconds": SAMPLE_S, "n_threads": n_threads, "device": "cpu"}
                     took = timing.compare(calls, **options)
                     for name in calls:
                         setattr(running[name], slot, took.median_ms(name))
+                        wide = took.iqr_ms(name) > WIDE * took.median_ms(name)
+                        sheet.unsure[name, slot] = SCATTER if wide else ONCE if rounds < 2 else ""
         except (Exception, OutOfTime) as error:
             sheet.facts[f"time with {n_threads} threads"] = f"one call each: {sentence(error)}"
 

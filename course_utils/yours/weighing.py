@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from course_utils.yours import ways
 from course_utils.yours.result import checked, front, table
-from course_utils.yours.sheet import Sheet, bytes_of, layers_of, look
+from course_utils.yours.sheet import JUDGE_S, Sheet, bytes_of, layers_of, look
 from course_utils.yours.shipped import ship
 
 
@@ -31,7 +31,7 @@ def weigh(
     Args:
         model, batches, labels, train, answer: as for `look`.
         limits: as for `recommend`.
-        folder: where `your_model.*` and `report.json` go.
+        folder: where `your_model.*` (or `closest_model.*`, see `ship`) and `report.json` go.
         minutes: after which no further way is begun; the rest is then left out with a sentence.
         say: is told what is going on, and what came of it.
     Returns:
@@ -41,17 +41,17 @@ def weigh(
     """
     start = time.perf_counter()
     checked(limits)
-    sheet = look(model, batches, labels=labels, train=train, answer=answer)
-    sheet.ends, sheet.step = start + 45 * minutes, 60 * max(1.0, minutes / 5)  # the rest is for the clock
+    more = max(1.0, minutes / 5)
+    sheet = look(model, batches, labels=labels, train=train, answer=answer, seconds=JUDGE_S * more)
+    sheet.ends, sheet.step = start + 45 * minutes, 60 * more  # the rest is for the clock
     for part in (sheet, bytes_of(sheet), layers_of(sheet)):
         say(f"{part}\n")
     found = ways.routes(sheet)
     ways.run(sheet, ways=[way for way in found if not way.compiled], clock=False, say=say)
     ways.blame(sheet, clock=False)
     ways.cut(sheet, clock=False, say=say)
-    ways.run(
-        sheet, ways=[way for way in found if way.compiled], clock=False, say=say
-    )  # a compiler takes its time: all else comes first
+    # a compiler takes its time: all else comes first
+    ways.run(sheet, ways=[way for way in found if way.compiled], clock=False, say=say)
     say("… time of all, in turn")
     ways.clocked(sheet, sheet.rows)
     if ways.cut_then_int8(sheet, clock=False):

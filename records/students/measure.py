@@ -94,7 +94,7 @@ def says(logits, b):
 
 
 def counts(said, y):
-    """Threes recognised, false alarms, and all errors."""
+    """Threes recognized, false alarms, and all errors."""
     named, own = said == MISSING, y == MISSING
     found = {"threes": named & own, "false_alarms": named & ~own, "errors": said != y}
     return {name: which.sum().item() for name, which in found.items()}

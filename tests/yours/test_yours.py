@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 import torch
@@ -20,10 +21,10 @@ from course_utils.data import checkpoints
 from course_utils.measure.sizes import size_report
 from course_utils.runtime import threads
 from course_utils.show.tables import si
-from course_utils.yours import shipped, ways
+from course_utils.yours import shipped, ways, weighing
 from course_utils.yours.forms import Built
 from course_utils.yours.result import choose, front
-from course_utils.yours.sheet import OutOfTime, within
+from course_utils.yours.sheet import CALLS, JUDGE_S, OVER, OutOfTime, within
 from tools import weigh
 from tools.publishing import worksheets
 
@@ -441,6 +442,151 @@ def test_a_language_model_is_told_by_its_divergence_too():
     assert hidden.rows[0].divergence is None and "KL divergence" not in yours.table(hidden, clock=False).columns
 
 
+@pytest.fixture
+def wide():
+    """A sheet with two rows whose files have about 1.1 and 0.6 MB; by the table the first fits anywhere, and wins."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(16, 512), nn.ReLU(), nn.Linear(512, 512), nn.ReLU(), nn.Linear(512, 4))
+    sheet = yours.look(model, floats(8, 16))
+    sheet.doubt, sheet.step = "", 600
+    ways.run(sheet, ways=[w for w in ways.routes(sheet) if w.name in (ways.FLOAT, ways.HALF)], clock=False, say=str)
+    for row, ms in zip(sheet.rows, (1.0, 5.0), strict=True):
+        row.ms, row.ms_all, row.agreement = ms, 50 * ms, 1.0
+    sheet.rows[0].file_bytes = 1000
+    return sheet
+
+
+def test_a_limit_of_megabytes_is_held_against_the_file_that_is_written(wide, tmp_path):
+    asked = {"mb": 0.8, "agreement": 0}
+    assert choose(wide, asked)[0].name == ways.FLOAT
+    assert "the file that `ship` writes may have more" in yours.recommend(wide, asked)
+    report = yours.ship(wide, asked, tmp_path)
+    said = report["recommendation"]
+    assert report["keeps_limits"] and report["file_bytes"] == (tmp_path / report["file"]).stat().st_size <= 0.8e6
+    assert choose(wide, asked)[0].name == ways.HALF and f"Ship “{ways.HALF}”" in said
+    assert f"“{ways.FLOAT}” keeps your limits in the table, and as a file of 1." in said, said
+    assert "than the saved weights of the model as it is" in report["opened_elsewhere"]
+    assert "holds the graph, too" in yours.table(wide, clock=False).caption
+    assert "other programs were at work" in report["clock"] and report["clock"] in said
+
+
+def test_where_no_file_fits_the_miss_is_that_of_the_file_and_its_name_says_so(wide, tmp_path):
+    wide.rows[0].file_bytes = 2_000_000
+    report = yours.ship(wide, {"mb": 0.1}, tmp_path)
+    assert report["keeps_limits"] is False and report["file"].startswith("closest_model.")
+    assert report["file_bytes"] == (tmp_path / report["file"]).stat().st_size > wide.rows[1].file_bytes
+    assert report["misses"] == f"{report['file_bytes'] / 1e6 - 0.1:.3g} MB"
+    assert f"misses by {report['misses']}" in report["recommendation"]
+    assert f'"{report["file"]}"' in lines_of(report) and not list(tmp_path.glob("your_*"))
+
+
+@pytest.mark.parametrize(("keeps", "status"), [(True, 0), (False, 3)])
+def test_the_exit_status_says_that_nothing_fits(keeps, status, tmp_path, monkeypatch):
+    (tmp_path / "mine.py").write_text("def yours():\n    return 1, [2]\n")
+    monkeypatch.setattr(yours, "weigh", lambda *_, **__: (None, {"file": None, "keeps_limits": keeps}))
+    assert weigh.main([str(tmp_path / "mine.py")]) == status
+    assert "exit status" in weigh.__doc__
+
+
+def test_options_are_not_guessed_and_what_it_writes_is_not_tracked(tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        weigh.main([str(tmp_path / "mine.py"), "--limit", "mb=3"])
+    assert "--limit" in capsys.readouterr().err
+    assert "/yours/" in (Path(weigh.__file__).parents[1] / ".gitignore").read_text(encoding="utf-8").split()
+
+
+@pytest.mark.parametrize(("name", "words"), [(ways.DYNAMIC, "It also took (2, 8) and (1, 4);"), (ways.FLOAT, "alone")])
+def test_a_file_says_which_other_shapes_it_took(name, words, tmp_path):
+    sheet = yours.look(OneMatrix(), [torch.arange(3 * n, 3 * n + 8)[None] for n in range(8)])
+    sheet.doubt, sheet.step = "", 600
+    ways.run(sheet, ways=[way for way in ways.routes(sheet) if way.name == name], clock=False, say=str)
+    sheet.rows[0].ms = sheet.rows[0].ms_all = 1e3
+    said = yours.ship(sheet, {"agreement": 0}, tmp_path)["opened_elsewhere"]
+    assert words in said and "(1, 8)" in said and ("It also took" in said) == (name == ways.DYNAMIC), said
+
+
+def test_where_nothing_fits_it_says_what_was_not_tried():
+    sheet = weighed((ways.FLOAT, 16, 40, 1.0), (ways.STATIC, 4, 60, 1.0))
+    assert yours.recommend(sheet, {"mb": 3, "agreement": 0}).startswith("Nothing fits")
+    sheet.rows.append(yours.Row(yours.Way(ways.HALF, None), remark=OVER))
+    said = yours.recommend(sheet, {"mb": 3})
+    assert said.startswith("Of the 2 forms that were measured, none keeps your limits and 98%")
+    assert "1 of 3 ways were left out for time" in said
+    sheet.rows.append(yours.Row(yours.Way(ways.CUT, None)))
+    with pytest.raises(OutOfTime) as late, within(0.01):
+        while True:
+            pass
+    sheet.rows[-1].remark = str(late.value)  # begun, and ended
+    assert "2 of 4 ways were left out for time" in yours.recommend(sheet, {"mb": 3})
+    assert yours.recommend(sheet, {"mb": 3, "agreement": 0}).startswith("Of the 2 forms that were measured, none fits")
+
+
+@pytest.mark.parametrize(
+    ("samples", "once", "words"),
+    [
+        ([0.02] * 5, 0.02, ""),
+        ([0.02, 0.02, 0.02, 0.04, 0.05], 0.02, "The times scatter: other programs were at work"),
+        ([0.02] * 5, 1e3, "are of a single call, some of them"),
+    ],
+)
+def test_times_that_cannot_be_trusted_say_so(samples, once, words, monkeypatch):
+    sheet = weighed((ways.FLOAT, 16, 40, 1.0), (ways.STATIC, 4, 20, 1.0))
+    monkeypatch.setattr(ways, "_once", lambda calls, _: dict.fromkeys(calls, once))
+    compared = ways.timing.Comparison({row.name: samples for row in sheet.rows}, 1, "cpu")
+    monkeypatch.setattr(ways.timing, "compare", lambda *_, **__: compared)
+    said = yours.table(sheet).caption + yours.recommend(sheet)
+    assert said.count("don't trust the milliseconds") == 2 * bool(words) and said.count(words) >= 2
+    sheet.rows[1].ms_all = 20 * sheet.rows[1].ms  # two threads twenty times as slow as one
+    assert "other programs were at work" in yours.recommend(sheet)
+
+
+class Stumbling(nn.Linear):
+    """Sleeps in some of its calls."""
+
+    def __init__(self, sleeps):
+        super().__init__(16, 16)
+        self.sleeps, self.n, self.threads = sleeps, 0, set()
+
+    def forward(self, x):
+        time.sleep(0.03 * self.sleeps(self.n))
+        self.n += 1
+        self.threads.add(torch.get_num_threads())
+        return super().forward(x)
+
+
+def test_a_layer_that_was_disturbed_once_is_not_blamed(monkeypatch):
+    monkeypatch.delenv("COURSE_QUICK")
+    model = nn.Sequential(Stumbling(lambda n: 0.5 * (n % CALLS == 0)), Stumbling(lambda n: n % CALLS > 0))
+    sheet = yours.look(model, floats(8, 16))
+    yours.layers_of(sheet)
+    first, second = (sheet.layers[f"model.{n}"][0] for n in (0, 1))
+    assert second > 0.03 > 0.015 > first
+
+
+def test_disturbed_calls_at_the_start_cost_no_inputs_and_more_time_uses_more(monkeypatch):
+    monkeypatch.delenv("COURSE_QUICK")
+    model = Stumbling(lambda n: n < 4)
+    sheet = yours.look(model, [torch.randn(1, 16)] * 300, seconds=3.0)
+    assert sheet.inputs == (300, 300) and sheet.one.model.threads == {1}
+    for seconds, all_used in ((0.3, False), (3.0, True)):
+        sheet = yours.look(Stumbling(lambda n: 1), [torch.randn(1, 16)] * 20, seconds=seconds)
+        weighed((ways.FLOAT, 16, 40, 1.0), sheet=sheet)
+        assert ("You gave 20 inputs, and" in yours.recommend(sheet)) != all_used
+    seen = {}
+    monkeypatch.setattr(weighing, "look", lambda *_, **named: seen.update(named) or 1 / 0)
+    for minutes in (5, 10):
+        with pytest.raises(ZeroDivisionError):
+            yours.weigh(model, [], minutes=minutes)
+        assert seen["seconds"] == JUDGE_S * minutes / 5
+
+
+def test_a_remark_stands_once_in_full():
+    sheet = weighed((ways.FLOAT, 16, 40, 1.0), (ways.ORT, 16, 20, 1.0), (ways.ORT_INT8, 4, 10, 1.0))
+    sheet.rows[1].remark = sheet.rows[2].remark = "It is not installed. To weigh with it: pip. And more."
+    remarks = [row[-1] for row in yours.table(sheet, clock=False).rows]
+    assert remarks[1:] == [sheet.rows[1].remark, "It is not installed (as above)."]
+
+
 def lines_of(report):
     """The lines that a reader is to type."""
     return report["opened_elsewhere"].partition("\n\n")[2]
@@ -582,7 +728,7 @@ def test_what_cannot_be_weighed_says_so_and_which_line_mends_it(model, batches, 
 
 
 def test_a_step_that_takes_too_long_is_ended():
-    with pytest.raises(OutOfTime, match="was left out"), within(0.05):
+    with pytest.raises(OutOfTime, match="Left out: it was not done"), within(0.05):
         while True:
             pass
 
