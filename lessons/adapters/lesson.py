@@ -37,7 +37,7 @@ runtime.seed_all(0)
 #
 # A 2-bit weight has only four levels, so a small step of training can't move it. So we put an **adapter** beside each matrix, a few float numbers, and train these. Then we add them to the matrices, which is called **merging**, and round to the same four levels again.
 #
-# We test every model on Python code that none of them was trained on. As in [[weight_only]], *KL* says how far a model's predictions are from the float model's, and *same* how often both find the same character most probable.
+# We test every model on Python code that none of them was trained on. *KL*, the KL divergence, says how far a model's predictions have moved from the original's: 0 means the same predictions ([[the_same_model]] explains it). *Same* says how often both find the same character most probable.
 
 # %%
 from course_utils import language
@@ -195,8 +195,6 @@ show.arms()
 # **C, hardly at all, probably because it had learned from this text until there was little more to gain.** Its best rate was the lowest that we tried, and each higher rate was worse. So the 2-bit model didn't just gain from more training, and we may call it a repair.
 
 # %% [markdown]
-# For 2 bits, the adapters take away more than a third of the rise, in all six trainings.
-#
 # But were adapters the best way to spend a few more bytes? Look at the row with 3 bits, where nothing was trained. A third bit for each of the 983,040 weights takes 123 kB, and the adapters' 40,960 numbers take 82 kB in 16 bits. **For a task that the model already knew, the third bit was the better buy in our narrow layers:** it costs half as many bytes again, but leaves less than a quarter of the damage.
 #
 # So what are adapters good for? For something *new*.

@@ -114,8 +114,8 @@ print(torch.tensor(1.5e-8, dtype=torch.float16).item())
 #
 # This is **mixed precision**. `torch.autocast` makes the copies, and gives each operation of the forward pass its type:
 #
-# - Linear layers, convolutions and attention are products, so they run in 16 bits.
-# - Losses run in fp32, and on a GPU so do softmax, layer norm and exponentials, which need the digits or the range.
+# - Linear layers and convolutions are such products, so they run in 16 bits.
+# - Losses run in fp32, and on a GPU so do softmax, exponentials and *layer norm* (it gives each row a typical size of 1), which need the digits or the range.
 # - The rest, such as ReLU, takes the type of its inputs.
 
 # %% types
@@ -309,7 +309,7 @@ claims.show("amp")
 #
 # ### How much can a GPU gain?
 #
-# On eight V100, the first with tensor cores, whole trainings became 1.5 to 5.5 times as fast ([PyTorch's report](https://pytorch.org/blog/what-every-user-should-know-about-mixed-precision-training-in-pytorch)). The H100 gains more in our step, 8.3 times even with the scaler, because the step is nearly all large products, and PyTorch's fp32 leaves the units idle. After `torch.set_float32_matmul_precision("high")` they take fp32 products, too, rounded to 19 bits (tf32). Over tf32, 16 bits at most double the speed, by [NVIDIA's data](https://www.nvidia.com/en-us/data-center/h100/).
+# On eight V100, the first with tensor cores, whole trainings became 1.5 to 5.5 times as fast ([PyTorch's report](https://pytorch.org/blog/what-every-user-should-know-about-mixed-precision-training-in-pytorch)). The H100 gains more in our step, 8.3 times even with the scaler, probably because the step is nearly all large products, and PyTorch's fp32 leaves the units idle. After `torch.set_float32_matmul_precision("high")` they take fp32 products, too, rounded to 19 bits (tf32). Over tf32, 16 bits at most double the speed, by [NVIDIA's data](https://www.nvidia.com/en-us/data-center/h100/).
 #
 # With layers 4,073 wide, an odd size, the H100 gained only 2.4 times. PyTorch's guide says to use [multiples of 8](https://docs.pytorch.org/tutorials/recipes/recipes/tuning_guide.html).
 #

@@ -222,15 +222,15 @@ Table(
 # | head 1 | (3, 0) | **6.76** |
 # | head 2 | (0, 3) | **2.36** |
 #
-# A language model is an embedding, a stack of **Transformer blocks**, and a last norm and linear layer that say what comes next. A block has two halves. In the first, tokens exchange information. These are its parts in the course's trained model, which has 128 features and four heads:
+# A language model is an embedding, a stack of **Transformer blocks**, and a last norm and linear layer that say what comes next. A block has two halves. In the first, tokens exchange information. These are its parts in our trained model, which has 128 features and four heads:
 #
-# 1. `block.qkv`, one linear layer, makes the queries, keys and values of all heads. `into_heads` cuts them into pieces of 32 features, one for each head. It also turns queries and keys by an angle for each position, which tells the order of the tokens (*Deeper*).
+# 1. `block.qkv`, one linear layer, makes the queries, keys and values of all heads. `into_heads` cuts them into pieces of 32 features. It also turns queries and keys by an angle for each position, which tells the order of the tokens (*Deeper*).
 # 2. PyTorch's `scaled_dot_product_attention` does the rest in each head: scores, root, mask, softmax, weighted mean.
 # 3. `side_by_side` joins what the heads have found, and `block.out`, another linear layer, mixes the features of different heads.
 #
 # Attention only takes means, and what has been found must also be *processed*. So the second half, the **feed-forward** part, treats each token on its own: `block.up`, a linear layer to four times as many features, a nonlinearity (GELU, a smooth relative of ReLU), and `block.down`, a linear layer back.
 #
-# In section 4, attention found 6.46 for `Ada?`. If that *replaced* the token, it would forget that it was asking for Ada. So we *add* what a half has found to what came in, by a **residual connection**. Sums can get large, so before each half a **norm** divides each vector by its typical size.
+# In section 4, attention found 6.46 for `Ada?`. If that *replaced* the token, it would forget that it was asking for Ada. So we *add* what a half has found to what came in, by a *shortcut*, in Transformers called the **residual connection**. Sums can get large, so before each half a **norm** divides each vector by its typical size.
 
 # %% block tags=["hide-input"]
 # Draws the block.

@@ -19,7 +19,7 @@
 # *Did it run in int8?*
 
 # %% tags=["setup", "hide-input"]
-# Sets a seed, one thread and PyTorch's library of int8 operators, switches gradients off, and hides the warnings of the older interface.
+# Sets a seed, one thread and the int8 engine, switches gradients off, and hides the warnings of the older interface.
 import warnings
 
 import torch
@@ -99,7 +99,7 @@ for name, model in four.items():
 #
 # </details>
 #
-# The attention stayed float for two other reasons. It turns its inputs into *queries*, *keys* and *values* ([[attention]]), and keeps the three matrices for that in one *parameter*. A parameter isn't a module, so the function never meets it.
+# The attention stayed float for two other reasons. It multiplies its inputs by three matrices, and keeps them in one *parameter*. A parameter isn't a module, so the function never meets it.
 #
 # The attention's last layer, `out_proj`, is a child. But its type is derived from `Linear`, and the function asks whether a type *is* on the list, not whether it's derived from one that is. So any class that you derive from `nn.Linear` stays float, too. That's cautious, because an int8 layer would drop whatever your class adds.
 
@@ -152,7 +152,7 @@ operators(stored, rows)
 # %% [markdown]
 # ## 4. Repair an attention
 #
-# Now let's check a real model. A Vision Transformer ([Dosovitskiy et al., 2020](https://arxiv.org/abs/2010.11929)) cuts a picture into patches, and describes each by a row of numbers, 768 in the base model. We'll use one of torchvision's blocks, with random weights, and a picture of 256 patches. The attention compares each patch with all patches, and then two linear layers work on each patch by itself.
+# Now let's check a real model. A Vision Transformer ([Dosovitskiy et al., 2020](https://arxiv.org/abs/2010.11929)) cuts a picture into patches, and describes each by a row of numbers, 768 in the base model. We'll use one of torchvision's blocks, with random weights, and a picture of 256 patches. In its *attention* ([[attention]]), each patch asks, and all patches answer. Each patch gets a mean of the answers, in which well-matching patches weigh most. Then two linear layers work on each patch by itself.
 
 # %% audit_of_a_block tags=["legacy"]
 from torchvision.models.vision_transformer import EncoderBlock
@@ -161,9 +161,9 @@ block, x = EncoderBlock(12, 768, 3072, dropout=0.0, attention_dropout=0.0).eval(
 operators(quantize_dynamic(block), x)
 
 # %% [markdown]
-# Only the two layers behind the attention are int8. What multiplies floats? `aten::mm` makes the queries, keys and values, and `aten::addmm` is `out_proj`. Between them, `aten::bmm`, a batch of matrix multiplications, runs twice: the first multiplies queries by keys, which tells how well each pair of patches matches, and the second adds up the values, weighted by that. Such a list of what ran in int8 and what in float is an **audit**.
+# Only the two layers behind the attention are int8. What multiplies floats? `aten::mm` makes for each patch a *query* (what it asks), a *key* (what it's compared by) and a *value* (its answer), and `aten::addmm` is `out_proj`. Between them, `aten::bmm`, a batch of matrix multiplications, runs twice: the first multiplies queries by keys, which tells how well each pair of patches matches, and the second takes the weighted means. Such a list of what ran in int8 and what in float is an **audit**.
 #
-# The function finds modules, so let's write the attention with modules. `qkv` takes over the parameter, and `out` is a plain linear layer with the weights of `out_proj`. What happens between them needs no weights: our function `attend` splits the output of `qkv` into queries, keys and values, and hands them to PyTorch's `scaled_dot_product_attention`.
+# The function finds modules, so let's write the attention with modules. `qkv` takes over the parameter, and `out` is a plain linear layer with the weights of `out_proj`. What happens between them needs no weights: our function `attend` splits the output of `qkv` into queries, keys and values of 12 *heads*, attentions side by side, and hands them to PyTorch's `scaled_dot_product_attention`.
 
 
 # %% the_repair
@@ -224,7 +224,7 @@ spent = show.parts(ours, ours_int8, {"16 small pictures": torch.randn(16, 64, 76
 # %% [markdown]
 # For each input, the two float parts, the attention and the grey rest, take about as long beside int8 as beside float, because they run the same operators on as many numbers. In the large picture the attention takes much longer, so the limit falls. Where int8 makes the linear layers faster, the gain falls as well.
 #
-# Why are the gains so far below the limits? The limit lets the linear layers take no time at all, but blue still takes time. Where blue is half as long as yellow, expect roughly 1.9 and 1.5. If it's longer than yellow, int8 is a loss.
+# Why are the gains so far below the limits? The limit lets the linear layers take no time at all, but blue still takes time.
 #
 # So before you quantize, work out the limit from the float model's profile, with the inputs that you'll have. Here's the profile of a float copy of our block, for the large picture. The linear layers are the row `aten::addmm`, and all other rows stay float.
 

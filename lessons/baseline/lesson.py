@@ -37,7 +37,7 @@ torch.set_num_threads(1)
 # %% [markdown]
 # ## 1. Four networks, and hardly a difference
 #
-# LeNet recognises handwritten digits. Suppose that its file is too large for a device. So we make copies whose numbers take one byte each instead of four. PyTorch has two suitable floats: `float8_e4m3fn` rounds more finely, and `float8_e5m2` more coarsely. A colleague offers one more network, a *sibling*, which was trained in the same way, but from other first weights, and saw the images in another order.
+# LeNet recognizes handwritten digits. Suppose that its file is too large for a device. So we make copies whose numbers take one byte each instead of four. PyTorch has two suitable floats: `float8_e4m3fn` rounds more finely, and `float8_e5m2` more coarsely. A colleague offers one more network, a *sibling*, which was trained in the same way, but from other first weights, and saw the images in another order.
 #
 # How much worse may a network be before we reject it? We decide **before we see any result**, because afterwards we'd be tempted to choose a limit that our favourite just meets. We'll accept ten of the 10,000 test images, one in a thousand. We call this limit our **tolerance**.
 

@@ -32,9 +32,9 @@ torch.set_num_threads(1)
 # %% [markdown]
 # ## 1. Two bits for all
 #
-# Suppose that a network has to fit into a very small file. Ours is DepthwiseCNN of [[depthwise]], which recognises photos of clothing with 30,208 weights in eight layers. We round all of them to 2 bits, so each weight becomes −2, −1, 0 or 1 times the scale of its channel. The channel's largest weight sets this scale.
+# Suppose that a network has to fit into a very small file. Ours is DepthwiseCNN of [[depthwise]], which recognizes photos of clothing with 30,208 weights in eight layers. We round all of them to 2 bits, so each weight becomes −2, −1, 0 or 1 times the scale of its channel. The channel's largest weight sets this scale.
 #
-# Rounding also shifts the means of the channels, and the batch norms behind them still subtract the old ones. So before each measurement, in float as well, we let 1,000 images pass through the network and re-estimate the batch-norm statistics from them, as in [[qat_cnn]].
+# Rounding also shifts the means of the channels, and the batch norms behind them still subtract the old ones. So before each measurement, in float as well, we *re-estimate the statistics*: 1,000 images pass through the network, and the batch norms average their means and variances anew.
 #
 # Block 1 has only 288 weights. We give it 4 bits a weight instead of 2. So the file grows by 2 · 288 = 576 bits, not even one per cent.
 #

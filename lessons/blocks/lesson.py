@@ -171,7 +171,7 @@ show.parts()
 #
 # This is **least squares**. It needs no training, since there's a formula, a *closed form*. With many features, the products become matrices, and the division becomes `solve`.
 #
-# A matrix of 576 rows can also learn the accidents of its text. Against this, we add λ below the line: 31 / (14 + λ), where λ is 14 times the **ridge**. The larger λ is, the closer is $a$ to 0, the bare cut.
+# A matrix of 576 rows can also learn the accidents of its text. Against this, we add λ below the line: 31 / (14 + λ), where λ, a penalty, is 14 times the **ridge** (not that of [[roofline]]). The larger λ is, the closer is $a$ to 0, the bare cut.
 
 
 # %% fit
@@ -229,7 +229,7 @@ show.healed_bars()
 # %% [markdown]
 # **What is missed most isn't always hard to replace.**
 #
-# Mind the text, though. All matrices were fitted to the manual. For cheap blocks such as 13, 15 and 20, about half of the loss comes back there, and 12 to 29 % on the other texts. On code, 4 and 5 gain nothing either; for 24 and 27, the rise is within the error of the measurement.
+# All matrices were fitted to the manual. For cheap blocks such as 13, 15 and 20, about half of the loss comes back there, and 12 to 29 % on the other texts. On code, 4 and 5 gain nothing either; for 24 and 27, the rise is within the error of the measurement.
 
 # %% [markdown]
 # ## 5. Fewer blocks, or fewer bits?

@@ -282,7 +282,7 @@ claims.show("choosing")
 # | ResNet-50, static | 214 | 103 | 2.1 | 76.1 → 75.9 % right | the same |
 # | MobileNet-v2, static; accuracy by QAT | 97 | 17 | 5.7 | 71.9 → 71.6 % right | Samsung S9, a phone |
 #
-# MobileNet-v2 seems to gain most. But its fp32 ran in Caffe2, and was "not optimized", says the post. So a part of the 5.7 may come from a better program. Our records:
+# MobileNet-v2 seems to gain most. But its fp32 ran in Caffe2, and was "not optimized", says the post. So a part of the 5.7 may come from a better program. Here are our records of the fastest int8 in PyTorch. For BERT's shape that's dynamic int8 in a trace, so it gains more than from Python, as in [[dynamic]]:
 
 # %% tags=["hide-input"]
 # Writes what was published beside the course's records of two processors.
@@ -291,7 +291,7 @@ show.recorded_table()
 # %% [markdown]
 # Here compiled fp32 competed as well, and for MobileNet-v2 it was at most 3% faster than the trace. On our two processors ResNet-50 gains most, over either fp32. But MobileNet-v2's factor shrinks most from one column to the next, because a better program helps its fp32 more than that of the others.
 #
-# The post's advice goes by names: dynamic for Transformers and RNNs, static for CNNs, and QAT where static loses too much. It says that CNNs wait for their activations to be moved. By our questions, a CNN goes static because PyTorch's line skips its convolutions. And a Transformer gains little by static int8: PyTorch computes norms and softmax in float, so each linear layer converts anyway.
+# The post's advice goes by names: dynamic for Transformers and RNNs, static for CNNs, and QAT where static loses too much. It says that CNNs wait for their activations to be moved. By our questions, a CNN goes static because PyTorch's line skips its convolutions. And a Transformer should gain little by static int8: PyTorch computes norms and softmax in float, so each linear layer converts anyway.
 #
 # ### Other runtimes
 #

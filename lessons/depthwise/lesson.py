@@ -69,7 +69,7 @@ print(f"int8, a scale per layer    {accuracy(one_scale):.1f} %")
 print(f"int8, a scale per channel  {accuracy(many_scales):.1f} %")
 
 # %% [markdown]
-# With one scale per layer, about 25 points are lost. Why not always take a scale per channel? Because it costs bytes, and not every int8 kernel offers it. So let's find out where the points are lost. In about [[minutes]] minutes you will be able to
+# With one scale per layer, about 25 points are lost. Why not always take a scale per channel? Because it costs bytes, and not every int8 *kernel* offers it (here a compiled routine for one operation, not a convolution's window of weights). So let's find out where the points are lost. In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
@@ -180,7 +180,7 @@ print(f"float {accuracy(emptied):.1f} %, int8 {accuracy(emptied_int8):.1f} % rig
 # %% [markdown]
 # ## 4. Which filter loses the points?
 #
-# Nine dead weights made the scale coarse. But they can't lose points themselves, since they multiply zeros. So which living filter does? We round each living filter that isn't one step long alone, and then all of layer 1 but the one that loses points. The last line looks at layer 5, which is depthwise as well.
+# Nine dead weights made the scale coarse. But they can't lose points themselves, since they multiply zeros. So which living filter does? We round each living filter that isn't one step long alone, and then all of layer 1 but the one that loses points. The last line looks at layer 5, depthwise as well.
 
 # %% which_filter tags=["hide-input"]
 # Rounds single filters of layer 1 in the float network, with the layer's scale, and looks at layer 5.
@@ -216,7 +216,7 @@ print(f"float {accuracy(wider):.1f} %, int8 {accuracy(wider_int8):.1f} % right")
 # **Most come back (A), because 0.503 / 1.01 = 0.498 is rounded to 0.** Now the sum is 1 − 1 = 0, and the result on black is −0.27, which the ReLU makes 0. That's off by 0.38 and no longer by 1.11.
 
 # %% [markdown]
-# Finer steps need less luck, because half a step is the most that a weight can be off. With channel 28 emptied, channel 4's sum is again 1 step, but of only 0.094, so black comes out as 0.67 and not as 1.49.
+# Finer steps need less luck, because half a step is the most that a weight can be off. With channel 28 emptied, channel 16, dead as well, sets the scale. Channel 4's sum is again 1 step, but of only 0.094, so black comes out as 0.67 and not as 1.49.
 #
 # So which weights cost the 25 points? Nine dead ones set the scale, and on this scale one living weight fell on the wrong side of one half. **A coarse scale is a danger, and how much it costs is luck.**
 
@@ -224,7 +224,7 @@ print(f"float {accuracy(wider):.1f} %, int8 {accuracy(wider_int8):.1f} % right")
 # ## 5. Which repair?
 #
 # 1. **Empty the dead channels.** We emptied one, as a test, and the exercise empties all of them. That works on any chip, but it helps only where a dead channel is the widest. Then the widest living channel sets the scale: in layer 1 it's a third as wide as channel 28. And you know that a channel is dead only for the images that you've shown it.
-# 2. **Take a scale per channel.** Then no channel can coarsen another's steps, dead or alive. The int8 kernels must support it.
+# 2. **Take a scale per channel.** Then no channel can coarsen another's steps.
 # 3. **Leave the layer in float.** That needs a chip that computes in float as well, and time to convert. In PyTorch, a layer without a qconfig stays float. The stub before it turns the integers that arrive into floats, and the one behind it turns the results back into integers:
 
 # %% block_in_float tags=["legacy"]
@@ -254,7 +254,7 @@ show.remedies(right, file_kb)
 # **A scale per channel (A), because PyTorch stores a scale and a zero point of 8 bytes each: 586 · 16 bytes are 9.4 kB, a fifth of the file.** Names and other bookkeeping add another 4 kB. In float, a weight takes 3 bytes more, for layer 1 0.9 kB. A zero takes as many as any integer.
 
 # %% [markdown]
-# Here, all three bring the points back. Where the kernels allow it, take a scale per channel, since it needs no diagnosis. Where they don't, empty the dead channels if one of them is the widest, and leave the layer in float otherwise.
+# All three bring the points back. Where the kernels allow it, take a scale per channel, since it needs no diagnosis. Where they don't, empty the dead channels if one of them is the widest, and leave the layer in float otherwise.
 
 # %% [markdown]
 # ## Exercise · Empty what is dead

@@ -336,4 +336,4 @@ claims.show("distillation")
 #
 # **Credits.** The method and the example of the twos are Geoffrey Hinton's, Oriol Vinyals' and Jeff Dean's. The lecture that this course grew from is Tal Daniel's (Technion, EE 046211, tutorial 10). Text CC BY 4.0, code MIT.
 #
-# **What's still open.** From an image of a 2, the student learned something about 3s. Could it recognise a 3 without ever having seen one ([[students]])?
+# **What's still open.** From an image of a 2, the student learned something about 3s. Could it recognize a 3 without ever having seen one ([[students]])?

@@ -22,7 +22,7 @@
 # *One line of code makes a model int8. When does it pay?*
 
 # %% tags=["setup", "hide-input"]
-# Sets a seed, one thread and the int8 library, switches gradients off, and hides the warnings of the older interface.
+# Sets a seed, one thread and the int8 engine, switches gradients off, and hides the warnings of the older interface.
 import torch
 
 from course_utils import legacy_int8, runtime
@@ -41,7 +41,7 @@ torch.backends.quantized.engine = legacy_int8.best()
 #
 # You have a trained model that is too slow, and no training data at hand. In [[integers]] we stored weights as 8-bit integers. The file became nearly four times smaller, but the network didn't become faster, because it turned the integers back into floats before it multiplied.
 #
-# PyTorch can also *multiply* the integers. You name a type of layer and a type of integer, and `quantize_dynamic` returns a copy of your model in which these layers are int8 layers. We try it on two networks. One is a Transformer with the shape of BERT-base ([Devlin et al., 2019](https://arxiv.org/abs/1810.04805)), which reads 128 tokens. Its weights are random, since neither time nor bytes depend on them. The other is the trained LeNet of [[integers]], which gets one picture.
+# PyTorch can also *multiply* the integers. You name a type of layer and a type of integer, and `quantize_dynamic` returns a copy of your model in which these layers are int8 layers. We try it on two networks. One is a *Transformer* with the shape of BERT-base ([Devlin et al., 2019](https://arxiv.org/abs/1810.04805)). That's a network of blocks, which reads a row of *tokens*, pieces of text, here 128. In each block, an *attention* lets each token look at the others ([[attention]]), and linear layers work on each token by itself. Random weights will do, since neither time nor bytes depend on them. The other is the trained LeNet of [[integers]], which gets one picture.
 
 # %% tags=["legacy"]
 import torch
@@ -108,7 +108,7 @@ show.way_of_a_call()
 # %% [markdown]
 # ### PyTorch's layer takes the same four steps
 #
-# PyTorch's integers for the inputs go up to 127 (with `qnnpack`, the int8 library for Apple's chips, up to 255: change it in the code), so it comes much closer. Let's take the four steps ourselves, with LeNet's first linear layer and five rows of random inputs. Like PyTorch, we widen a range until it holds 0, because the zero point has to be one of the integers. We sum in 32 bits (`.int()`), because one product can come near 16,000, and we add 400.
+# PyTorch's integers for the inputs go up to 127 (with `qnnpack`, the int8 engine for Apple's chips, up to 255: change it in the code), so it comes much closer. Let's take the four steps ourselves, with LeNet's first linear layer and five rows of random inputs. Like PyTorch, we widen a range until it holds 0, because the zero point has to be one of the integers. We sum in 32 bits (`.int()`), because one product can come near 16,000, and we add 400.
 
 # %% by_hand tags=["legacy"]
 layer, x = lenet_int8.fc1, torch.randn(5, 400)
@@ -138,7 +138,7 @@ print(f"largest difference from PyTorch: {(by_hand - layer(x)).abs().max():.7f}"
 #
 # **The gain is in step 3.** An int8 weight takes a quarter of the bytes, so it arrives from memory sooner. And an instruction that multiplies 8 floats has room for 32 numbers of 8 bits.
 #
-# **Everything else is overhead.** Python needs longer to reach the compiled routine of an int8 layer than that of an fp32 layer. Then the int8 layer has to find the range of its inputs and round them. You pay most of this at every call, however few weights the layer has.
+# **Everything else is overhead.** Python needs longer to reach the compiled routine of an int8 layer than that of an fp32 layer. Then the int8 layer has to find the range of its inputs and round them.
 #
 # So a layer has to be large enough to make up for the overhead. How large? We time square layers of growing width, each with one row of inputs.
 
@@ -155,12 +155,12 @@ races = {width: race_layer(nn.Linear(width, width), rows=1) for width in (8, 32,
 show.price_curves(races)
 
 # %% [markdown]
-# From width 8 to 128 the number of weights grows 256-fold, and yet the int8 call takes hardly any longer: nearly all of its time is overhead. The fp32 call begins far lower, and then climbs. Where the curves cross, the gain makes up for the overhead. LeNet's largest layer, 400 → 120, lies left of the crossing, so it loses. If a curve has a bump, run the cell again, because other programs easily disturb such short calls.
+# From width 8 to 128 the number of weights grows 256-fold, and yet the int8 call takes hardly any longer: nearly all of its time is overhead. Where the curves cross, the gain makes up for the overhead. LeNet's largest layer, 400 → 120, lies left of the crossing, so it loses.
 
 # %% [markdown]
 # ### Measure your layers, with your rows
 #
-# So far each layer got one row, on one thread. Your model may run differently. So measure *its* linear layers, with the rows and the threads (`torch.set_num_threads`) that they will get.
+# So far each layer got one row, on one thread. So measure *its* linear layers, with the rows and the threads (`torch.set_num_threads`) that they will get.
 #
 # **Predict.** With one picture, int8 loses on all three layers of LeNet. How does int8 do with 256 pictures at once, compared with fp32: **A** better, **B** just as badly, or **C** worse on the largest layer, because it rounds 256 times as many inputs?
 
@@ -185,7 +185,7 @@ for (rows, name), gain in gains.items():
 print(quantize_dynamic(lenet, {"fc1"}, dtype=torch.qint8))
 
 # %% [markdown]
-# Convolutions, norms and the products inside attention stay in fp32, and take their time as before. In LeNet that's most of the time, so a faster `fc1` hardly shows. So in the end, `race` the whole model as it will run. These int8 layers run on the CPU only.
+# Convolutions, norms and the products by which tokens look at each other stay in fp32, and take their time as before. In LeNet that's most of the time, so a faster `fc1` hardly shows. So in the end, `race` the whole model as it will run.
 
 # %% [markdown]
 # ## 4. How small the file gets
@@ -292,7 +292,7 @@ claims.show("dynamic")
 #
 # ### Faster than which fp32?
 #
-# We compared with **eager** fp32, PyTorch's usual way, which runs one operation after the other. But `quantize_dynamic` changes more than the type of the numbers. It hands the layers to another library, which arranges the weights beforehand in the order in which it will read them: they are **packed**. fp32 can be packed as well, or compiled with its weights as constants (*frozen*), and bfloat16 ([[formats]]) needs no scales at all. So here is the Transformer with better opponents, on one thread of two processors, in separate runs, so the number above may differ. Both have instructions for int8, but only the EPYC has some for bfloat16.
+# We compared with **eager** fp32, PyTorch's usual way, which runs one operation after the other. But `quantize_dynamic` changes more than the type of the numbers. It hands the layers to another library, which arranges the weights beforehand in the order in which it will read them: they are **packed**. fp32 can be packed as well, or compiled with its weights as constants (*frozen*), and bfloat16 ([[formats]]) needs no scales at all. So here is the Transformer with better opponents, on one thread of two processors (`records/quantization`). Section 1 was run on another day, so its number differs. Both have instructions for int8, but only the EPYC has some for bfloat16.
 #
 # | times as fast as eager fp32 | Intel Xeon | AMD EPYC |
 # |---|---|---|
@@ -316,7 +316,7 @@ for way, timed in {"from Python": race(deep, deep_int8, row), "in a trace": race
     print(f"{way:11}  fp32 {fp32:.2f} ms, int8 {int8:.2f} ms, the fastest of nine")
 
 # %% [markdown]
-# In the trace int8 is several times faster than before, though it still searches and rounds. So most of the overhead was Python, and the way from it into the int8 library.
+# In the trace int8 is several times faster than before, though it still searches and rounds. So most of the overhead was Python, and the way from it into the int8 engine.
 #
 # Overhead isn't always the cause. `quantize_dynamic` converts LSTMs as well. One of 128 units, which reads a picture of Fashion-MNIST row by row, became slower, too, although its 28 steps are one call. [[audit]] finds out why.
 #

@@ -148,7 +148,7 @@ show.three_formats()
 #
 # **A sum swallows a term that is smaller than half the gap to the next number in its direction.**
 #
-# Are real updates so small? Take LeNet, a small network that has learned to recognise the clothes of Fashion-MNIST. A typical weight is 0.05, between $2^{-5}$ and $2^{-4}$. In a step of SGD with a learning rate of 0.01, a typical update is 0.00001.
+# Are real updates so small? Take LeNet, a small network that has learned to recognize the clothes of Fashion-MNIST. A typical weight is 0.05, between $2^{-5}$ and $2^{-4}$. In a step of SGD with a learning rate of 0.01, a typical update is 0.00001.
 #
 # **Predict.** We store the weights in bf16. Of those that should change, how many stay as they are: **A** most, **B** about a third, or **C** fewer than one in ten?
 

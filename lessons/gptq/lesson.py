@@ -236,7 +236,7 @@ for way, rise in rises.items():
 # **A, more.** Calibrated on code, GPTQ avoids about half of the damage. Calibrated on digits, it moves weights as well, in no layer as far as with code, and does more damage than round-to-nearest. So it isn't the moving that helps. The repair needs an $H$ that fits the inputs that the layer will get.
 
 # %% [markdown]
-# Digits are only 10 of our model's 96 characters, so their $H$ says little about the others, and a change that hardly matters on digits can spoil the outputs on code. Must the text be code, then? No. With code, the perplexity rose by 4.7 to 8.9 %, depending on the text, and in six tries with English, by 6.2 to 8.7 %. Other text does nearly as well as code, as long as no kind of input is missing from it.
+# Digits are only 10 of our model's 96 characters, so their $H$ says little about the others, and a change that hardly matters on digits can spoil the outputs on code. Must the text be code, then? No. With code, the perplexity rose by 4.7 to 8.9 %, depending on the text, and in six tries with English, by 6.2 to 8.7 %. So other text can do nearly as well as code, and what does harm is probably what's missing.
 #
 # **Calibrate on varied text, so that it covers what the model will meet.**
 

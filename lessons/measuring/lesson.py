@@ -200,7 +200,7 @@ low, high = races[0].ratio_quartiles("A again")
 print(f"race 1, A against itself: quartiles {low:.2f} and {high:.2f}, IQR {high - low:.2f}")
 
 # %% [markdown]
-# This IQR is the **noise floor** of a single round. A gain no larger than that shows nothing when it comes from one round, because A differs from itself by as much, and now and then by more. But we didn't judge by one round. The median of 31 moves much less, so the large grey dots usually lie closer together than the small ones, and six races can show a gain that a single round can't.
+# This IQR, computed before rounding, is the **noise floor** of a single round. A gain no larger than that shows nothing when it comes from one round, because A differs from itself by as much or more. But we didn't judge by one round. The median of 31 moves much less, so the large grey dots usually lie closer together than the small ones, and six races can show a gain that a single round can't.
 #
 # And how large is the gain? The orange squares differ from race to race, so the second decimal is uncertain.
 

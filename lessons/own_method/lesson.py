@@ -29,20 +29,77 @@ from lessons.own_method import show
 torch.set_num_threads(1)
 
 # %% [markdown]
-# ## 1. A method that looks right
+# ## 1. Half of the weights, in a pattern
 #
-# Suppose half of a layer's weights can go. Some GPUs care *which* half, because they can skip zeros only in a fixed pattern: of every four neighbouring weights in a row, at most two are left. This is **2:4 sparsity**.
+# In [[prune_module]], `fc1` of our LeNet lost half of its weights, and LeNet still read about 97 % of the digits, as before the cut. But it was no faster, because it multiplied by every zero.
 #
-# `torch.nn.utils.prune` has no method for this pattern, but a colleague has written one, as a class. It gets a score for each weight, and keeps the two highest of every four.
+# Some GPUs can skip the zeros, and then a multiplication can take as little as half the time. But they skip them only in a fixed pattern: of every four neighbouring weights in a row, at most two are left. This is **2:4 sparsity**.
+#
+# Does magnitude pruning make this pattern? We remove half of `fc1`, and count the groups of four that are *too full*, because three or four of their weights are left.
+#
+# **Predict.** How many of the 12,000 groups are too full: **A** about a third, **B** about a tenth, or **C** hardly any?
 
 # %%
-import copy
-
 import torch
-from torch import nn
 from torch.nn.utils import prune
 
 from course_utils.data import checkpoints
+from lessons.own_method.show import report
+
+# %% wrong_places
+cut = checkpoints.load("lenet_mnist")
+prune.l1_unstructured(cut.fc1, "weight", amount=0.5)
+report(cut)
+
+# %% [markdown] tags=["answer"]
+# **About a third (A), because half of the weights are gone, but not half of each group.** Four weights can stay or go in 16 ways. One way leaves four of them, and four ways leave three. That's 5 of 16, or 31 %, if all are equally likely.
+
+# %% [markdown]
+# Why not remove more?
+#
+# **Try it.** Change 0.5 to 0.98, and run this cell again. Then change it back.
+#
+# <details><summary>What others found</summary>
+#
+# LeNet reads only half of the digits, and a dozen groups are still too full.
+#
+# </details>
+#
+# We need a rule that compares each weight with its neighbours, and `torch.nn.utils.prune` has none. So let's write one.
+#
+# In about [[minutes]] minutes you will be able to
+#
+# [[abilities]]
+#
+# [[builds_on]]
+
+# %% [markdown]
+# ## 2. A rule of our own
+#
+# Our rule is this: of every four neighbours, the two with the highest scores stay, for instance with the largest magnitudes.
+#
+# Let's try the rule by hand on a tiny layer with three rows of four weights, so each row is one group. Its scores:
+#
+# `1 9 2 3 | 9 8 7 1 | 5 4 6 2`
+#
+# So 9 and 3 stay, then 9 and 8, then 5 and 6.
+#
+# What has to be stored? The two weights of each group, and for each of them its position in the group, which is 0, 1, 2 or 3. If only one is left, a zero is stored as the second. So the GPU needn't search: each group takes exactly two products, and the next group begins at a known place.
+#
+# **Predict.** A weight takes 16 bits. What fraction of the bytes is left: **A** 50 %, **B** 56 %, or **C** 75 %?
+
+# %% [markdown] tags=["answer"]
+# **56 % (B), because the positions take bits as well.** A position takes 2 bits, so a group takes 2 · 16 + 2 · 2 = 36 bits instead of 64.
+
+# %% [markdown]
+# A mask alone saves neither bytes nor time. You have to *pack* the weights like this, for a GPU that multiplies packed weights, such as NVIDIA's since 2020 ([Mishra et al., 2021](https://arxiv.org/abs/2104.08378)).
+#
+# ### `compute_mask` is the rule
+#
+# Now we teach PyTorch the rule, as a class. Its base class `BasePruningMethod` does the work that you know from [[prune_module]]: it makes `weight_orig`, the mask and the hook. Only the rule is missing, a function `compute_mask`, which gets two tensors and returns the new mask, in the shape of `t`:
+#
+# - `t` holds the **importance scores**, one for each weight;
+# - `default_mask` is the mask so far, with a 1 for each weight that's still there.
 
 
 # %% two_of_four
@@ -56,126 +113,42 @@ class TwoOfFour(prune.BasePruningMethod):
         return mask.view_as(t)
 
 
-# %% [markdown]
-# We try it on `fc1`, the largest layer of our trained LeNet, with the weights' magnitudes as scores: in a fresh copy, and in one where `fc1` has already lost its smallest tenth.
-
-# %% two_cuts
-lenet = checkpoints.load("lenet_mnist")
-scores = lenet.fc1.weight.abs()
-fresh, pruned = copy.deepcopy(lenet), copy.deepcopy(lenet)
-prune.l1_unstructured(pruned.fc1, "weight", amount=0.1)
-for net in (fresh, pruned):
-    TwoOfFour.apply(net.fc1, "weight", importance_scores=scores)
-
-# %% looks_right tags=["hide-input"]
-# Counts the digits that both read, and the groups of four that keep more than two weights.
-first_look = show.first_look({"fresh": fresh, "pruned before": pruned})
-first_look
-
-# %% [markdown]
-# There was no error, and both copies read about 97 % of the digits, as the whole network does. But in the second one, one group in seven keeps three or four weights, and the GPU takes only two.
-#
-# In about [[minutes]] minutes you will be able to
-#
-# [[abilities]]
-#
-# [[builds_on]]
-
-# %% [markdown]
-# ## 2. What 2:4 keeps, and how a method says so
-#
-# Why a pattern? Without one, a GPU would have to find the zeros before it could skip them. With 2:4, it needn't search, because each group takes exactly two products, and the next group begins at a known place.
-#
-# Our example is a tiny layer with three rows of four weights, so each row is a group. These are its scores:
-#
-# `1 9 2 3 | 9 8 7 1 | 5 4 6 2`
-#
-# What has to be stored? Only what's left: of each group two weights, and for each of them its position in the group, which is 0, 1, 2 or 3. Where only one is left, a zero is stored as the second.
-#
-# **Predict.** A weight takes 16 bits. What fraction of the bytes is left: **A** 50 %, **B** 56 %, or **C** 75 %?
-
-# %% [markdown] tags=["answer"]
-# **56 % (B), because the positions take bits as well.** A position takes 2 bits, so a group takes 2 · 16 + 2 · 2 = 36 bits instead of 64.
-
-# %% [markdown]
-# A mask alone saves neither bytes nor time. To gain from 2:4, you have to *pack* the weights like this, for a GPU that multiplies packed weights, such as NVIDIA's since 2020. Then a multiplication can take as little as half the time ([Mishra et al., 2021](https://arxiv.org/abs/2104.08378)). The shape has to fit, too: at 16 bits, PyTorch packs only matrices whose rows and columns come in multiples of 16.
-#
-# ### `compute_mask` is the rule
-#
-# The base class of `TwoOfFour`, `BasePruningMethod`, does the work that you know from [[prune_module]]: `apply` makes `weight_orig`, the mask and the hook. But it knows no rule. You write it as a function `compute_mask`, which gets two tensors and returns the new mask:
-#
-# - `t` holds the **importance scores**, one for each weight. If you pass none to `apply`, these are the weights themselves.
-# - `default_mask` is the mask so far, with a 1 for each weight that's still there.
-#
-# Let's call it with the scores of our tiny layer:
-
 # %% by_hand tags=["nbval-check-output"]
 tiny = torch.tensor([[1.0, 9, 2, 3], [9, 8, 7, 1], [5, 4, 6, 2]])
 print(tiny.topk(2).indices)
 print(TwoOfFour().compute_mask(tiny, default_mask=torch.ones(3, 4)))
 
 # %% [markdown]
-# A row of `fc1` holds a hundred groups, so `reshape` first makes each group a row of its own. Then `topk(2)` finds the positions of the two highest scores: in the first group, the 9 is at position 1 and the 3 at position 3. `scatter(1, highest, 1)` starts from a mask of zeros. Its first 1 is the dimension, its last 1 the value: in each row, it writes a 1 at the positions in `highest`.
+# `reshape` makes each group a row of its own, because a row of `fc1` holds a hundred groups. `topk(2)` finds the positions of the two highest scores: in the first group, the 9 is at position 1 and the 3 at position 3. Then `scatter(1, highest, 1)` goes along dimension 1, so along each row, and writes the value 1 at these positions.
 #
-# **Try it.** In section 1, change `scores = lenet.fc1.weight.abs()` to `scores = lenet.fc1.weight`, and run this cell and the next one. Then change it back, and run both again.
+# The **pruning type** tells PyTorch what kind of rule this is. We say `"unstructured"`, since our rule removes single weights, not whole rows.
 #
-# <details><summary>What others found</summary>
-#
-# LeNet reads fewer than 60 % of the digits, because a large negative weight is removed before a tiny positive one.
-#
-# </details>
+# Now we `apply` it to `fc1`. We pass the magnitudes as scores, because otherwise PyTorch takes the weights themselves, with their signs.
+
+# %% ours
+ours = checkpoints.load("lenet_mnist")
+TwoOfFour.apply(ours.fc1, "weight", importance_scores=ours.fc1.weight.abs())
+report(ours)
 
 # %% [markdown]
-# ## 3. Why the second cut goes wrong
-#
-# If a layer has been pruned before, PyTorch puts both methods into a `PruningContainer`, which decides what the new method gets to see. If its `PRUNING_TYPE` is `"unstructured"`, `t` is a **list of the scores that are left**. What the method returns for them is written into the old mask, and the rest of this mask stays as it was. For a rule about single weights, that's convenient, because nothing that's gone can come back.
-#
-# For our rule, it isn't. Suppose an earlier cut, by some other rule, has removed four weights of our tiny layer:
-#
-# `1 ✗ 2 3 | 9 8 7 1 | 5 ✗ ✗ ✗`
-#
-# Now `t` is the list 1, 2, 3, 9, 8, 7, 1, 5.
-#
-# **Predict.** `TwoOfFour` keeps the two highest of every four in this list. How many weights stay in the three groups of the layer: **A** two, two and one, **B** one, three and none, or **C** two, two and none?
-
-# %% the_second_cut tags=["hide-input"]
-# Draws the tiny layer, the list that is handed over, and what TwoOfFour keeps.
-kept_in_groups = show.shifted_groups(TwoOfFour, tiny)
-
-# %% [markdown] tags=["answer"]
-# **One, three and none (B), because all scores behind a gap move up, so the fours of the list aren't the groups of the layer.**
+# That's what we wanted: half of the weights are left, LeNet still reads about 97 %, and no group is too full.
 
 # %% [markdown]
-# That's what happened in `fc1`, without an error, because the 43,200 scores that were left are a multiple of four.
+# ## 3. A test that finds the fault
 #
-# ### Which type does a rule need?
+# Are we done? We've tried one layer, and it was fresh. But somebody may use our method on a network that has lost a few weights already.
 #
-# | `PRUNING_TYPE` | for a rule about | `t` in a second cut |
-# |---|---|---|
-# | `"unstructured"` | single weights | a list of the scores that are left |
-# | `"structured"` | whole rows or channels | all scores but those of the rows or channels that are gone along `self.dim` |
-# | `"global"` | weights at their positions | all scores (despite its name, of this layer alone) |
-#
-# 2:4 is about neighbours, so its type is `"global"`. In a first cut, every type gets all scores, and that's why a wrong one doesn't show on a fresh layer.
-#
-# But the right type alone isn't enough. With `"global"`, `t` also holds the scores of the weights that are gone, and the answer replaces the whole old mask. In the first group, 1 9 2 3, the method keeps 9 and 3. The 9 was gone, and now it's back, with the value that `weight_orig` has kept for it! The method never looks at `default_mask`.
-#
-# Could it just multiply its mask by `default_mask` at the end? Then nothing comes back. But of the first group, `1 ✗ 2 3`, only the 3 stays. The 9 has taken one of the two places, and the 2 is thrown away needlessly. So a right method takes care of both: **what's gone neither comes back nor takes a place.**
-
-# %% [markdown]
-# ## 4. A test that would have noticed
-#
-# How would you notice such faults? Accuracy can't tell you: in section 1, LeNet read about as well with the broken pattern as with the right one. So let's say what has to be true of *every* layer that was pruned to 2:4, whatever its scores. Such a statement is called a **property**. 2:4 has two:
+# First, we have to say what *right* means, for any scores and any earlier mask. A statement that has to be true in every case is called a **property**. A 2:4 cut has two:
 #
 # 1. Nothing comes back.
 # 2. Of the weights that were left in a group, exactly two stay, with the two highest scores. If scores are equal, either may stay. If fewer than two were left, they stay.
 #
-# `holds` checks both on a layer like our tiny one. First, `custom_from_mask` puts on the mask of the earlier cut. Then the method runs. In each row, the scores that stay have to be the last two, `[-2:]`, of the sorted scores that were left. If only one was left, `[-2:]` gives this one.
+# `holds` checks both on a layer of the tiny shape. First, `custom_from_mask` puts on the mask of the earlier cut, `old`. Then the method runs. In each row, it sorts the scores that were left. The last two, `[-2:]`, are the highest, so these have to be the scores that stay. If only one was left, `[-2:]` gives this one.
 
 
 # %% holds
 def holds(method, scores, old):
-    layer = prune.custom_from_mask(nn.Linear(4, 3), "weight", old)
+    layer = prune.custom_from_mask(torch.nn.Linear(4, 3), "weight", old)
     method.apply(layer, "weight", importance_scores=scores)
     new = layer.weight_mask
     for row, was_left, stays in zip(scores, old, new, strict=True):
@@ -185,7 +158,7 @@ def holds(method, scores, old):
 
 
 # %% [markdown]
-# For our tiny layer, `holds` returns `False`. But we picked it because we already knew the fault. In **property-based testing**, the cases are drawn at random, here a hundred. `draw(3, 4)` makes the scores. `randperm(12)` shuffles the numbers 0 to 11, and those below `gone` mark the weights removed before.
+# If we choose the cases ourselves, we only try what we've thought of. In **property-based testing**, the cases are drawn at random, here a hundred. `draw(3, 4)` makes the scores. `randperm(12)` shuffles the numbers 0 to 11. Where the number is at least `gone`, `old` has a 1, so an earlier cut has removed exactly `gone` weights.
 
 
 # %% failures
@@ -198,11 +171,64 @@ def failures(method, draw, gone):
     return count
 
 
+# %% the_test
+print("fresh layers: ", failures(TwoOfFour, torch.rand, gone=0), "of 100 fail")
+print("4 of 12 gone: ", failures(TwoOfFour, torch.rand, gone=4), "of 100 fail")
+
 # %% [markdown]
-# Scores from `torch.rand` on fresh layers would find nothing wrong with `TwoOfFour`, so we need **earlier masks**. Two other things cause trouble:
+# On pruned layers, our method is nearly always wrong! Let's see why. Suppose an earlier cut has removed four weights of our tiny layer:
 #
-# - **Signs.** If a score says how much the loss grows without the weight, it can be negative. Then the loss gets smaller without it, so this weight should be removed first. A method that takes absolute values may keep it.
-# - **Ties.** Another method may look for the second highest score, and keep all that reach it. Of 5, 1, 1 and 0, it keeps three. Random floats hardly ever tie, but weights rounded to 8 bits often do.
+# `1 ✗ 2 3 | 9 8 7 1 | 5 ✗ ✗ ✗`
+#
+# In a second cut, the pruning type matters: an `"unstructured"` method gets as `t` only a **list of the scores that are left**: 1, 2, 3, 9, 8, 7, 1, 5.
+#
+# **Predict.** `TwoOfFour` keeps the two highest of every four in this list. How many weights stay in the three groups of the layer: **A** two, two and one, **B** two, two and none, or **C** one, three and none?
+
+# %% the_second_cut tags=["hide-input"]
+# Draws the tiny layer, the list that is handed over, and what TwoOfFour keeps.
+kept_in_groups = show.shifted_groups(TwoOfFour, tiny)
+
+# %% [markdown] tags=["answer"]
+# **One, three and none (C), because all scores behind a gap move up, so the fours of the list aren't the groups of the layer.** A right method would have kept two, two and one.
+
+# %% [markdown]
+# Would the accuracy have told us? We remove the smallest tenth of `fc1`, and then apply `TwoOfFour`:
+
+# %% fc1_twice tags=["hide-input"]
+# Removes the smallest tenth of fc1 first, then applies TwoOfFour, and counts.
+pruned = checkpoints.load("lenet_mnist")
+scores = pruned.fc1.weight.abs()
+prune.l1_unstructured(pruned.fc1, "weight", amount=0.1)
+TwoOfFour.apply(pruned.fc1, "weight", importance_scores=scores)
+report(pruned)
+
+# %% [markdown]
+# No. LeNet reads about as well as before, but one group in seven is too full.
+#
+# ### The right type isn't enough
+#
+# Our rule is about neighbours, so each score has to stay at its position. With the type `"global"`, it does, because `t` holds all scores of this layer. It isn't the global cut of [[prune_model]], which compares the weights of all layers. We run the test again:
+
+
+# %% right_type
+class InPlace(TwoOfFour):
+    PRUNING_TYPE = "global"
+
+
+print("4 of 12 gone: ", failures(InPlace, torch.rand, gone=4), "of 100 fail")
+
+# %% [markdown]
+# It still fails, because `t` now holds the scores of the removed weights, too. They may have been computed before the earlier cut, when those weights were still there. In the first group, `1 9 2 3`, the method keeps the 9 and the 3. But the 9 was gone, and now it's back! The method never looks at `default_mask`.
+#
+# Could it multiply its mask by `default_mask` at the end? Then nothing comes back, but of the first group only the 3 is left, because the 9 has taken one of the two places. So **what's gone may neither come back nor take a place.**
+
+# %% [markdown]
+# ## 4. Better cases, and what the method brings
+#
+# Two other things cause trouble, too:
+#
+# - **Signs.** A score that says how much the loss grows without the weight can be negative, and then this weight should be removed first. A method that takes absolute values may keep it.
+# - **Ties.** Another method may look for the second highest score, and keep every weight that reaches it. Of 5, 1, 1 and 0, it keeps three. Random floats hardly ever tie, but weights rounded to 8 bits often do.
 #
 # Whole numbers from −2 to 2 have both:
 
@@ -213,20 +239,29 @@ def draw(*shape):
 
 
 # %% [markdown]
-# We test four wrong methods: the two that we've just met, `TwoOfFour`, and `TwoOfFour` with the type `"global"`. The plain cases have scores above 0 on fresh layers. The next three kinds add one trouble each: signs, ties among 0, 1 and 2, or four weights gone. The last has all: `draw`, and four weights gone.
+# We test four wrong methods: these two, `TwoOfFour` and `InPlace`. Each column is one kind of case. The first has scores above 0 on fresh layers. The next three add one trouble each, and the last has all of them: `draw`, and four weights gone.
 
 # %% what_finds_what tags=["hide-input"]
 # Makes three more wrong methods, tests them with each kind of cases, and draws the failures.
 found = show.what_finds_what(failures, TwoOfFour, draw)
 
 # %% [markdown]
-# The plain cases find nothing, and only the last kind finds all four faults. It finds the first two less often than the kind made for each, because a group with only two weights left offers no choice, and five values tie less often than three.
+# The first kind finds nothing, and only the last finds all four faults.
+#
+# You'll write a method that passes. Here's how it compares with magnitude pruning:
+
+# %% what_it_brings tags=["hide-input"]
+# Prunes fc1 by magnitude and with the finished method, and counts.
+show.what_it_brings(checkpoints.load("lenet_mnist"))
+
+# %% [markdown]
+# The finished method keeps half of the weights, LeNet reads about as well as before, and every group has the pattern, even if `fc1` was pruned before. Then a few dozen weights fewer are left, because some groups had only one left. Magnitude pruning gets there only with about a hundred weights left, and then LeNet reads about a fifth of the digits.
 
 # %% [markdown]
 # ## Exercise · n of m
 # ★★ · 10 minutes
 #
-# Write the right one, for any pattern. `n_of_m(n, m)` returns a class, a pruning method: of every `m` neighbours in a row, the `n` with the highest scores stay, and −5 is lower than 1. What's gone neither comes back nor takes a place.
+# Write a method that passes, for any pattern. `n_of_m(n, m)` returns a class, a pruning method: of every `m` neighbours in a row, the `n` with the highest scores stay. The sign counts, so −5 ranks below 1. What's gone neither comes back nor takes a place.
 #
 # Each row has a multiple of `m` weights. Try `failures(n_of_m(2, 4), draw, gone=4)` before the check.
 #
@@ -267,8 +302,8 @@ def n_of_m_solution(n, m):
 # %% [markdown]
 # ## Remember
 #
-# - A pruning method has a rule, `compute_mask`, and a `PRUNING_TYPE`, which decides what the rule sees in a second cut. For a rule about neighbours, take `"global"`, and let it look at `default_mask`: what's gone neither comes back nor takes a place.
-# - 2:4 keeps two of every four neighbours, and at 16 bits it stores 56 % of the bytes. It's faster only if the weights are packed, on a GPU made for it.
+# - A pruning method has a rule, `compute_mask`, and a `PRUNING_TYPE`, which decides what the rule sees in a second cut. For a rule about neighbours, take `"global"`, and look at `default_mask`.
+# - 2:4 keeps two of every four neighbours. Only packed weights take fewer bytes, 56 % at 16 bits, and only on a GPU made for it can they save time.
 # - A wrong method can look right on a fresh layer. Write down the properties of your rule, and test them with signs, ties and earlier masks.
 
 # %% [markdown]
@@ -292,35 +327,29 @@ claims.show("own_method")
 # layer.weight = nn.Parameter(to_sparse_semi_structured(layer.weight))
 # ```
 #
-# With `fc1`, this raises an error, because 120 rows aren't a multiple of 16. And what happens to a group with three or four weights? We've tried one of PyTorch's two packers, the one for CUTLASS. It keeps two weights of such a group, chosen by their positions: of 1, 2, 3 and 4, it keeps 1 and 2. There's no error. So the layer on the GPU isn't the layer that you've tested.
+# With `fc1`, this raises an error: at 16 bits, PyTorch's default packer needs rows and columns in multiples of 16, and `fc1` has 120 rows. And what happens to a group that is too full? We've tried PyTorch's other packer, the one for CUTLASS, which needs multiples of 32 rows and 64 columns. It gives no error, and keeps two weights by their positions: of 1, 2, 3 and 4, it keeps 1 and 2. So the layer on the GPU isn't the layer that you've tested.
 #
-# Unless a layer has weights to spare, as `fc1` has, the network is trained once more with the mask on; Mishra et al. repeat the whole training, and lose hardly any accuracy. And measure the time. In PyTorch's tutorial, a BERT became 1.3 times as fast. And where a layer mostly waits for its weights, it's better to store all of them in 4 bits each ([[weight_only]]): 2:4 needs 36 bits for every four weights, nine for each. vLLM, which serves language models, removed 2:4 in March 2026, because such models are [not widely used](https://github.com/vllm-project/vllm/pull/36799).
+# Unless a layer has weights to spare, as `fc1` has, the network is trained once more with the mask on; Mishra et al. repeat the whole training, and lose hardly any accuracy. And measure the time: in PyTorch's tutorial, a BERT became 1.3 times as fast. Where a layer mostly waits for its weights, it's better to store all of them in 4 bits each ([[weight_only]]), because 2:4 needs 36 bits for four weights, nine for each.
 #
-# ### Prune by threshold
+# ### Who hands over the scores?
 #
-# Many home-made methods have no amount. They remove whatever lies below a threshold:
+# When you prune a layer a second time, PyTorch puts both methods into a `PruningContainer`. It looks at the type of the new method, and hands over one part of the scores:
 #
-# ```python
-# class Below(prune.BasePruningMethod):
-#     PRUNING_TYPE = "unstructured"
+# | `PRUNING_TYPE` | for a rule about | `t` in a second cut |
+# |---|---|---|
+# | `"unstructured"` | single weights | a list of the scores that are left |
+# | `"structured"` | whole rows or channels | all scores but those of the rows or channels that are gone along `self.dim` |
+# | `"global"` | weights at their positions | all scores of this layer |
 #
-#     def __init__(self, threshold):
-#         self.threshold = threshold
+# The method answers for this part only. The container takes the old mask, and puts the answer where the part came from. So what an `"unstructured"` method never saw can't come back. In `fc1`, the list had 43,200 scores. That's a multiple of four, so `reshape` raised no error.
 #
-#     def compute_mask(self, t, default_mask):
-#         return default_mask * (t.abs() >= self.threshold)
-#
-#
-# Below.apply(layer, "weight", threshold=0.05)
-# ```
-#
-# `apply` passes the threshold on to `__init__`. This method needs no care in a second cut, because what happens to a weight depends on no other weight. Its `abs` is right for weights, but not for scores with a sign. `l1_unstructured` takes it, too, even of scores that you pass. And the same threshold means something else in each layer, since layers differ in the size of their weights. So print how many zeros each layer has before you trust it.
+# A method can take numbers, too: `apply(layer, "weight", 0.5)` hands the 0.5 to its `__init__`.
 #
 # **Sources.** [`torch/nn/utils/prune.py`](https://github.com/pytorch/pytorch/blob/main/torch/nn/utils/prune.py) is short and readable: `PruningContainer.compute_mask` has the three types. [`torch.sparse`](https://docs.pytorch.org/docs/stable/sparse.html#sparse-semi-structured-tensors) describes 2:4 and the packing; [PyTorch's tutorial](https://github.com/pytorch/tutorials/blob/065c9d23d25d18f003d986a5fbb1c7fd25270f1e/advanced_source/semi_structured_sparse.py) takes a BERT there, with a `WeightNormSparsifier`, which makes 2:4 masks by magnitude. [Hypothesis](https://hypothesis.readthedocs.io/) is Python's library for property-based testing, and pytest runs such tests.
 #
 # **Recommended video.** Michela Paganini, *PyTorch Pruning: How it's Made*, [youtube.com/watch?v=TaOwEa3m5dw](https://www.youtube.com/watch?v=TaOwEa3m5dw): `BasePruningMethod`, by its author.
 #
-# **Going further.** A. Mishra et al., *Accelerating Sparse Deep Neural Networks*, 2021, [arXiv:2104.08378](https://arxiv.org/abs/2104.08378). A project: write a structured method, which needs an attribute `dim`, for the filters of `conv2`, with its properties.
+# **Going further.** A. Mishra et al., *Accelerating Sparse Deep Neural Networks*, 2021, [arXiv:2104.08378](https://arxiv.org/abs/2104.08378).
 #
 # **Credits.** After *Pruning tutorial* by Michela Paganini (PyTorch), whose class this lesson extends. Part of the course's idea is Tal Daniel's (Technion, EE 046211, tutorial 10). Text CC BY 4.0, code MIT.
 #

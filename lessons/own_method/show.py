@@ -1,4 +1,6 @@
-"""The table and the drawings of the lesson own_method, and the wrong methods behind one of them."""
+"""The table and the drawings of the lesson own_method, and the methods behind them, right and wrong."""
+
+import copy
 
 import torch
 from matplotlib.patches import Rectangle
@@ -26,13 +28,16 @@ def _row(canvas, values, there, colours, *, top, left, cell=68):
     return places
 
 
-def first_look(nets):
-    """A table of LeNets whose `fc1` was pruned, name -> network: accuracy, and groups with more than two weights."""
-    test_set, rows = data.load("mnist", "test"), []
-    for name, net in nets.items():
-        too_full = (net.fc1.weight_mask.view(-1, 4).sum(1) > 2).float().mean()
-        rows.append([name, f"{training.evaluate(net, *test_set):.1%}", f"{too_full:.0%}"])
-    return Table(["fc1 was", "digits right", "groups with more than two weights"], rows)
+def right_and_too_full(net):
+    """Of a LeNet whose `fc1` was pruned: the share of test digits that it reads, and its groups with more than two weights."""
+    too_full = (net.fc1.weight_mask.view(-1, 4).sum(1) > 2).sum()
+    return training.evaluate(net, *data.load("mnist", "test")), int(too_full)
+
+
+def report(net):
+    """Print how many digits a LeNet with a pruned `fc1` reads, and how many groups of four are too full."""
+    right, too_full = right_and_too_full(net)
+    print(f"{right:.1%} of the digits right, {too_full:,} groups too full")
 
 
 def shifted_groups(method, scores):
@@ -146,3 +151,43 @@ def what_finds_what(failures, unstructured, everything):
         caption="Failures in 100 random cases of each kind.",
     )
     return found
+
+
+def left_by_magnitude(weight):
+    """How many weights a cut by magnitude may leave, so that no group of four has more than two.
+
+    Every third largest of a group has to go, and with it all weights that are no larger.
+    """
+    size = weight.detach().abs()
+    threshold = size.view(-1, 4).topk(3).values[:, 2].max()
+    return int((size > threshold).sum())
+
+
+def what_it_brings(lenet):
+    """A table of cuts of `fc1`, by magnitude and with the finished method: accuracy, weights left, groups too full."""
+    weight, rows = lenet.fc1.weight, []
+
+    def by_magnitude(layer, amount):
+        prune.l1_unstructured(layer, "weight", amount=amount)
+
+    def finished(layer):
+        _Right.apply(layer, "weight", importance_scores=weight.abs())
+
+    def finished_later(layer):
+        by_magnitude(layer, 0.1)
+        finished(layer)
+
+    cuts = {
+        "by magnitude, half": lambda layer: by_magnitude(layer, 0.5),
+        "by magnitude, until no group is too full": lambda layer: by_magnitude(
+            layer, weight.numel() - left_by_magnitude(weight)
+        ),
+        "finished method": finished,
+        "finished method, a tenth gone before": finished_later,
+    }
+    for name, cut in cuts.items():
+        net = copy.deepcopy(lenet)
+        cut(net.fc1)
+        right, too_full = right_and_too_full(net)
+        rows.append([name, f"{int(net.fc1.weight_mask.sum()):,}", f"{too_full:,}", f"{right:.1%}"])
+    return Table(["how fc1 was pruned", "weights left", "groups too full", "digits right"], rows)

@@ -145,14 +145,14 @@ print_sparsity("new LeNet, 20 % cut globally", new)
 # **22 % (B), because the range of `fc1` ends at $1/\sqrt{400} = 0.05$, and 0.011 is 22 % of that.** In general a new layer loses about the share $t / (1/\sqrt{f}) = t\sqrt{f}$, as long as the threshold is inside its range.
 
 # %% [markdown]
-# In a new LeNet the range decides how much a layer loses. Is it still so in the trained one? The figure shows the sizes of 54 weights of each layer, as many as `conv1` has, and the threshold of our 95 % cut.
+# In a new LeNet the range decides how much a layer loses. Is it still so in the trained one? The figure shows the magnitudes of 54 weights of each layer, as many as `conv1` has, and the threshold of our 95 % cut.
 
 # %% one_threshold tags=["hide-input"]
-# Draws the sizes of the trained weights, layer by layer, the range in which they started, and the threshold of the cut.
+# Draws the magnitudes of the trained weights, layer by layer, the range in which they started, and the threshold of the cut.
 show.one_threshold(lenet, amount=0.95)
 
 # %% [markdown]
-# Here the order is that of the ranges: `conv1` keeps the largest share, `fc1` the smallest. Both the start and the training make it so: in four LeNets started with these ranges reversed, `fc1` kept nearly all that was left, and in four with equal ranges, `conv1` kept the largest share. And a threshold sees only sizes.
+# Here the order is that of the ranges: `conv1` keeps the largest share, `fc1` the smallest. Both the start and the training make it so: in four LeNets started with these ranges reversed, `fc1` kept nearly all that was left, and in four with equal ranges, `conv1` kept the largest share. And a threshold sees only magnitudes.
 
 # %% [markdown]
 # ## 4. Which cut is better? A fair comparison
@@ -180,9 +180,9 @@ show.fair_comparison()
 # Finally, the dense network. Even at its best rate, the smallest, the steps cost it a little: it had 97.1 % before them. So the price of this cut is between one and a half and two points.
 
 # %% [markdown]
-# ## 5. When sizes mean different things
+# ## 5. When magnitudes mean different things
 #
-# A threshold compares the weights of different layers, as if size meant the same in each. It needn't. Multiply the weights and biases of `fc1` by 10, and divide the weights of `fc2` by 10. Between the two there's only a ReLU, and ReLU(10 z) = 10 ReLU(z). So the network computes what it did before.
+# A threshold compares the weights of different layers, as if magnitude meant the same in each. It needn't. Multiply the weights and biases of `fc1` by 10, and divide the weights of `fc2` by 10. Between the two there's only a ReLU, and ReLU(10 z) = 10 ReLU(z). So the network computes what it did before.
 #
 # **Predict.** We cut this network globally to a tenth, and train it for 200 steps. Is it **A** about as good as in section 1, **B** some points worse, or **C** guessing?
 
@@ -208,7 +208,7 @@ print_sparsity(f"cut, 200 steps: {right(collapsed):.1f} % right", collapsed)
 #
 # What does an empty layer do in training? In the forward pass it outputs its bias, whatever the input. LeNet has no path around a layer, so from there on all images look the same, and the network can only learn one answer for all of them. The best one is the most frequent digit: about 11 % of the test digits are ones. In the backward pass, the gradient is multiplied by the layer's weights, which are 0, so nothing reaches the layers before it. And the weights themselves stay zero, because masks hold them there. This is called **layer collapse** ([Tanaka et al., 2020](https://arxiv.org/abs/2006.05467)).
 #
-# So if you cut globally, protect a part of each layer. `global_unstructured` can rank other numbers than the weights' sizes: as `importance_scores` it takes a dict, with a tensor of scores for each pair `(layer, "weight")`. A weight with the score infinity ranks above all others, so it stays. Only don't protect more weights than may stay.
+# So if you cut globally, protect a part of each layer. `global_unstructured` can rank other numbers than the weights' magnitudes: as `importance_scores` it takes a dict, with a tensor of scores for each pair `(layer, "weight")`. A weight with the score infinity ranks above all others, so it stays. Only don't protect more weights than may stay.
 
 # %% [markdown]
 # ## Exercise · One threshold, with a floor
@@ -222,7 +222,7 @@ print_sparsity(f"cut, 200 steps: {right(collapsed):.1f} % right", collapsed)
 #
 # On paper the −3 goes: 5 % of one weight is rounded up to 1, so the 0.5 stays.
 #
-# The scores of a layer are the sizes of its weights, `layer.weight.detach().abs().flatten()`. `topk` finds the positions of the largest 5 %, where `math.ceil(n / 20)` rounds 5 % of `n` up (after `import math`), and their scores become `torch.inf`. Give the scores the shape of the weight again, put them into a dict with the pairs of the *copy* as keys, and hand it over as `importance_scores=scores`.
+# The scores of a layer are the magnitudes of its weights, `layer.weight.detach().abs().flatten()`. `topk` finds the positions of the largest 5 %, where `math.ceil(n / 20)` rounds 5 % of `n` up (after `import math`), and their scores become `torch.inf`. Give the scores the shape of the weight again, put them into a dict with the pairs of the *copy* as keys, and hand it over as `importance_scores=scores`.
 #
 # </details>
 
@@ -253,7 +253,7 @@ def prune_to_solution(model, sparsity):
 # %% [markdown]
 # ## Remember
 #
-# - Local pruning takes the same share from each layer. Global pruning takes all that is below one threshold, so the size of a layer's weights decides how much is left of it.
+# - Local pruning takes the same share from each layer. Global pruning takes all that is below one threshold, so the magnitude of a layer's weights decides how much is left of it.
 # - Print what is left of each layer: a small layer may starve in a local cut, and a layer emptied by a global cut passes on nothing about the image, and stays empty under its mask.
 # - Compare fairly: a random control, the best learning rate for each, several networks, and the same steps for the dense one.
 

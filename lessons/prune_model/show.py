@@ -60,7 +60,7 @@ def one_threshold(net, *, amount):
         axes.text(0.79, y, f"{share:.0f} % left", va="center", ha="right", fontsize=18)
     axes.axvline(threshold, color="black", linewidth=3)
     axes.text(threshold + 0.008, -0.75, f"threshold {threshold:.2f}", va="center", fontsize=18)
-    axes.set(xlim=(0, 0.8), ylim=(-1.1, 4.6), xlabel="size of a weight")
+    axes.set(xlim=(0, 0.8), ylim=(-1.1, 4.6), xlabel="magnitude of a weight")
     axes.set_xticks([0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6])
     axes.set_yticks(range(5), LAYERS)
     axes.invert_yaxis()

@@ -83,7 +83,7 @@ print(f"int8 has {first_race.ratio('int8'):.2f} times the speed of float")
 #
 # So `torch.export` *runs* the network once, for the example that you give it, and writes down every operation. The run uses stand-ins for the tensors, which have a shape and a type but no numbers. What comes out is the **exported graph**: a list of operations.
 #
-# Here's a toy network. Write down its list of operations on paper before you run the second cell, which skips the graph's inputs and its output.
+# Here's a toy network. Its *dropout* zeroes numbers at random in training. Write down its list of operations on paper before you run the second cell, which skips the graph's inputs and its output.
 
 
 # %%

@@ -46,7 +46,7 @@ def _by_hand():
     """The weight of section 2, alone in its filter."""
     weight = torch.zeros(1, 1, 3, 3)
     weight[..., 1, 1] = 0.518
-    return weight, torch.tensor([0.55 / 2.93]), torch.tensor(0.175), torch.full((1, 1, 2, 2), 6.0)
+    return weight, torch.tensor([0.55 / 2.93]), torch.tensor(0.176), torch.full((1, 1, 2, 2), 6.0)
 
 
 def _second_layer():

@@ -84,6 +84,30 @@ def emptied(net):
     return net
 
 
+@torch.no_grad()
+def means_in_training(prepared):
+    """The mean that each batch norm subtracts in training, over 960 images, by (layer, channel); the network stays as it is."""
+    watched, found = copy.deepcopy(prepared).apply(tq.disable_observer).train(), {}
+    for layer, block in enumerate(watched.module.features):
+
+        def note(_, given, layer=layer):
+            means = given[0].mean((0, 2, 3)).tolist()
+            found.update({(layer, channel): mean for channel, mean in enumerate(means)})
+
+        block[0].bn.register_forward_pre_hook(note)
+    watched(data.load("fashion_mnist", n=960)[0])
+    return found
+
+
+def with_correct_means(prepared, chosen):
+    """A copy in which the running means of the chosen channels, by `chosen(layer, channel)`, are what training subtracts."""
+    corrected = copy.deepcopy(prepared)
+    for (layer, channel), mean in means_in_training(prepared).items():
+        if chosen(layer, channel):
+            corrected.module.features[layer][0].bn.running_mean[channel] = mean
+    return corrected
+
+
 def patient(net, channel=63, longer=3):
     """A network to examine: one filter of a depthwise layer was made longer, and the running statistics weren't told.
 

@@ -12,7 +12,7 @@ from course_utils.show import diagrams, plots
 from course_utils.show.tables import Table, mean_and_range
 from lessons.qat_cnn import experiment
 
-CHANNEL = 4  # of the second convolution: the one that the lesson follows
+CHANNEL = 4  # of layer 1, the second convolution: the one that the lesson follows
 RECORD = ROOT / "records" / "qat_cnn" / "free_and_frozen.json"
 
 
@@ -29,14 +29,14 @@ def batch_by_batch(prepared, fine_tune):
 
     Returns:
         A dict of lists, one entry a batch: `integers` (those of its nine that aren't 0, the largest first), `mean` and
-        `deviation` (of its results in the batch), `gradient` (the norm of that of its nine weights); and `running` and
+        `deviation` (of its results in the batch), `gradient` (the norm of that of its nine weights); and `running_mean` and
         `running_deviation`, which begin before the first batch.
     """
     conv = prepared.module.features[1][0]
-    seen = {"integers": [], "mean": [], "deviation": [], "gradient": [], "running": [], "running_deviation": []}
+    seen = {"integers": [], "mean": [], "deviation": [], "gradient": [], "running_mean": [], "running_deviation": []}
 
     def running(*_):
-        seen["running"].append(conv.bn.running_mean[CHANNEL].item())
+        seen["running_mean"].append(conv.bn.running_mean[CHANNEL].item())
         seen["running_deviation"].append((conv.bn.running_var[CHANNEL] + conv.bn.eps).sqrt().item())
 
     def batch(_, x):
@@ -90,41 +90,42 @@ def copies(in_training, int8, without):
 
 
 def one_channel(seen):
-    """The statistics of channel 4: of each batch as dots, the running ones as lines; above them its integers that aren't 0."""
-    fig, (upper, lower) = plots.figure(rows=2, size=(10, 5.6))
-    batches = range(1, len(seen["mean"]) + 1)
+    """The mean of channel 4 in each batch as dots, its running mean as a line; above them its integers that aren't 0."""
+    _followed(seen, "mean", "mean")
+
+
+def deviation(seen):
+    """The same for the standard deviation."""
+    _followed(seen, "deviation", "deviation σ")
+
+
+def _followed(seen, name, label):
+    fig, ax = plots.figure(size=(10, 3.9))
+    batches = range(1, len(seen[name]) + 1)
     integers = [[str(n).replace("-", "−") for n in some] or ["none"] for some in seen["integers"]]
-    panels = {upper: ("deviation", "running_deviation", "deviation σ"), lower: ("mean", "running", "mean")}
-    for ax, (of_batch, running, name) in panels.items():
-        ax.plot(
-            batches, seen[of_batch], "o", color=plots.COLOURS["black"], markersize=9, label="of the batch (training)"
-        )
-        line = {"color": plots.COLOURS["purple"], "linewidth": 3, "label": "running (folding, copy)"}
-        # What a batch is folded with: the running statistics before it.
-        ax.plot([*batches, len(batches) + 1], seen[running], "-", **line)
-        ax.set(ylabel=name, xticks=batches, xlim=(-0.2, len(batches) + 1.2))
-        for n, column in zip(batches, integers, strict=True):
-            if column == ["none"]:
-                ax.axvspan(n - 0.4, n + 0.4, color=plots.COLOURS["yellow"], alpha=0.3, linewidth=0)
-    above = {"va": "bottom", "ha": "center", "transform": upper.get_xaxis_transform(), "color": plots.COLOURS["blue"]}
+    dots, line = plots.COLOURS["black"], plots.COLOURS["purple"]
+    ax.plot(batches, seen[name], "o", color=dots, markersize=9, label="of the batch (training)")
+    # What a batch is folded with: the running statistic before it.
+    running = seen[f"running_{name}"]
+    ax.plot([*batches, len(batches) + 1], running, "-", color=line, linewidth=3, label="running (folding, copy)")
+    ax.set(ylabel=label, xlabel="batch", xticks=batches, xlim=(-0.2, len(batches) + 1.2))
+    above = {"va": "bottom", "ha": "center", "transform": ax.get_xaxis_transform(), "color": plots.COLOURS["blue"]}
     for n, column in zip(batches, integers, strict=True):
-        upper.text(n, 1.02, "\n".join(column), **above)
-    upper.text(-0.9, 1.02, "nonzero\nintegers", **above)
-    lower.set_xlabel("batch")
-    lower.legend(loc="upper left", bbox_to_anchor=(0.13, 1), frameon=False)
+        ax.text(n, 1.02, "\n".join(column), **above)
+        if column == ["none"]:
+            ax.axvspan(n - 0.4, n + 0.4, color=plots.COLOURS["yellow"], alpha=0.3, linewidth=0)
+    ax.text(-0.9, 1.02, "nonzero\nintegers", **above)
+    ax.legend(loc="upper left", bbox_to_anchor=(0.13, 1), frameon=False)
     told = "; ".join(
-        f"batch {n}: {', '.join(column)}, deviation {deviation:.1f}, running {running:.1f}, mean {mean:.1f}"
-        for n, column, deviation, running, mean in zip(
-            batches, integers, seen["deviation"], seen["running_deviation"][:-1], seen["mean"], strict=True
-        )
+        f"batch {n}: {', '.join(column)}, {name} {value:.1f}"
+        for n, column, value in zip(batches, integers, seen[name], strict=True)
     )
     plots.show(
         fig,
-        alt=f"Channel 4 in each of {len(batches)} batches, its integers that aren't 0, the standard deviation and the mean of its "
-        f"results. {told}. The running mean, a line, starts at {seen['running'][0]:.1f}, moves a tenth of the way to each mean, "
-        f"and ends at {seen['running'][-1]:.1f}.",
-        caption="Channel 4 in the first training. At each batch, the line shows the running statistic with which the batch "
-        "begins. Yellow: all nine integers are 0.",
+        alt=f"Channel 4 in each of {len(batches)} batches, its integers that aren't 0, and the {name} of its results. {told}. "
+        f"The running {name}, a line, starts at {running[0]:.1f}, and ends at {running[-1]:.1f}.",
+        caption=f"Channel 4 of layer 1 in the first training. At each batch, the line shows the running {name} with which the "
+        "batch begins. Yellow: all nine integers are 0.",
     )
 
 
@@ -145,7 +146,7 @@ def compared(untrained):
             ["one scale per layer", "images", measured["one scale"]],
             ["1. a scale per channel", "images, kernels that support it", measured["a scale per channel"]],
             ["2. dead channels emptied", "images", measured["dead channels emptied"]],
-            ["3. statistics measured anew", "images", recorded("free", 0.0)],
+            ["3. statistics re-estimated", "images", recorded("free", 0.0)],
             ["4. QAT, batch norm frozen", "images, labels, a training", recorded("frozen", 1e-3)],
         ],
         caption="accuracy of int8 copies, 2 to 4 with one scale per layer; 3 and 4: mean (lowest to highest) of six orders of the "

@@ -1,13 +1,13 @@
 # ---
 # jupyter:
 #   course:
-#     promise: You will be able to say how fast a language model can write on your machine before you download it, and whether an engine makes use of small weights.
+#     promise: You will be able to say how fast a language model can write on your machine before you download it, and whether a runtime makes use of small weights.
 #     seconds: 40
 #     needs: [decoding, weight_only]
 #     goals:
 #       - count the bytes that a language model reads for each token;
 #       - compute from them how fast it can write at best, before you download it;
-#       - tell from the time of a token whether an engine makes use of small weights.
+#       - tell from the time of a token whether a runtime makes use of small weights.
 #     terms: [memory floor, safetensors, tied head]
 #   jupytext: {text_representation: {extension: .py, format_name: percent}}
 #   kernelspec: {display_name: Python 3, language: python, name: python3}
@@ -131,7 +131,7 @@ print(f"{in_file / 1e6:.1f} MB in the file, {in_float32 / 1e6:.1f} MB in float32
 # - *In float32:* 538 MB take 538 / 10,000 = **0.054 seconds**. So SmolLM2 can't write more than 1 / 0.054, about 19 tokens, per second.
 # - *As in the file:* 97 MB would take 97 / 10,000 = **0.0097 seconds**. That would allow 103 tokens per second.
 #
-# Bytes over bandwidth is the **memory floor** of a token. An engine may be as clever as it likes: if it reads these bytes from this memory for every token, it can't be faster.
+# Bytes over bandwidth is the **memory floor** of a token. A *runtime*, the program that runs a model, may be as clever as it likes: if it reads these bytes from this memory for every token, it can't be faster.
 #
 # How much does *your* memory deliver? We multiply 67 million numbers by themselves and sum them up, which adds little work to the reading. They take up 268 MB, far more than a laptop's processor can keep inside. The model writes with one thread, so we use one here, too. With all threads, your memory may deliver more, and then the floor is lower.
 
@@ -153,13 +153,13 @@ print(f"measured: {took['float32']:.3f} s a token")
 #
 # A model like SmolLM2 has 7 billion weights of 5 bits each. It writes one text, token by token, on a laptop whose memory delivers 20 GB per second.
 #
-# **Predict.** Somebody promises you ten tokens per second, with the right engine. Is that: **A** easy, **B** just possible, **C** impossible?
+# **Predict.** Somebody promises you ten tokens per second, with the right runtime. Is that: **A** easy, **B** just possible, **C** impossible?
 
 # %% [markdown] tags=["answer"]
 # **Impossible (C), because 7 billion · 5 / 8 = 4.4 GB take 4.4 / 20 = 0.22 seconds.** That allows fewer than five tokens per second.
 
 # %% [markdown]
-# ## 4. Does the engine make use of small weights?
+# ## 4. Does the runtime make use of small weights?
 #
 # The file's floor is 5.6 times lower than that of float32. But our float32 model gains nothing from that, because it's unpacked.
 #
@@ -191,13 +191,13 @@ print(f"a token in float32 {took['float32']:.3f} s, in int8 {took['int8']:.3f} s
 print(f"converting all codes to floats, and nothing else: {to_floats:.3f} s")
 
 # %% [markdown]
-# Int8 is slower than float32. For every token, each layer first converts all its codes to floats, and then it multiplies, as the float32 layer does. As the last line shows, this conversion takes a large part of the time. The multiplying is faster than in float32, because a block's floats have just been made and still lie inside the processor. But both together take longer, so the floor of the codes is out of reach here. Don't blame the 8 bits: it's the engine that makes floats of them.
+# Int8 is slower than float32. For every token, each layer first converts all its codes to floats, and then it multiplies, as the float32 layer does. As the last line shows, this conversion takes a large part of the time. The multiplying is faster than in float32, probably because a block's floats have just been made and still lie inside the processor. But both together take longer, so the floor of the codes is out of reach here. (In [[torchao]] it took 14 times as long, mostly for 67 MB of new memory at each call. Most layers here need less than 4 MB, probably used again.)
 #
-# ### An engine that you can't see into
+# ### A runtime that you can't see into
 #
-# OpenVINO is an engine made for running models, and it opens our file by itself. Does it keep the weights small, or does it unpack them first?
+# OpenVINO is a runtime that opens our file by itself. Does it keep the weights small, or does it unpack them first?
 #
-# **Predict.** Suppose that an engine takes 0.024 seconds for a token of SmolLM2, and the memory delivers 10 GB per second. How many bytes does it read for each weight: **A** 4, as in float32, **B** certainly fewer, **C** impossible to tell?
+# **Predict.** Suppose that a runtime takes 0.024 seconds for a token of SmolLM2, and the memory delivers 10 GB per second. How many bytes does it read for each weight: **A** 4, as in float32, **B** certainly fewer, **C** impossible to tell?
 
 # %% [markdown] tags=["answer"]
 # **Certainly fewer (B), because in 0.024 seconds this memory delivers at most 0.024 · 10,000 = 240 MB.** Four bytes for each weight would be 538 MB. We've turned the floor around: seconds times bandwidth is the most that can have been read. It can't tell 5 bits from 8, since 97 MB and 135 MB both fit into 240.
@@ -221,26 +221,26 @@ else:
     print(said.texts[0])
 
 # %% floors tags=["hide-input"]
-# Draws the time of a token in each engine, the floor of its bytes, and the floor of float32 as a line.
+# Draws the time of a token in each runtime, the floor of its bytes, and the floor of float32 as a line.
 show.floors(took, {"float32": in_float32, "int8": in_float32 / 4, "OpenVINO": in_file}, bandwidth)
 
 # %% [markdown]
 # Does OpenVINO's bar end left of the dashed line, the floor of float32? Then it can't have read four bytes for each weight. If it ends on the right, the question stays open.
 #
-# **A small file allows speed, but the engine has to make use of it.**
+# **A small file allows speed, but the runtime has to make use of it.**
 #
 # ### Fast, but is it still the same model?
 #
 # OpenVINO has opened the same file as we have, and yet it answers in other words. Our float32 model has exactly the weights of the file. But when OpenVINO opens the file, it rounds each group's minimum to a whole number of steps. Is that the cause? As a control, we rounded just the minima, in PyTorch.
 #
-# Each row tells how far one model is from another. As in [[weight_only]], we take the KL divergence, which is 0 where all probabilities are equal, and the share of places with the same first choice (`records/real_model`):
+# The **KL divergence** says how far a model's predictions have moved from the original's: 0 means the same predictions ([[the_same_model]] explains it). Each row compares two models by it, and by the share of places with the same first choice (`records/real_model`):
 
 # %% still_the_same tags=["hide-input"]
 # Shows the record: how far each copy has moved from the weights of the file, on a text of a thousand tokens.
 show.still_the_same()
 
 # %% [markdown]
-# OpenVINO has moved much further than int8. The control moves as far (third row), and the two are close to each other (fourth row). So the rounding of the minima is the cause. Before you trust a fast engine, compare it with one that you know.
+# OpenVINO has moved much further than int8. The control moves as far (third row), and the two are close to each other (fourth row). So the rounding of the minima is the cause. Before you trust a fast runtime, compare it with one that you know.
 
 # %% [markdown]
 # ## Exercise · How fast at best?
@@ -289,8 +289,8 @@ def fastest_solution(model, positions, bandwidth):
 # ## Remember
 #
 # - For each token, a model like SmolLM2 reads all its weights and the whole cache, but only one row of a table that is only looked up.
-# - Bytes over bandwidth is the memory floor: compute it before you download, because no engine that reads these bytes from this memory for every token can be faster.
-# - A small file makes writing faster only if the engine makes use of it: seconds times bandwidth is the most that it can have read.
+# - Bytes over bandwidth is the memory floor: compute it before you download, because no runtime that reads these bytes from this memory for every token can be faster.
+# - A small file makes writing faster only if the runtime makes use of it: seconds times bandwidth is the most that it can have read.
 
 # %% [markdown]
 # ## Scorecard
@@ -320,7 +320,7 @@ claims.show("real_model")
 # %% [markdown]
 # **Sources.** L. Ben Allal et al., *SmolLM2*, 2025, [arXiv:2502.02737](https://arxiv.org/abs/2502.02737); R. Pope et al., *Efficiently scaling transformer inference*, 2022, [arXiv:2211.05102](https://arxiv.org/abs/2211.05102), counts what a token reads.
 #
-# **Going further.** [llama.cpp](https://github.com/ggml-org/llama.cpp), from which GGUF comes; [OpenVINO GenAI](https://openvinotoolkit.github.io/openvino.genai/); [safetensors](https://github.com/huggingface/safetensors). `python3 course.py bench language` measures four engines on your machine. Projects: the same bars with all threads; the KL divergence of another engine.
+# **Going further.** [llama.cpp](https://github.com/ggml-org/llama.cpp), from which GGUF comes; [OpenVINO GenAI](https://openvinotoolkit.github.io/openvino.genai/); [safetensors](https://github.com/huggingface/safetensors). `python3 course.py bench language` measures four runtimes on your machine. Projects: the same bars with all threads; the KL divergence of another runtime.
 #
 # **Credits.** SmolLM2 is by Hugging Face, under Apache-2.0. All code was written for this course. Text CC BY 4.0, code MIT.
 #

@@ -17,11 +17,11 @@ COPIES = {
 
 
 def floors(took, read, bandwidth):
-    """Bars of the time of a token in each engine; dark is the floor of its bytes, a line the floor of float32.
+    """Bars of the time of a token in each runtime; dark is the floor of its bytes, a line the floor of float32.
 
     Args:
-        took: engine -> seconds of a token.
-        read: engine -> bytes of the weights.
+        took: runtime -> seconds of a token.
+        read: runtime -> bytes of the weights.
         bandwidth: bytes per second.
     """
     fig, ax = plots.figure(size=(9.6, 3.9))

@@ -23,7 +23,7 @@
 # *What is this layer waiting for?*
 
 # %% tags=["setup", "hide-input"]
-# Sets a seed, one thread and the int8 library, hides the warnings of the older int8 interface, and imports the drawings.
+# Sets a seed, one thread and the int8 engine, hides the warnings of the older int8 interface, and imports the drawings.
 import torch
 
 from course_utils import legacy_int8, runtime
@@ -145,7 +145,7 @@ for job, n_bytes in {"product": 3 * left.nbytes, "network": weights}.items():
 # %% [markdown]
 # So the guess holds: the network takes about as long as its memory time, so it's memory-bound. The product takes about as long as its arithmetic, or somewhat longer. Its memory time is far shorter, and in a cache it would be shorter still, so the product is compute-bound.
 #
-# Perhaps your network took *less* than its memory time. How can that be, if this is the least time? Our bandwidth is only what the dot product *reached*, and our peak what PyTorch's usual routine for products reached. Other jobs may reach somewhat more.
+# Perhaps your network took *less* than its memory time. How can that be? Our bandwidth is only what the dot product *reached*, and our peak what PyTorch's usual routine for products reached. Other jobs may reach somewhat more.
 
 # %% [markdown]
 # ## 4. Operations per byte
@@ -200,7 +200,7 @@ across = {
 show.under_the_roof(peak, bandwidth, {n: (across[n], speed[n]) for n in batches}, ring=(across[16], speed["oneDNN"]))
 
 # %% [markdown]
-# In a larger batch each fetched weight serves more inputs, so the roof rises until the ridge, and the time *per input* gets shorter. To the right of the ridge the roof is flat. Where the dots still climb there, it's for two reasons. Larger products suit the routine better. And a real routine hides the fetch only partly behind the arithmetic, but in a larger batch more inputs share the rest.
+# In a larger batch each fetched weight serves more inputs, so the roof rises until the ridge, and the time *per input* gets shorter. To the right of the ridge the roof is flat. Where the dots still climb there, it's probably for two reasons. Larger products suit the routine better. And a real routine hides the fetch only partly behind the arithmetic, but in a larger batch more inputs share the rest.
 #
 # But a dot may lie well below the roof, and in our figure batch 16 lies furthest below. The roof says how fast a layer *can* be, and the routine that multiplies has to be good enough to get there. As a test, the blue ring has the same 16 inputs and weights, multiplied by oneDNN, another library inside PyTorch, which puts the weights into an order of its own beforehand. Where the ring lies clearly above the dot, as on our AMD processor, the usual *routine* is a part of the reason. So the roof is a limit, and not a forecast.
 

@@ -89,7 +89,7 @@ show.untouched(net, cut, unlit)
 #
 # To choose weights, we give each of them a number, its **score**, and remove those with the lowest scores. So far our score was the magnitude, which doesn't see what a weight is multiplied by.
 #
-# Take a unit with two weights, 0.5 and 0.3, and three samples. If we remove a weight, the unit's output changes by the weight times its input.
+# Take a neuron with two weights, 0.5 and 0.3, and three samples. If we remove a weight, the neuron's output changes by the weight times its input.
 #
 # | | input $x_1$ | input $x_2$ | change without the 0.5 | change without the 0.3 |
 # |---|---|---|---|---|
@@ -116,10 +116,10 @@ x, y = images[:2000], labels[:2000]
 by_input = wanda(net.fc1, x.flatten(1))
 
 # %% [markdown]
-# Each weight of a unit of `fc1` belongs to a pixel, so the weights of one unit make an image:
+# Each weight of a neuron of `fc1` belongs to a pixel, so the weights of one neuron make an image:
 
 # %% four_images tags=["hide-input"]
-# Draws the weights of one unit, the norms of its inputs, and the fifth that each score ranks highest.
+# Draws the weights of one neuron, the norms of its inputs, and the fifth that each score ranks highest.
 show.four_images(net, by_input, x.flatten(1))
 
 # %% [markdown]
@@ -135,19 +135,19 @@ print(f"of the unused weights {cut.fc1.weight_mask[:, unlit].mean():.0%} are kep
 # %% [markdown]
 # ## 3. Which weights compete?
 #
-# A score ranks weights, but among which others? `l1_unstructured` has just let all weights of a layer compete with one another: *the layer competes*. The authors of Wanda let a weight compete only within its row, with the weights of the same unit: *each row competes*. Here are the scores of two units with two weights each. Half of the weights stay.
+# A score ranks weights, but among which others? `l1_unstructured` has just let all weights of a layer compete with one another: *the layer competes*. The authors of Wanda let a weight compete only within its row, with the weights of the same neuron: *each row competes*. Here are the scores of two neurons with two weights each. Half of the weights stay.
 #
 # | scores | the layer competes | each row competes |
 # |---|---|---|
-# | unit 1: 9, 8 | 9 and 8 stay | 9 stays |
-# | unit 2: 3, 2 | none stays | 3 stays |
+# | neuron 1: 9, 8 | 9 and 8 stay | 9 stays |
+# | neuron 2: 3, 2 | none stays | 3 stays |
 #
 # The weights that compete are the **comparison group**. A fair comparison of two scores keeps it fixed, and also the share that stays, the images and the networks. Otherwise you can't tell what made the difference.
 
 # %% [markdown]
 # ## 4. What the loss says
 #
-# Wanda tries to keep the outputs of each *layer*. But what we want to keep low is the *loss*, and a unit's output may hardly matter to it. Recomputing the loss without each of 266,200 weights in turn would take too long, so we need a guess.
+# Wanda tries to keep the outputs of each *layer*. But what we want to keep low is the *loss*, and a neuron's output may hardly matter to it. Recomputing the loss without each of 266,200 weights in turn would take too long, so we need a guess.
 #
 # ### A slope, and a walk
 #
@@ -196,7 +196,7 @@ guess = -(net.fc1.weight * net.fc1.weight.grad).detach()
 # %% [markdown]
 # ### Testing the guess on 300 weights
 #
-# Which of the two weaknesses counts in our network? We draw 300 weights of `fc1` at random, leaving out those whose pixel or unit is always 0, and compute the true change of the loss without each of them: once on the 2,000 images that the guess was made from, and once on 2,000 others. The **rank correlation** is 1 if guess and true change put the weights in the same order, and 0 if the two orders are unrelated.
+# Which of the two weaknesses counts in our network? We draw 300 weights of `fc1` at random, leaving out those whose pixel or neuron is always 0, and compute the true change of the loss without each of them: once on the 2,000 images that the guess was made from, and once on 2,000 others. The **rank correlation** is 1 if guess and true change put the weights in the same order, and 0 if the two orders are unrelated.
 #
 # **Predict.** On its own images, the guess $-w \cdot g$ with its sign ranks the weights almost perfectly. On the other images, is its rank correlation **A** just as high, **B** a little lower, **C** near 0?
 
@@ -293,7 +293,7 @@ claims.show("scores")
 #
 # ### What squared slopes tell us
 #
-# A network says of some images that each is a 1 with probability $p$ = 0.8, and otherwise a 7. It's right: of every five, four are a 1. The slope of the cross-entropy with respect to the logit of the 1 is $p - 1$ = −0.2 for these four, and $p$ = 0.8 for the fifth. The mean is 0, so we're at a minimum. The mean of the squares is (4 · 0.04 + 0.64) / 5 = 0.16. And the curvature of the loss is $p(1 - p)$ = 0.16, too. The two are equal for every $p$, as long as the network's probabilities are right. [Theis et al. (2018)](https://arxiv.org/abs/1801.05787) prune with this estimate, called *Fisher information*.
+# A network says of some images that each is a 1 with probability $p$ = 0.8, and otherwise a 7. It's right: of every five, four are a 1. The slope of the cross-entropy with respect to the logit of the 1, the number that goes into the softmax, is $p - 1$ = −0.2 for these four, and $p$ = 0.8 for the fifth. The mean is 0, so we're at a minimum. The mean of the squares is (4 · 0.04 + 0.64) / 5 = 0.16. And the curvature of the loss is $p(1 - p)$ = 0.16, too. The two are equal for every $p$, as long as the network's probabilities are right. [Theis et al. (2018)](https://arxiv.org/abs/1801.05787) prune with this estimate, called *Fisher information*.
 #
 # Must the sign go *before* the mean? The size of the guess drops the sign *after* the mean. It ranks the sizes a little worse than Taylor, but far better than magnitude. So it's better to drop it before, but not by much. And after only ten training steps, where the slopes don't cancel yet, the guess holds even with its sign:
 
@@ -304,7 +304,7 @@ show.controls()
 # %% [markdown]
 # ### "Wanda beats magnitude"
 #
-# The smallest LLaMA-2 has 7 billion weights, and half of those in its blocks are removed, without training. The [authors](https://github.com/locuslab/wanda/blob/1317b0ba3fab5cd0491961b41598138466647ebf/README.md) report the perplexity on WikiText, where lower is better:
+# The smallest LLaMA-2 has 7 billion weights, and half of those in its blocks are removed, without training. The [authors](https://github.com/locuslab/wanda/blob/1317b0ba3fab5cd0491961b41598138466647ebf/README.md) report the *perplexity* on WikiText, *e* to the mean loss per token, so lower is better:
 #
 # | whole | Wanda, in each row | magnitude, over the layer |
 # |---|---|---|

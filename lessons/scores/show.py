@@ -43,10 +43,10 @@ def untouched(net, cut, unlit):
 
 
 def four_images(net, by_input, seen):
-    """Draw the weights of the unit of fc1 with the largest scores, the norms of its inputs, and the fifth that each score ranks highest in it."""
-    size, unit = net.fc1.weight.detach().abs(), int(by_input.norm(dim=1).argmax())
-    top = {name: in_each_row(s, 0.2)[unit] for name, s in (("magnitude", size), ("Wanda", by_input))}
-    panels = {"|w|": size[unit], "‖x‖": seen.norm(dim=0)} | {f"top fifth, {name}": mask for name, mask in top.items()}
+    """Draw the weights of the neuron of fc1 with the largest scores, the norms of its inputs, and the fifth that each score ranks highest in it."""
+    size, neuron = net.fc1.weight.detach().abs(), int(by_input.norm(dim=1).argmax())
+    top = {name: in_each_row(s, 0.2)[neuron] for name, s in (("magnitude", size), ("Wanda", by_input))}
+    panels = {"|w|": size[neuron], "‖x‖": seen.norm(dim=0)} | {f"top fifth, {name}": mask for name, mask in top.items()}
     fig, axes = plots.figure(columns=4, size=(12, 3.5))
     for n, (ax, (name, values)) in enumerate(zip(axes, panels.items(), strict=True)):
         ax.imshow(values.view(28, 28), cmap="viridis" if n < 2 else "Blues")
@@ -54,9 +54,9 @@ def four_images(net, by_input, seen):
         ax.grid(False)
     plots.show(
         fig,
-        alt="Four images of 28 by 28 for one unit: the size of its weights, all over the image; the norm of its inputs, large in the "
+        alt="Four images of 28 by 28 for one neuron: the magnitude of its weights, all over the image; the norm of its inputs, large in the "
         "middle and 0 at the border; the fifth that magnitude ranks highest, some of it near the border; the fifth of Wanda, in the middle.",
-        caption="Yellow: large. Blue: the fifth of this unit's weights that the score ranks highest.",
+        caption="Yellow: large. Blue: the fifth of this neuron's weights that the score ranks highest.",
     )
 
 

@@ -35,7 +35,7 @@ torch.set_num_threads(1)
 # %% [markdown]
 # ## 1. Which model is the best?
 #
-# A shop builds an app that names the clothes in a photo, and asks you for the model. You have five networks, trained on Fashion-MNIST: LeNet, SmallCNN, DepthwiseCNN, SmallResNet, and *narrow*, a SmallResNet built "half as wide". Each comes in ten forms: in float or with fewer bits, with half of the channels cut away, in PyTorch or in ONNX Runtime. After a cut, the network was trained for 400 more steps. One form, called "the same training", has these steps without a cut, to tell the two apart. A script measured all fifty on one processor: the bytes of the file, the milliseconds for one image (`ms`), and the share of 5,000 test images it classifies correctly (`accuracy`).
+# A shop builds an app that names the clothes in a photo, and asks you for the model. You have five networks, trained on Fashion-MNIST: LeNet, SmallCNN, DepthwiseCNN, SmallResNet, and *narrow*, a SmallResNet built "half as wide". Each comes in ten forms: in float or with fewer bits, with half of the channels cut away, in PyTorch or in ONNX Runtime, a program for exported networks. After a cut, the network was trained for 400 more steps. One form, called "the same training", has these steps without a cut, to tell the two apart. A script measured all fifty on one processor: the bytes of the file, the milliseconds for one image (`ms`), and the share of 5,000 test images it classifies correctly (`accuracy`).
 #
 # Let's send the best one.
 
@@ -100,8 +100,6 @@ print(len(front(rows, "file_bytes")), "of", len(rows), "models are on the front"
 # Now 0 of 50 models are on the front. `front` also compares each model with itself, and each one rules itself out.
 #
 # </details>
-#
-# Here are all fifty models.
 
 # %% all_models_on_one_plane tags=["hide-input"]
 # Draws all models, and then those on the front.

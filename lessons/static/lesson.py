@@ -302,7 +302,7 @@ claims.show("static")
 #
 # In place of `QuantWrapper` you can write `self.quant = QuantStub()` and `self.dequant = DeQuantStub()` into your model, and call them in `forward` where int8 begins and ends. A layer stays float if its `qconfig` is `None`, and it then needs floats as its input.
 #
-# Two messages tell you that a stub is missing. *Could not run 'quantized::conv2d.new' with arguments from the 'CPU' backend* means that an int8 layer got floats. *Could not run 'aten::add.out' with arguments from the 'QuantizedCPU' backend* means that an operation without an int8 version got integers. You meet it in a *skip connection*, a `+` around layers, because integers with two different scales can't simply be added. Write the `+` as a module, and it gets an observer and a scale of its own:
+# Two messages tell you that a stub is missing. *Could not run 'quantized::conv2d.new' with arguments from the 'CPU' backend* means that an int8 layer got floats. *Could not run 'aten::add.out' with arguments from the 'QuantizedCPU' backend* means that an operation without an int8 version got integers. You meet it in a *shortcut* (also *skip* or *residual connection*), a `+` around layers, because integers with two different scales can't be added. Written as a module, the `+` gets an observer and a scale of its own:
 #
 # ```python
 # self.add = torch.ao.nn.quantized.FloatFunctional()  # in __init__

@@ -203,7 +203,7 @@ print(f"the cut and its masked twin differ by {difference(cut_resnet, twin):.6f}
 #
 # A 3 × 3 convolution from 32 channels to 32 needs $9 \cdot 32 \cdot 32 = 9{,}216$ multiplications for each pixel. From 16 to 16 it needs $9 \cdot 16 \cdot 16 = 2{,}304$. **With half of the inputs and half of the outputs, a quarter of the work is left**, and a quarter of the weights.
 #
-# The file of a whole network shrinks a little less, because the first layer still reads one channel, the last one still gives ten outputs, and the names in the file stay. The time shrinks less, too. The maps that pass from layer to layer only halve, and small convolutions use the processor less efficiently. To measure the time, we let both networks take turns on one thread, so that a busy moment of the machine hits both, and take the median of the ratios:
+# The file of a whole network shrinks a little less, because the first layer still reads one channel, the last one still gives ten outputs, and the names in the file stay. The time shrinks less, too, probably because the maps between layers only halve, and small convolutions use the processor less efficiently. To measure the time, we let both networks take turns on one thread, so that a busy moment of the machine hits both, and take the median of the ratios:
 
 # %% does_it_pay tags=["hide-input"]
 # Compares the files, and the time for 64 images.

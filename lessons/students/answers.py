@@ -77,7 +77,7 @@ EQUIVALENT = {
         **dict.fromkeys(
             (
                 "now = (margins[own] > 0).float().mean(): margins[own] > 0: Gt -> GtE",
-                "`>=` in place of `>` in the share that is recognised now",
+                "`>=` in place of `>` in the share that is recognized now",
             ),
             "no margin is 0",
         ),

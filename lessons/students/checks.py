@@ -15,7 +15,7 @@ def diagnose(logits, labels, digit):
     own = labels == digit  #: which images are of the digit
     others = logits.index_fill(1, torch.tensor(digit), -torch.inf)  #: the other logits
     margins = logits[:, digit] - others.amax(1)  #: the margins
-    now = (margins[own] > 0).float().mean()  #: the share that is recognised now
+    now = (margins[own] > 0).float().mean()  #: the share that is recognized now
     count = int(own.sum())  #: how often the label occurs
     highest = margins.topk(count).indices  #: where the highest margins are
     possible = own[highest].float().mean()  #: the share with the bias

@@ -35,7 +35,7 @@ def train(net, images, targets, T=1, rate=0.01, steps=1000):
     return net.requires_grad_(False)
 
 
-def recognised(net, digit):
-    """The share of the test images of a digit that a network recognises."""
+def recognized(net, digit):
+    """The share of the test images of a digit that a network recognizes."""
     own = test_images[test_labels == digit]
     return (net(own).argmax(1) == digit).float().mean().item()

@@ -41,14 +41,14 @@ torch.set_num_threads(1)
 #
 # The teacher has learned from all ten digits.
 #
-# **Predict.** Of about a thousand test 3s, how many does the student recognise: **A** most of them, **B** one in ten, **C** none?
+# **Predict.** Of about a thousand test 3s, how many does the student recognize: **A** most of them, **B** one in ten, **C** none?
 
 # %%
 import torch
 import torch.nn.functional as F
 
-# `network` and `train` are those of the lesson on distillation; `recognised` gives a share of test images.
-from lessons.students.experiment import held_out, network, recognised, test_images, test_labels, train, x, y
+# `network` and `train` are those of the lesson on distillation; `recognized` gives a share of test images.
+from lessons.students.experiment import held_out, network, recognized, test_images, test_labels, train, x, y
 
 teacher = train(network(300, 100), x, y, rate=0.003)
 
@@ -60,11 +60,11 @@ student = train(network(100, 100), x[seen], answers[seen], T, rate=0.01)
 twin = train(network(100, 100), x[seen], y[seen], rate=0.01)
 
 # %% [markdown] tags=["answer"]
-# **Most of them (A), because the teacher's answers to the other nine digits say enough about 3s.** The twin has seen the same images, and recognises none.
+# **Most of them (A), because the teacher's answers to the other nine digits say enough about 3s.** The twin has seen the same images, and recognizes none.
 
-# %% recognised tags=["hide-input"]
-# Draws the first test threes, coloured where each network recognises them.
-show.recognised(test_images, test_labels, MISSING, {"student": student, "twin": twin})
+# %% recognized tags=["hide-input"]
+# Draws the first test threes, coloured where each network recognizes them.
+show.recognized(test_images, test_labels, MISSING, {"student": student, "twin": twin})
 
 # %% [markdown]
 # In about [[minutes]] minutes you will be able to
@@ -109,7 +109,7 @@ show.most_like(x[seen], y[seen], answers[seen][:, MISSING])
 # | answer | 0.22 | 0.13 | 0.08 |
 # | control | 0.23 | 0.09 | 0.085 |
 #
-# **Predict.** How many of the test 3s does a student trained on these targets recognise: **A** about as many as our student, **B** about half as many, **C** none?
+# **Predict.** How many of the test 3s does a student trained on these targets recognize: **A** about as many as our student, **B** about half as many, **C** none?
 
 # %% the_control
 mean = answers[seen][:, MISSING].mean()
@@ -119,7 +119,7 @@ others = others / others.sum(1, keepdim=True)  # the proportions among the other
 alike = torch.where(column, mean, (1 - mean) * others)
 control = train(network(100, 100), x[seen], alike[seen], T, rate=0.02)
 for name, net in {"student": student, "control": control}.items():
-    print(f"{name} recognises {recognised(net, MISSING):.0%} of the threes")
+    print(f"{name} recognizes {recognized(net, MISSING):.0%} of the threes")
 
 # %% [markdown] tags=["answer"]
 # **None (C), because it learns to give the 3 about 0.09, in images of a 3 as well.** The other nine share 0.91, so the highest of them gets more, and the 3 can't win.
@@ -131,12 +131,12 @@ for name, net in {"student": student, "control": control}.items():
 #
 # ```python
 # few = seen & (answers[:, MISSING] < 0.12)
-# recognised(train(network(100, 100), x[few], answers[few], T, rate=0.01), MISSING)
+# recognized(train(network(100, 100), x[few], answers[few], T, rate=0.01), MISSING)
 # ```
 #
 # <details><summary>What others found</summary>
 #
-# About half of the 3s are still recognised. So it isn't only the images most like a 3 that teach the student.
+# About half of the 3s are still recognized. So it isn't only the images most like a 3 that teach the student.
 #
 # </details>
 
@@ -149,7 +149,7 @@ for name, net in {"student": student, "control": control}.items():
 # |---|---|---|---|---|
 # | our 5 | 4.0 | 8.0 | −4.0 | "5" |
 # | another 5 | 4.8 | 6.0 | −1.2 | "5" |
-# | a 3 | 7.0 | 4.5 | +2.5 | recognised |
+# | a 3 | 7.0 | 4.5 | +2.5 | recognized |
 # | a 3 | 4.1 | 5.0 | −0.9 | only just missed |
 # | a 3 | 1.0 | 6.0 | −5.0 | missed by far |
 
@@ -182,7 +182,7 @@ show.hills({name: margin(net(test_images), MISSING) for name, net in networks.it
 # %% [markdown]
 # ## 4. A better threshold, and what it costs
 #
-# We can move the student's line without any training: we add a number $b$, a **bias**, to the logit for the 3. That raises every margin by $b$. With $b = 1.5$, the 3 that was only just missed goes from −0.9 to +0.6, and is recognised. But the other 5 goes from −1.2 to +0.3. It's now called a 3, a **false alarm**, the usual price of a bias.
+# We can move the student's line without any training: we add a number $b$, a **bias**, to the logit for the 3. That raises every margin by $b$. With $b = 1.5$, the 3 that was only just missed goes from −0.9 to +0.6, and is recognized. But the other 5 goes from −1.2 to +0.3. It's now called a 3, a **false alarm**, the usual price of a bias.
 #
 # Which $b$ should we take? Suppose that we have images without labels, of all ten digits, as they come in use. Our held-out images play this part. We ask the teacher how *often* it says "3", and choose $b$ so that the student says it **as often as the teacher**.
 #
@@ -199,17 +199,17 @@ def find_bias(net):
 print(f"student: b = {find_bias(student):.1f}, twin: b = {find_bias(twin):.1f}")
 
 # %% [markdown]
-# **Predict.** With its bias, a student recognises about 50 more of the 3s. How many of its errors on all 10,000 test images disappear? **A** About 50, **B** about half as many, **C** none.
+# **Predict.** With its bias, a student recognizes about 50 more of the 3s. How many of its errors on all 10,000 test images disappear? **A** About 50, **B** about half as many, **C** none.
 
 # %% price tags=["hide-input"]
-# Reads the record: threes recognised, false alarms and all errors, with a bias and without.
+# Reads the record: threes recognized, false alarms and all errors, with a bias and without.
 show.price()
 
 # %% [markdown] tags=["answer"]
 # **About half as many (B), because for every three 3s that the bias wins, it brings about two false alarms.** Most of these images had been named rightly before.
 
 # %% [markdown]
-# Now we can judge the rival of section 2. With their biases, student and control say "3" about equally often. So the one that finds more 3s also has fewer false alarms, and knows more. **The student recognises 94 % of the 3s, with about 70 false alarms. The control recognises a bit more than half, with about six times as many.** How does the control find any? It gives the 3 nearly the same in all images, so its margin is high where no other logit is: in images that look like none of the nine. That's just the rival, so it explains a good part. For the rest, a student needs the targets for the 3.
+# Now we can judge the rival of section 2. With their biases, student and control say "3" about equally often. So the one that finds more 3s also has fewer false alarms, and knows more. **The student recognizes 94 % of the 3s, with about 70 false alarms. The control recognizes a bit more than half, with about six times as many.** How does the control find any? It gives the 3 nearly the same in all images, so its margin is high where no other logit is: in images that look like none of the nine. That's just the rival, so it explains a good part. For the rest, a student needs the targets for the 3.
 #
 # And how far does the bias take our student? Counted in errors, about half the way to a student that was shown the 3s as well. A bias chosen *with* the held-out labels gets no further. The rest is knowledge that our student doesn't have.
 #
@@ -221,8 +221,8 @@ show.price()
 #
 # Write `diagnose(logits, labels, digit)`. It returns two shares of the images of `digit`:
 #
-# 1. those that the network recognises now;
-# 2. those that it would recognise with a bias. This time there are labels: let it say `digit` as often as `labels` does.
+# 1. those that the network recognizes now;
+# 2. those that it would recognize with a bias. This time there are labels: let it say `digit` as often as `labels` does.
 #
 # On paper first: the five images of section 3. Then diagnose `shown_all`, `student` and `control`, with `diagnose(student(test_images), test_labels, MISSING)`. Whose threshold is off? Who lacks knowledge?
 #
@@ -236,14 +236,14 @@ show.price()
 #
 # On paper: one of three now. With a bias the three highest margins count, and two of them are of 3s.
 #
-# `shown_all` recognises about 96 % either way: its threshold is right. The student recognises nearly nine in ten, and could recognise more, but not as many as `shown_all`: its threshold is a bit off, and it lacks a little knowledge. The control recognises none, and could recognise a bit more than half: its threshold is far off, and it also lacks knowledge.
+# `shown_all` recognizes about 96 % either way: its threshold is right. The student recognizes nearly nine in ten, and could recognize more, but not as many as `shown_all`: its threshold is a bit off, and it lacks a little knowledge. The control recognizes none, and could recognize a bit more than half: its threshold is far off, and it also lacks knowledge.
 #
 # </details>
 
 
 # %% tags=["exercise"]
 def diagnose(logits, labels, digit):
-    """Two shares of the images of a digit: recognised now, and with a bias that names it as often as it occurs."""
+    """Two shares of the images of a digit: recognized now, and with a bias that names it as often as it occurs."""
     raise NotImplementedError
 
 
@@ -284,12 +284,12 @@ claims.show("students")
 #
 # ### Without the temperature
 #
-# At $T = 1$, nearly all targets for the 3 are close to 0. Six such students recognised about six in ten of the 3s, each at the best rate, and nearly nine in ten with their bias, with about 110 false alarms in place of 70. So a low temperature leaves a threshold that's further off, and also a little less knowledge.
+# At $T = 1$, nearly all targets for the 3 are close to 0. Six such students recognized about six in ten of the 3s, each at the best rate, and nearly nine in ten with their bias, with about 110 false alarms in place of 70. So a low temperature leaves a threshold that's further off, and also a little less knowledge.
 
 # %% [markdown]
 # **Sources.** G. Hinton, O. Vinyals, J. Dean, *Distilling the knowledge in a neural network*, 2015, [arXiv:1503.02531](https://arxiv.org/abs/1503.02531), section 3: a student without 3s made 206 errors, 133 of them on the 1,010 test 3s. With a bias of 3.5 it made 109, and 14 on 3s. They chose this bias on the test images.
 #
-# **Six networks.** The table of section 4 is from six repeats, each with another teacher, other first weights and another order of the images. In none of them did a control without a bias recognise a 3. Each kind of student learns at the best of five rates, judged by its errors on held-out images of the nine digits other than 3.
+# **Six networks.** The table of section 4 is from six repeats, each with another teacher, other first weights and another order of the images. In none of them did a control without a bias recognize a 3. Each kind of student learns at the best of five rates, judged by its errors on held-out images of the nine digits other than 3.
 #
 # **Credits.** The experiment of the missing class and its bias are Geoffrey Hinton's, Oriol Vinyals' and Jeff Dean's. Text CC BY 4.0, code MIT.
 #

@@ -30,12 +30,12 @@ def at_its_best(arm):
 
 
 def of_six(arm, bias, what):
-    """What six networks of an arm do on test images: "threes" recognised, "false_alarms" or all "errors"."""
+    """What six networks of an arm do on test images: "threes" recognized, "false_alarms" or all "errors"."""
     return [run[bias][what] for run in at_its_best(arm)[1]]
 
 
 def won():
-    """How many more test threes the student recognises with its bias, mean of six."""
+    """How many more test threes the student recognizes with its bias, mean of six."""
     return mean(of_six("soft", "by_count", "threes")) - mean(of_six("soft", "zero", "threes"))
 
 
@@ -51,11 +51,11 @@ def price():
         for name, (arm, bias) in ROWS.items()
     ]
     caption = "Of 10,000 test images, 1,010 of them threes. Mean of six networks, lowest to highest."
-    return Table(["", "threes recognised", "false alarms", "all errors"], rows, caption=caption)
+    return Table(["", "threes recognized", "false alarms", "all errors"], rows, caption=caption)
 
 
-def recognised(images, labels, missing, students):
-    """Draw the first images of a class, in orange where a student recognises them and in grey where not.
+def recognized(images, labels, missing, students):
+    """Draw the first images of a class, in orange where a student recognizes them and in grey where not.
 
     Args:
         images, labels: of the test set.
@@ -76,9 +76,9 @@ def recognised(images, labels, missing, students):
         ax.axis("off")
     plots.show(
         fig,
-        alt="The first sixty test images of the missing class, twice, orange where they are recognised. Recognised of all images of the class: "
+        alt="The first sixty test images of the missing class, twice, orange where they are recognized. Recognised of all images of the class: "
         f"{'; '.join(f'{name} {100 * share:.0f} %' for name, share in shares.items())}.",
-        caption=f"The first sixty test images of a {missing}. Orange: recognised. Grey: taken for another digit. "
+        caption=f"The first sixty test images of a {missing}. Orange: recognized. Grey: taken for another digit. "
         f"Percentages are for all {len(own):,} test {missing}s.",
     )
 

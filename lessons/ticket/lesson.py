@@ -279,7 +279,7 @@ claims.show("ticket")
 #
 # ### Why prune at all?
 #
-# Pruning is older than deep networks. A *decision tree* that may grow freely learns its training examples by heart, noise included. So you let it grow, and then cut back the branches that don't help on examples it hasn't seen (Breiman et al., *Classification and Regression Trees*, 1984). The gain there is better answers, and not fewer bytes.
+# Pruning is older than deep networks. A *decision tree* that may grow freely learns its training examples by heart, noise included. So you let it grow, and then cut back the branches that don't help on examples it hasn't seen (Breiman et al., *Classification and Regression Trees*, 1984). The aim there is better answers, not fewer bytes.
 #
 # Researchers also prune in order to understand networks. [PyTorch's tutorial](https://docs.pytorch.org/tutorials/intermediate/pruning_tutorial.html) names two such uses. One compares the **learning dynamics** of networks that have more parameters than they need with those that have too few. The other takes lucky subnetworks as a **search for an architecture**: instead of building many small networks you train a large one, and remove what it doesn't need. Whether the network that is found is worth more than another one of its size must be tested with controls, as in section 4.
 

@@ -140,7 +140,7 @@ print(*(f"{right:.1f}" for right in sorted(again)), "% right")
 # %% [markdown]
 # The best and the worst are about a point apart, and they're the same ticket. So a lead of half a point in one race means nothing.
 #
-# Two things help. We *pair* the arms: under a network's mask, all get the same batches, and we look at the lead in this network. And we ask in how many networks the lead has the same sign. If two arms were equally good, each network would be the toss of a coin. Six heads come up once in $2^6 = 64$ tries, and so do six tails. So equal arms show **a lead in all six networks** in 2 of 64 cases, or 3 %.
+# Two things help. We *pair* the arms: under a network's mask, all get the same batches, and we look at the lead in this network. And we ask in how many networks the lead has the same sign. If two arms were equally good, each network would be the toss of a coin. Six heads come up once in $2^6 = 64$ tries, and so do six tails. So equal arms show **a lead in all six networks** in 2 of 64 cases, or 3 %. ([[measuring]] counted one side only: 1 in 64.)
 #
 # Would five of six be enough? Any of the six can be the exception, so equal arms agree in five or more in 2 · (6 + 1) = 14 of 64 cases. That's 22 %, too often to rely on. And 3 % is the risk of *one* comparison: if you make ten, expect a false win now and then.
 

@@ -39,7 +39,7 @@ torch.set_num_threads(1)
 # %% [markdown]
 # ## 1. Two bits a weight
 #
-# Somebody tells you that a model "is in int4", or even "in 2 bits". You'd expect a small file. Let's make one. In LeNet, the small CNN of [[integers]], 48,000 of about 60,000 weights are in one layer, `fc1`. We round it with **torchao**, PyTorch's package for quantization: once to 8 bits, once to 4, once to 2. Its function `quantize_` is the successor of `quantize_dynamic` ([[dynamic]]). It changes the network it gets, so we hand it a copy.
+# Somebody tells you that a model "is in int4", or even "in 2 bits". Let's make such a file. In LeNet, the small CNN of [[integers]], 48,000 of about 60,000 weights are in one layer, `fc1`. We round it with **torchao**, PyTorch's package for quantization: once to 8 bits, once to 4, once to 2. Its function `quantize_` is the successor of `quantize_dynamic` ([[dynamic]]). It changes the network it gets, so we hand it a copy.
 
 # %%
 import copy
@@ -220,9 +220,6 @@ ran = show.routines(layers, x)
 show.three_answers(layers, bits, ran)
 
 # %% [markdown]
-# Two rows of this table are "in int4", but one takes 9.25 bits and the other 6.
-
-# %% [markdown]
 # ## 5. Into a new network
 #
 # A colleague gets our file. She makes a new LeNet, in float, and calls `load_state_dict`.
@@ -267,7 +264,7 @@ print("the same outputs:", torch.equal(fresh(image), networks[torch.int4](image)
 # 2. Save its state as `"int8.pt"`.
 # 3. Load the file into a new network from `make()`, and return it in evaluation mode.
 #
-# Then ship a small Transformer, with `make = lambda: models.Encoder(n_layers=2, width=192)` and inputs from 512 on. Print `type(layer.weight)` for each `nn.Linear`. Which are in int8? How many bits a weight?
+# Then ship a small Transformer ([[dynamic]]), with `make = lambda: models.Encoder(n_layers=2, width=192)` and `least = 512`. Print `type(layer.weight)` for each `nn.Linear`. Which are in int8? How many bits a weight?
 #
 # <details><summary>Hint</summary>
 #
@@ -277,7 +274,7 @@ print("the same outputs:", torch.equal(fresh(image), networks[torch.int4](image)
 #
 # <details><summary>What others found</summary>
 #
-# Only the two layers called `down` have an `Int8Tensor`. Each of their rows has 768 inputs, a scale and a zero point, together 773 bytes: 8.05 bits a weight.
+# Only the two layers called `down`, one in each block, have an `Int8Tensor`. Each of their rows has 768 inputs, a scale and a zero point, together 773 bytes: 8.05 bits a weight.
 #
 # </details>
 

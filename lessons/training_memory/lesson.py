@@ -228,7 +228,7 @@ print(f"operations with checkpoints: {more:.2f} times as many; the same gradient
 #
 # What does it cost? A linear layer makes one matrix product in the forward pass, and two in the backward pass: one for the gradient of its weights, and one for that of its input. That's 3, and with a second forward pass 4. So checkpoints cost up to **a third more operations**. In time it can be more, because `checkpoint` has bookkeeping to do for each block.
 #
-# The gradients stay the same, because the same numbers are computed again; for dropout, `checkpoint` restores the random numbers. But batch norm updates its running averages twice.
+# The gradients stay the same, because the same numbers are computed again; for dropout (random zeros), `checkpoint` restores the random numbers. But batch norm updates its running averages twice.
 
 # %% [markdown]
 # ## 5. A batch in parts

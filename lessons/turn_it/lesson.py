@@ -8,8 +8,6 @@
 #       - find the outlier among a layer's inputs, with its token and its feature;
 #       - fold the gains of the norms, merge a rotation into the weights, and test that the float model says the same;
 #       - say where a rotation doesn't help.
-#     values:
-#       closer: f'{kls["original"] / kls["rotated"]:.0f}'
 #     terms: [residual stream, rotation, SmoothQuant]
 #   jupytext: {text_representation: {extension: .py, format_name: percent}}
 #   kernelspec: {display_name: Python 3, language: python, name: python3}
@@ -36,11 +34,9 @@ torch.set_num_threads(1)
 # %% [markdown]
 # ## 1. Other numbers, the same model
 #
-# In [[gptq]] you rounded weights. But a chip multiplies integers only if a layer's *inputs* are integers as well. So now we look at the inputs. The weights stay in float, so that nothing else moves the answer.
+# In [[gptq]] you rounded weights. But a chip multiplies integers only if a layer's *inputs* are integers as well. So now we leave SmolLM2's weights in float, and round inputs: in each block, those of the five layers that read the *residual stream*. Of the other two, `down_proj` comes in section 5, and `o_proj` isn't rounded here.
 #
-# Each block of SmolLM2 reads a running sum, the **residual stream**, and adds its own results to it. Five of its seven linear layers read this sum: `q_proj`, `k_proj`, `v_proj`, `gate_proj` and `up_proj`. `rounded_inputs` rounds the inputs of these five, and the other two keep theirs in float. In each layer, the inputs of all tokens go on levels that share one scale.
-#
-# Beside the original we'll need a second model, a *rotated* one, which section 3 makes.
+# We put one question to SmolLM2, and to a *rotated* copy with other weights.
 
 # %%
 from course_utils import real_models
@@ -62,7 +58,7 @@ for name, one in (("original", model), ("rotated", rotated)):
             print(f"{name}, {f'{bits} bits' if bits else 'float':6}", repr(show.ask(one, tokenizer, question)))
 
 # %% [markdown]
-# In float, both write the same. With inputs of 5 bits, the original no longer answers, and the rotated one still names Paris.
+# In float, both give the same answer. With inputs of 5 bits, only the rotated one still names Paris. How can different weights give the same model, and why are its inputs easier to round?
 #
 # In about [[minutes]] minutes you will be able to
 #
@@ -71,9 +67,22 @@ for name, one in (("original", model), ("rotated", rotated)):
 # [[builds_on]]
 
 # %% [markdown]
-# ## 2. Who sets the scale?
+# ## 2. The largest input sets the step
 #
-# If all inputs of a layer share one scale, then the largest of them sets it. Let's see how large it is, on 128 tokens of Python's manual. We look at two layers: `q_proj` of a block in the middle, and `gate_proj` of the last block.
+# Here's one of SmolLM2's thirty blocks:
+
+# %% block tags=["hide-input"]
+# Draws a block of SmolLM2, and colours the layers that read the residual stream and those that write to it.
+show.block()
+
+# %% [markdown]
+# The line at the top is the **residual stream**: for each token, a running sum of 576 numbers, to which each half of a block adds its result. The five blue layers, whose inputs we rounded, read it through a norm. The two orange ones write to it.
+#
+# The feed-forward half has one layer more than in [[attention]]: the outputs of `gate_proj` go through the nonlinearity, and multiply those of `up_proj`.
+#
+# ### A feature that is too large
+#
+# All inputs of a layer go on the same evenly spaced levels. That's our choice, and *Deeper* has another. The distance between two neighbouring levels is the **step**, which [[integers]] called the scale. With 5 bits there are 15 levels on each side of 0, so the step is a fifteenth of the largest input. Let's look for the largest input of `q_proj`, in a block near the middle, on 128 tokens of Python's manual.
 
 # %% outliers
 from pydoc_data.topics import topics
@@ -89,84 +98,96 @@ def look(layer, x):  # x: (1, tokens, features)
     print(f"largest {size.max():.1f} (token {token}, feature {feature}), median {size.median():.2f}")
 
 
-with rotating.watched([middle.self_attn.q_proj, blocks[-1].mlp.gate_proj], look):  # calls look with their inputs
+with rotating.watched([middle.self_attn.q_proj], look):  # calls look with the layer's inputs
     model(text)
 
 # %% [markdown]
-# The largest input is more than a hundred times the median. We call such a number an **outlier**. With 5 bits there are 15 levels on each side of 0. If the largest number is 11, they're more than 0.7 apart, and a median input of less than 0.1 becomes 0.
+# The largest input, an **outlier**, is more than a hundred times the median. The step is 11.1 / 15 = 0.74, so each input below 0.37 becomes 0, and that's nearly all of them. We've counted: feature 247 is the largest at nearly every token, so it's the *feature* that is too large.
 #
-# There are two kinds of outliers here. In the middle block, it's a *feature*: we counted, and 247 is the largest at 127 of the 128 tokens. In the last block, it's the *first token*, and only its feature 507 is large.
+# ### A token that is too large
 #
-# Is the second kind only there? Let's look at the residual stream itself, as the middle block gets it.
+# A second kind shows in the residual stream before the norm:
 
 # %% stream tags=["hide-input"]
 # Looks at the residual stream before the middle block.
-look(None, model(text, output_hidden_states=True).hidden_states[2 * len(blocks) // 5])
+states = model(text, output_hidden_states=True).hidden_states[2 * len(blocks) // 5]
+look(None, states)
 
 # %% [markdown]
-# It's there already: more than 20,000, where a typical number is about 2. [Sun et al., 2024](https://arxiv.org/abs/2402.17762), found such **massive activations** in many language models, mostly at the first token.
+# That's a **massive activation**: more than 20,000 at the first *token*, where a typical number is about 2. But `q_proj` reads it through a norm, an `RMSNorm`, which first divides each token by its root mean square.
 #
-# So why was it not the largest input of `q_proj`? Before a layer reads the stream, a norm (`RMSNorm`) divides each token by its root mean square. Take a token in which one feature is huge, and all others are nearly 0: its mean square is the huge number's square over 576. So the huge number becomes √576 = 24.
-#
-# After this division, the norm multiplies each feature by a learned number, its **gain**. In the middle block, the gain of feature 507 is about 0.1 before the attention and 0.00 before the MLP: the model has learned to hide its own outlier. Before the last MLP this gain is 1.4, and there it shows.
+# **Predict.** Say a token has only four features: 1000, 0, 0 and 0. What becomes of the 1000: **A** 1, **B** 2, or **C** 4?
+
+# %% [markdown] tags=["answer"]
+# **It becomes 2 (B), because the mean square is 1000² / 4, and its root is 1000 / 2.**
 
 # %% [markdown]
-# ## 3. Turn the numbers, and turn the weights back
+# So a lone huge number becomes the root of the number of features, here √576 = **24**.
 #
-# Let's take four inputs, 9, 1, −1 and 1, and round them to 3 bits: three levels on each side of 0. The step is 3, so they become 9, 0, 0, 0. The small ones are lost.
+# Then the norm multiplies each feature by a learned number, its **gain**. Here that of feature 507 is about 0.1, which shrinks the 24 to 2.4. So the model hides its own outlier.
 #
-# Now we multiply by a matrix first:
+# **Try it.** Let `rotating.watched` watch `blocks[-1].mlp.gate_proj` instead. Is its outlier one of these two?
+#
+# <details><summary>What others found</summary>
+#
+# The massive activation: 31.0, at token 0 and feature 507. There, the gain is larger than 1, so it hides nothing.
+#
+# </details>
+
+# %% [markdown]
+# ## 3. Turn the inputs, and turn the weights
+#
+# Can we get rid of an outlier without changing what a layer computes? Take the inputs 9, 1, −1 and 1, and the weights 1, 1, −1 and 1. The output is 9 + 1 + 1 + 1 = 12. With 3 bits, there are three levels on each side of 0. The step is 9 / 3 = 3, so the inputs become 9, 0, 0 and 0, and the output is only 9.
+#
+# Now we multiply inputs and weights by a matrix before we round:
 
 # %% by_hand
 q4 = torch.tensor([[1.0, 1, 1, 1], [1, -1, 1, -1], [1, 1, -1, -1], [1, -1, -1, 1]]) / 2
 x = torch.tensor([9.0, 1, -1, 1])
-on_levels = rotating.to_levels(x @ q4, bits=3)
-print("turned:     ", x @ q4)
-print("rounded:    ", on_levels)
-print("turned back:", on_levels @ q4.T)
+w = torch.tensor([1.0, 1, -1, 1])
+print("turned inputs and weights:", (x @ q4).tolist(), (w @ q4).tolist())
+print(f"output in float: {x @ w:.1f}, if turned: {(x @ q4) @ (w @ q4):.1f}")
+print(f"inputs of 3 bits: {rotating.to_levels(x, bits=3) @ w:.1f}, ", end="")
+print(f"if turned: {rotating.to_levels(x @ q4, bits=3) @ (w @ q4):.1f}")
 
 # %% [markdown]
-# The four numbers are 5, 3, 5 and 5 now. The outlier was spread over all of them, so the largest number is smaller, the step is shorter, and after turning back the small ones are there again.
+# In float, the output is still 12. But the inputs are 5, 3, 5 and 5 now, so the step is shorter, and the rounded layer gives 11.7 in place of 9.
 #
-# The columns of this matrix have length 1 and are perpendicular to each other. So it keeps lengths (81 + 1 + 1 + 1 = 25 + 9 + 25 + 25), and its transpose turns everything back: $QQ^\top = I$. We'll call any such matrix a **rotation**. Ours is a *Hadamard* matrix, whose numbers all have the same size, 1/√4. With 576 features that's 1/√576 = 1/24, so a lone 24 becomes 576 numbers of size 1. A random rotation does nearly the same.
-#
-# **Try it.** Set all four numbers of `x` to 1, and run the cell again.
-#
-# <details><summary>What others found</summary>
-#
-# The turned numbers are 2, 0, 0, 0: a rotation can also make an outlier. For a random one, that's improbable.
-#
-# </details>
-#
-# ### Merged into the weights, it takes no time
-#
-# A layer needn't turn anything back. It computes $xW^\top$, and if we turn its weights as well,
+# Why does the output stay? The columns of this matrix have length 1, and are perpendicular. So its transpose undoes it: $QQ^\top = I$. We'll call any such matrix a **rotation**. In PyTorch, a layer's weights $W$ have a row for each output, so it computes $xW^\top$ from its inputs $x$. If both are turned, it still does:
 #
 # $$(xQ)(WQ)^\top = x\,QQ^\top W^\top = xW^\top.$$
 #
-# So let's turn the whole residual stream. What *writes* to it has to write turned numbers: the embedding and the layers `o_proj` and `down_proj`. What *reads* it gets the weights $WQ$: our five layers, and the head. Between stream and reader there's only the norm. Its root mean square doesn't change, since a rotation keeps lengths. But its gains belong to single features, and after turning there are no such features any more. So before we turn, we **fold** the gains: we multiply each reader's columns by them, and set them to 1.
+# Where has the outlier gone? A rotation keeps lengths, 81 + 1 + 1 + 1 = 25 + 9 + 25 + 25, so a large number can't vanish, but it can be spread. A lone 24, spread evenly, becomes 576 numbers of size 1, because 24² = 576 · 1². A random rotation spreads it less evenly.
+
+# %% [markdown]
+# ## 4. Turn the whole model
 #
-# There's one trap. In SmolLM2 the head *is* the embedding ([[real_model]]), and folding the last norm into the head would change the embedding as well. So give the head its own copy first. That's the price: in this small model, a fifth more weights.
+# Multiplying by $Q$ while the model runs would take time. Instead, we change the weights once, so that the residual stream itself is turned. As a sum, it's turned if all that's added is.
+#
+# - A **reader** of the stream, a blue layer or the model's head, gets the weights $WQ$.
+# - A **writer**, an orange layer, computes $hV^\top$ from its inputs $h$. Now it should write $hV^\top Q$. Since $V^\top Q = (Q^\top V)^\top$, it gets the weights $Q^\top V$. The embedding writes as well, and its rows are multiplied by $Q$.
+#
+# Between stream and reader stands a norm. Its division is no problem, because a rotation keeps lengths. But a gain belongs to one feature, and after turning, each number mixes all features. So first we **fold** the gains: each weight of a reader is multiplied by the gain of its feature, and the gain becomes 1.
+#
+# There's one trap. In SmolLM2 the head *is* the embedding ([[real_model]]), and folding would change both. So we give the head its own copy, which costs a fifth more weights.
 
 
 # %% rotate
 def rotate(model, q):
     head, embedding = model.lm_head, model.model.embed_tokens
-    head.weight = torch.nn.Parameter(head.weight.clone())  # untied
-    read = [(model.model.norm, [head])]  # each norm, with the layers that read what it gives out
-    for block in model.model.layers:
-        read += rotating.readers(block)
-        for layer in rotating.writers(block):
-            layer.weight.copy_(q.T @ layer.weight)
-    embedding.weight.copy_(embedding.weight @ q)
-    for norm, layers in read:
+    head.weight = torch.nn.Parameter(head.weight.clone())  # its own copy
+    for norm, layers in rotating.norms(model):  # each norm, with the layers that read what it gives out
         for layer in layers:
             layer.weight.copy_((layer.weight * norm.weight) @ q)  # folded, then turned
         norm.weight.fill_(1)
+    embedding.weight.copy_(embedding.weight @ q)
+    for block in model.model.layers:
+        for layer in rotating.writers(block):
+            layer.weight.copy_(q.T @ layer.weight)
 
 
 # %% [markdown]
-# Always test it in float. If you've forgotten a single layer, the logits change by far more than their last digits.
+# Always test it in float, because one forgotten layer changes the logits by far more than their last digits.
 
 # %% same_logits
 import copy
@@ -180,71 +201,62 @@ logits = rotated(text).logits[:, :-1]
 print(f"largest change of a logit: {(logits - original).abs().max():.0e}")
 
 # %% [markdown]
-# Only the rounding errors of float arithmetic are left. Are the outliers gone?
+# Some logits are as large as 37, so that's only float's own rounding, and it's the same model. Is it easier to round? Here are the inputs of our `q_proj` as they are, folded, and also rotated. A bar is a feature's largest size, and the caption's median is that of all inputs.
 
 # %% features tags=["hide-input"]
-# Draws, for the inputs of the middle block's q_proj, the largest size of each feature over all tokens, in both models.
-show.features({"original": model, "rotated": rotated}, text)
+# Draws, for the inputs of the middle block's q_proj, the largest size of each feature over all tokens, in three models.
+folded = copy.deepcopy(model)
+rotate(folded, torch.eye(width))  # a rotation that turns nothing
+show.features({"original": model, "folded": folded, "rotated": rotated}, text)
 
 # %% [markdown]
-# ## 4. Folding or rotating?
-#
-# The outliers are gone. Does this help the model? Let's measure it with the ruler of [[the_same_model]], the KL divergence from the float model.
-
-# %% rounded_kl tags=["hide-input"]
-# Rounds the inputs of both models to 8 bits, and measures the KL divergence on our text.
-kls = {}
-for name, one in (("original", model), ("rotated", rotated)):
-    with rotating.rounded_inputs(one, bits=8):
-        kls[name] = language.change(original, one(text).logits[:, :-1], text[:, 1:]).kl.value
-    print(f"{name}, inputs of 8 bits: KL {kls[name]:.4f}")
+# In the second row, the 24 is back, because no gain hides it any more. So the step doubles, but the typical input grows even more. What counts is the *ratio* of the largest to the typical one: it falls from 143 to 80, and the rotation, which spreads both outliers, brings it to 7.
 
 # %% [markdown]
-# But we've folded and rotated, and folding changes these inputs, too. Which of the two helped? And would any rotation do, even a **permutation**, which puts the features in another order?
+# ## 5. Was it the rotation, and is it enough?
 #
-# The table below is a record with more text, three times 256 tokens: Python's manual, code, and a licence.
+# Does it help the model, and is the rotation the reason? Perhaps folding is enough, or any rotation would do, even a **permutation**, which only puts the features in another order.
 #
-# **Predict.** Fold the gains, and permute the features. With inputs of 8 bits, is the KL divergence **A** about as small as with a random rotation, **B** halfway, or **C** about as large as with folding alone?
+# We measure the KL divergence of [[the_same_model]], which is 0 if nothing has changed. In our record, the blue layers get inputs of 8 bits, on three texts, because 5 bits break the original.
+#
+# **Predict.** Fold the gains, and permute the features. Is the KL divergence **A** about as large as with folding alone, **B** about halfway, or **C** about as small as with a random rotation?
 
 # %% ways tags=["hide-input"]
 # Lists the KL divergence of each way on three texts, from records/turn_it.
-show.of_inputs()
+show.ways()
 
 # %% [markdown] tags=["answer"]
-# **C, as large as with folding alone, because a permutation moves an outlier to another place and leaves it as large as it is.** So a rotation helps by mixing.
+# **About as large as with folding alone (A), because a permutation moves an outlier to another place and leaves it as large as it is.**
 
 # %% [markdown]
-# With inputs of 8 bits, the KL divergence of a random rotation is more than twenty times smaller than the original's, on each text and with each seed. Folding alone doesn't help much. With 5 bits it even does harm, probably because the gains no longer hide the 24.
+# So a rotation helps because it mixes the features. On each text and with each of three rotations, the KL divergence is less than a twentieth of the original's. SmoothQuant does as well (*Deeper*).
 #
-# The table has two other ways to deal with an outlier:
+# Folding alone helps a little on two texts. We don't know why: in most layers, unlike ours, it makes the ratio worse.
 #
-# - **The first token in float** takes away the massive activations. The large features stay.
-# - **SmoothQuant** ([Xiao et al., 2022](https://arxiv.org/abs/2211.10438)) divides each feature by a factor of its own, and multiplies the weights that read it by the same factor. The factors come from a calibration text, and an exponent α says how much of an outlier goes over to the weights. With 0.8, it's as good as a rotation on these inputs.
+# Why do the two rows in the middle differ? Sums in another order have other last digits, which tip a few inputs to the next level. On our text, floats of 64 bits make them equal.
 #
-# %% [markdown]
-# ## 5. And what else is rounded?
+# ### The layers that we left out
 #
-# Now let's leave the inputs in float, and round the weights: each to its nearest level, in all linear layers of the blocks, to 4 bits in groups of 32. In our file they have 4 bits already, on other levels (`Q4_1`), so this is a second rounding. That's the last column below. The other one comes afterwards.
+# Now we round only the inputs of the orange `down_proj`, to 8 bits.
 #
-# **Predict.** Is the KL divergence of the rotated model **A** several times smaller than that of the original, **B** about the same, or **C** larger?
+# **Predict.** Is the KL divergence of the rotated model **A** at least ten times smaller than the original's, **B** about half as large, or **C** about the same?
 
-# %% where_not tags=["hide-input"]
-# Lists the KL divergence with other things rounded, on three texts, from records/turn_it.
-show.where_not()
+# %% down_proj tags=["hide-input"]
+# Rounds the inputs of all down_proj to 8 bits in both models, and measures the KL divergence on our text.
+for name, one in (("original", model), ("rotated", rotated)):
+    with rotating.watched([b.mlp.down_proj for b in one.model.layers], lambda _, x: rotating.to_levels(x, bits=8)):
+        kl = language.change(original, one(text).logits[:, :-1], text[:, 1:]).kl.value
+    print(f"{name}, inputs of down_proj with 8 bits: KL {kl:.2f}")
 
 # %% [markdown] tags=["answer"]
-# **C, larger, because the folding already costs that much, and the rotation doesn't win it back.**
+# **About the same (C), because the inputs of `down_proj` aren't part of the residual stream.** Inside `gate_proj` and `up_proj` the rotation cancels, so they give out the same numbers as before.
 
 # %% [markdown]
-# Why does folding cost so much? Folded weights have left the levels of the file. But so have those of SmoothQuant, which loses nothing. So it's probably the gains. In SmolLM2 as it is, a gain close to 0 makes the outlier small before it meets its weights, so their rounding errors hardly matter. Folded, these weights are small instead. But each shares its step with the larger neighbours of its group, so in the attention its error is about as large as theirs, and it meets an input of 24.
+# The small difference is again one of last digits. But on each text of the record, `down_proj` alone costs more than four times what all blue layers cost before the rotation, so this model isn't ready for integers.
 #
-# This is an explanation, not a measurement. Deeper has one for why turning doesn't help.
+# Could we turn these inputs, too? Then `gate_proj` and `up_proj` would have to write turned numbers, and a nonlinearity and a product come next. A ReLU, for example, sets negative numbers to 0, and turning changes which these are.
 #
-# So is SmoothQuant the better choice here? We never rounded inputs and weights together, so test that, on your own model.
-#
-# Now the other column. The inputs of `down_proj` aren't part of the residual stream, so turning it leaves them as they are. Most of the harm comes from the first token, as the second row shows. Could `gate_proj` and `up_proj` write turned numbers? No. Behind them comes a nonlinearity, and if that's $f$, then $f(xQ)$ isn't $f(x)Q$.
-#
-# **A rotation passes through $f$ only if $f(xQ) = f(x)Q$.**
+# **A rotation passes through a function $f$ only if $f(xQ) = f(x)Q$.**
 
 # %% [markdown]
 # ## Exercise · Turn the values
@@ -254,17 +266,26 @@ show.where_not()
 #
 # Write `turn_values(w_v, w_o, q)`: both layers' new weights, so that a value `v` becomes `v @ q`, and the output stays. The rows of `w_v` and the columns of `w_o` are features, head after head.
 #
-# Then test it in float, in `middle.self_attn`.
+# Then test it in float (the loop is below).
 #
 # <details><summary>Hint</summary>
 #
-# `w_v.unflatten(0, (-1, len(q)))` has the shape (heads, features of a head, inputs), and `@` works on each head. For the test, write both into the layers with `copy_`.
+# `w_v.unflatten(0, (-1, len(q)))` has the shape (heads, features of a head, inputs), and `@` works on each head.
 #
 # </details>
 #
-# <details><summary>What you should find</summary>
+# <details><summary>How to test it</summary>
 #
-# With `rotating.random_rotation(model.config.head_dim, 0)` as `q`, the logits change in their last digits only, and the inputs of `o_proj` are turned, too.
+# ```python
+# turned, q = copy.deepcopy(model), rotating.random_rotation(model.config.head_dim, 0)
+# for block in turned.model.layers:
+#     v, o = block.self_attn.v_proj.weight, block.self_attn.o_proj.weight
+#     new_v, new_o = turn_values(v, o, q)
+#     v.copy_(new_v), o.copy_(new_o)
+# (turned(text).logits[:, :-1] - original).abs().max()
+# ```
+#
+# The logits change in their last digits only.
 #
 # </details>
 
@@ -290,9 +311,9 @@ def turn_values_solution(w_v, w_o, q):
 # %% [markdown]
 # ## Remember
 #
-# - If all inputs of a layer share one scale, the largest sets it; in language models that's a large feature, or the first token.
-# - Untie the head, fold the gains, turn what writes and what reads the residual stream, and test in float that the model still says the same.
-# - A rotation helps because it mixes features, so a permutation does nothing. It passes through $f$ only if $f(xQ) = f(x)Q$.
+# - If all inputs of a layer share one step, as here, the largest sets it: in language models a large feature, or the first token.
+# - Give the head its own copy, fold the gains, turn what writes and what reads the residual stream, and test in float.
+# - A rotation helps because it mixes features, so a permutation doesn't help. It passes through $f$ only if $f(xQ) = f(x)Q$.
 
 # %% [markdown]
 # ## Scorecard
@@ -303,27 +324,29 @@ claims.show("turn_it")
 # %% [markdown]
 # ## Deeper
 #
-# ### Four rotations
+# ### Two other ways to deal with an outlier
 #
-# [QuaRot](https://arxiv.org/abs/2404.00456) (Ashkboos et al., 2024) turns a model in four places. The first rotation is ours, of the residual stream. The second turns the values in each head, as in the exercise, for the cache and for the inputs of `o_proj`. Both are merged, so they take no time. Before `o_proj`, QuaRot mixes the heads as well, and that can't be merged. The third turns queries and keys after the positions, for the cache, and the fourth the inputs of `down_proj`. These have to be computed while the model runs, which costs time. With a Hadamard matrix that's fast: if n is a power of two, about n log n additions replace n² multiplications. Our 576 is 12 · 12 · 4, so we build its matrix from those with 12 rows and with 2. A seed draws random signs.
+# Many language models have massive activations ([Sun et al., 2024](https://arxiv.org/abs/2402.17762)). If each token had its own step, the first token couldn't harm the others. In the record, the first token stays in float instead. With 8 bits, that makes the KL divergence three to six times smaller, for the blue layers and for `down_proj`. But feature 247 is large in nearly every token, and would still set the steps.
 #
-# [SpinQuant](https://arxiv.org/abs/2405.16406) (Liu et al., 2024) found that some random rotations make a model much easier to round than others: by up to 13 points in tests of reasoning. So it learns the first two.
+# **SmoothQuant** ([Xiao et al., 2022](https://arxiv.org/abs/2211.10438)) divides each feature by its own factor, and multiplies the weights that read it by the same factor. The factor grows with a power of the feature's largest input on a calibration text. With the exponent 0.8, most of an outlier goes over to the weights. Then SmoothQuant is as good as a random rotation on the inputs of the blue layers.
 #
-# ### A scale for each token
+# ### Rounding the weights
 #
-# Why not give each token its own scale? Then the first token's outlier harms no other token. For Llama-3-8B, [torchao measured](https://github.com/pytorch/ao/pull/1030) a perplexity of 279 with scales that were fixed for each layer, and 8.4 with a scale for each token, found at run time. That's two changes at once, so we can't tell what each of them brought. And the large feature of section 2 is in nearly every token, and there it still sets the scale for all others.
+# A rotation makes the weights of this model harder to round. Let the inputs stay in float, and the weights of all blocks get 4 bits, in groups of 32. Our floats were unpacked from a file of 4 bits, so this rounds them a second time. In the record, folding makes the KL divergence one and a half to two times as large, and a random rotation makes it 1.4 to 2.6 times as large as in the original. SmoothQuant doesn't raise it.
 #
-# ### Other models
+# Why does folding cost so much? Probably it's the 24 again. In the original, the gain makes it small before it meets its weights, so their rounding errors hardly matter. Folded, the weights are small instead. But the larger neighbours in their group set the step, so the errors stay large. And now they meet the whole 24. Turning doesn't repair this: 576 inputs of size 1 meet 576 errors. These partly cancel, so their sum grows with the root of 576, which is 24 again.
 #
-# Why doesn't turning help our weights? Probably because 576 inputs of size 1 now meet 576 errors. These partly cancel, so their sum grows with the root of their number, and √576 is 24 again. In some models, rotations do help to round weights ([Gadhikar et al., 2025](https://arxiv.org/abs/2512.24124)).
+# We haven't tested this explanation. In some models, rotations do help to round weights ([Gadhikar et al., 2025](https://arxiv.org/abs/2512.24124)).
 #
-# SmolLM2 has no biases and no `LayerNorm`. In another model, a writer's bias is added to the residual stream, so it has to be turned, too. A norm's bias $b$ is folded into its readers, as $Wb$. And `LayerNorm` also subtracts each token's mean, which a rotation doesn't keep. So subtract it earlier: whatever a writer adds to the stream, take its own mean away. This is linear, so it can be merged into the writer's weights. The stream then has mean 0, and what's left of `LayerNorm` is an `RMSNorm`.
+# ### More rotations
+#
+# [QuaRot](https://arxiv.org/abs/2404.00456) turns more than the stream. Two rotations are merged: that of the stream, and that of the values in each head, as in the exercise. The rest is computed while the model runs: queries and keys are turned after the positions, the inputs of `down_proj` are turned, and before `o_proj` the heads are mixed. *Hadamard* matrices make this fast: all entries have the same size, as in our four by four, so additions are enough.
 
 # %% [markdown]
 # **Sources.** S. Ashkboos et al., *QuaRot*, 2024, [arXiv:2404.00456](https://arxiv.org/abs/2404.00456); M. Sun et al., *Massive activations in large language models*, 2024, [arXiv:2402.17762](https://arxiv.org/abs/2402.17762); G. Xiao et al., *SmoothQuant*, 2022, [arXiv:2211.10438](https://arxiv.org/abs/2211.10438).
 #
-# **Going further.** Project: a scale for each token, with and without a rotation, by the KL divergence.
+# **Going further.** Project: a step for each token, with and without a rotation, by the KL divergence.
 #
 # **Credits.** SmolLM2 is by Hugging Face, under Apache-2.0. All code was written for this course. Text CC BY 4.0, code MIT.
 #
-# Now the weights, the cache and most inputs of a language model can be rounded. How small can a file get before it's another network? Find out in [[deep_compression]].
+# Each block only adds something to the residual stream. So without one, the model would still run. Which block would it miss least? Find out in [[blocks]].

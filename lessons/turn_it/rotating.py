@@ -26,6 +26,11 @@ def all_readers(model):
     return [layer for block in model.model.layers for _, layers in readers(block) for layer in layers]
 
 
+def norms(model):
+    """[(norm, the linear layers that read what it gives out)] of a whole model; the head reads the last norm."""
+    return [(model.model.norm, [model.lm_head]), *(pair for block in model.model.layers for pair in readers(block))]
+
+
 def untie(model):
     """Give the head weights of its own, which begin as those of the embedding."""
     model.lm_head.weight = nn.Parameter(model.lm_head.weight.clone(), requires_grad=False)
@@ -33,7 +38,7 @@ def untie(model):
 
 def fold(model):
     """Move the gain of each norm into the layers that read it; the head must be untied."""
-    for norm, layers in [(model.model.norm, [model.lm_head]), *(p for b in model.model.layers for p in readers(b))]:
+    for norm, layers in norms(model):
         for layer in layers:
             layer.weight.mul_(norm.weight)
         norm.weight.fill_(1)

@@ -184,7 +184,7 @@ for x in (images[:1], images):
     print(f"k = {k[len(x)]:.1f}, so sparse should win below {1 / k[len(x)]:.0%} left")
 
 # %% [markdown]
-# Why is k larger for 64 images? Look at the time for *each image*. In a batch of 64, the dense kernel needs clearly less time for each image than for a single one. That's because 64 images share the fetch of each weight, and for a single image fetching takes much of the time ([[roofline]]). The sparse kernel gains far less from the batch, almost as if it started anew for each image. Does it have to be that way?
+# Why is k larger for 64 images? Look at the time for *each image*. In a batch of 64, the dense kernel needs clearly less time for each image than for a single one. Probably that's because 64 images share the fetch of each weight, and because larger products suit its routine better ([[roofline]]). The sparse kernel gains far less from the batch, almost as if it started anew for each image. Does it have to be that way?
 
 # %% [markdown]
 # ## 5. One column for 64 images
