@@ -49,6 +49,7 @@ NOTHING = "bit for bit the same outputs"
 UNTRAINED = "not trained after the cut"
 SAMPLE_S = 0.06  # OpenMP's threads, PyTorch's workers, spin for 6 ms after a call: a small part of the next sample
 WIDE = 0.2  # of the median: a time whose quartiles are further apart was disturbed
+MAX_COMPILED = 200  # forms in a process
 LOST = 0.02  # a route that answers this share differently has lost answers
 RECURRENT = (nn.LSTM, nn.GRU, nn.LSTMCell, nn.GRUCell, nn.RNNCell)
 ACTIVATIONS = ("ReLU", "ReLU6", "Hardtanh", "GELU", "SiLU", "Hardswish")
@@ -188,7 +189,8 @@ class _Together(nn.Module):
 
 def _compile(module: nn.Module, sheet: Sheet) -> Built:
     start = time.perf_counter()
-    with threads(1):
+    # All forms share one forward; from the ninth in a process on, torch would leave them in Python without an error.
+    with threads(1), torch._dynamo.config.patch(recompile_limit=MAX_COMPILED):
         fast = compiled(_Together(module), sheet.example)
 
     def call(xs: tuple[Tensor, ...]) -> Tensor:

@@ -78,11 +78,11 @@ show.block()
 # %% [markdown]
 # The line at the top is the **residual stream**: for each token, a running sum of 576 numbers, to which each half of a block adds its result. The five blue layers, whose inputs we rounded, read it through a norm. The two orange ones write to it.
 #
-# The feed-forward half has one layer more than in [[attention]]: the outputs of `gate_proj` go through the nonlinearity, and multiply those of `up_proj`.
+# The feed-forward half has one layer more than in [[attention]]: the outputs of `gate_proj` go through the nonlinearity, and multiply those of `up_proj`, number by number.
 #
 # ### A feature that is too large
 #
-# All inputs of a layer go on the same evenly spaced levels. That's our choice, and *Deeper* has another. The distance between two neighbouring levels is the **step**, which [[integers]] called the scale. With 5 bits there are 15 levels on each side of 0, so the step is a fifteenth of the largest input. Let's look for the largest input of `q_proj`, in a block near the middle, on 128 tokens of Python's manual.
+# All inputs of a layer go on the same evenly spaced levels. That's our choice, and *Deeper* has another. The distance between two neighbouring levels is the **step**, which [[integers]] called the scale. With 5 bits there are 15 levels on each side of 0, so the step is a fifteenth of the largest input. Let's look for the largest input of `q_proj` in a middle block, on 128 tokens of Python's manual.
 
 # %% outliers
 from pydoc_data.topics import topics
@@ -176,7 +176,7 @@ print(f"if turned: {rotating.to_levels(x @ q4, bits=3) @ (w @ q4):.1f}")
 def rotate(model, q):
     head, embedding = model.lm_head, model.model.embed_tokens
     head.weight = torch.nn.Parameter(head.weight.clone())  # its own copy
-    for norm, layers in rotating.norms(model):  # each norm, with the layers that read what it gives out
+    for norm, layers in rotating.norms(model):  # each norm, with the layers that read its output
         for layer in layers:
             layer.weight.copy_((layer.weight * norm.weight) @ q)  # folded, then turned
         norm.weight.fill_(1)
@@ -194,14 +194,14 @@ import copy
 
 from course_utils import language
 
-original = model(text).logits[:, :-1]  # at each place but the last, for each token that could come next
+original = model(text).logits[:, :-1]  # at each place but the last, whose next token isn't known
 rotated = copy.deepcopy(model)
 rotate(rotated, rotating.random_rotation(width, seed=0))
 logits = rotated(text).logits[:, :-1]
 print(f"largest change of a logit: {(logits - original).abs().max():.0e}")
 
 # %% [markdown]
-# Some logits are as large as 37, so that's only float's own rounding, and it's the same model. Is it easier to round? Here are the inputs of our `q_proj` as they are, folded, and also rotated. A bar is a feature's largest size, and the caption's median is that of all inputs.
+# Some logits are as large as 37, so that's only float's own rounding, and it's the same model. Is it easier to round? Here are the inputs of our `q_proj` as they are, folded, and also rotated. A bar is a feature's largest size, and the caption's median is of all inputs.
 
 # %% features tags=["hide-input"]
 # Draws, for the inputs of the middle block's q_proj, the largest size of each feature over all tokens, in three models.
@@ -210,7 +210,7 @@ rotate(folded, torch.eye(width))  # a rotation that turns nothing
 show.features({"original": model, "folded": folded, "rotated": rotated}, text)
 
 # %% [markdown]
-# In the second row, the 24 is back, because no gain hides it any more. So the step doubles, but the typical input grows even more. What counts is the *ratio* of the largest to the typical one: it falls from 143 to 80, and the rotation, which spreads both outliers, brings it to 7.
+# In the second row, the 24 is back, because no gain hides it any more. So the step doubles, but the typical input grows even more, and the *ratio* of the largest to the typical one falls from 143 to 80. The rotation, which spreads both outliers, brings it to 7.
 
 # %% [markdown]
 # ## 5. Was it the rotation, and is it enough?
@@ -229,11 +229,9 @@ show.ways()
 # **About as large as with folding alone (A), because a permutation moves an outlier to another place and leaves it as large as it is.**
 
 # %% [markdown]
-# So a rotation helps because it mixes the features. On each text and with each of three rotations, the KL divergence is less than a twentieth of the original's. SmoothQuant does as well (*Deeper*).
+# So a rotation helps because it mixes the features. On each text and with each of three random rotations, the KL divergence is less than a twentieth of the original's. SmoothQuant does equally well (*Deeper*).
 #
-# Folding alone helps a little on two texts. We don't know why: in most layers, unlike ours, it makes the ratio worse.
-#
-# Why do the two rows in the middle differ? Sums in another order have other last digits, which tip a few inputs to the next level. On our text, floats of 64 bits make them equal.
+# Folding alone helps a little on two texts. The ratio doesn't explain that, because in most layers, unlike ours, folding makes it worse. Folding also changes the weights, and how much that matters we haven't measured.
 #
 # ### The layers that we left out
 #
@@ -252,11 +250,11 @@ for name, one in (("original", model), ("rotated", rotated)):
 # **About the same (C), because the inputs of `down_proj` aren't part of the residual stream.** Inside `gate_proj` and `up_proj` the rotation cancels, so they give out the same numbers as before.
 
 # %% [markdown]
-# The small difference is again one of last digits. But on each text of the record, `down_proj` alone costs more than four times what all blue layers cost before the rotation, so this model isn't ready for integers.
+# The small difference, like that of the two middle rows above, is one of last digits: adding in another order changes them, and that pushes a few inputs to the next level. But on each text of the record, `down_proj` alone costs more than four times what all blue layers cost before the rotation, so this model isn't ready for integers.
 #
 # Could we turn these inputs, too? Then `gate_proj` and `up_proj` would have to write turned numbers, and a nonlinearity and a product come next. A ReLU, for example, sets negative numbers to 0, and turning changes which these are.
 #
-# **A rotation passes through a function $f$ only if $f(xQ) = f(x)Q$.**
+# **A rotation can be merged into the weights around a function $f$ only if $f(xQ) = f(x)Q$.** Else it has to be computed while the model runs, as QuaRot does for these inputs (*Deeper*).
 
 # %% [markdown]
 # ## Exercise · Turn the values
@@ -313,7 +311,7 @@ def turn_values_solution(w_v, w_o, q):
 #
 # - If all inputs of a layer share one step, as here, the largest sets it: in language models a large feature, or the first token.
 # - Give the head its own copy, fold the gains, turn what writes and what reads the residual stream, and test in float.
-# - A rotation helps because it mixes features, so a permutation doesn't help. It passes through $f$ only if $f(xQ) = f(x)Q$.
+# - A rotation helps because it mixes features, so a permutation doesn't help. It can be merged around a function $f$ only if $f(xQ) = f(x)Q$.
 
 # %% [markdown]
 # ## Scorecard
@@ -332,7 +330,7 @@ claims.show("turn_it")
 #
 # ### Rounding the weights
 #
-# A rotation makes the weights of this model harder to round. Let the inputs stay in float, and the weights of all blocks get 4 bits, in groups of 32. Our floats were unpacked from a file of 4 bits, so this rounds them a second time. In the record, folding makes the KL divergence one and a half to two times as large, and a random rotation makes it 1.4 to 2.6 times as large as in the original. SmoothQuant doesn't raise it.
+# The weights of this model become harder to round. Here those of all blocks get 4 bits, in groups of 32, and the inputs stay in float. Our floats were unpacked from a file of 4 bits, so this rounds them a second time. In the record, the KL divergence is one and a half to two times the original's if we fold, and 1.4 to 2.6 times if we also rotate. SmoothQuant doesn't raise it.
 #
 # Why does folding cost so much? Probably it's the 24 again. In the original, the gain makes it small before it meets its weights, so their rounding errors hardly matter. Folded, the weights are small instead. But the larger neighbours in their group set the step, so the errors stay large. And now they meet the whole 24. Turning doesn't repair this: 576 inputs of size 1 meet 576 errors. These partly cancel, so their sum grows with the root of 576, which is 24 again.
 #
@@ -340,7 +338,7 @@ claims.show("turn_it")
 #
 # ### More rotations
 #
-# [QuaRot](https://arxiv.org/abs/2404.00456) turns more than the stream. Two rotations are merged: that of the stream, and that of the values in each head, as in the exercise. The rest is computed while the model runs: queries and keys are turned after the positions, the inputs of `down_proj` are turned, and before `o_proj` the heads are mixed. *Hadamard* matrices make this fast: all entries have the same size, as in our four by four, so additions are enough.
+# [QuaRot](https://arxiv.org/abs/2404.00456) turns more than the stream. Two rotations are merged: that of the stream, and that of the values in each head, as in the exercise. The rest is computed while the model runs: queries and keys are turned after the positions, the inputs of `down_proj` are turned, and before `o_proj` the heads are mixed. *Hadamard* matrices make this fast: all entries have the same size, as in our four by four, and a product with such a matrix can be done by a few rounds of additions.
 
 # %% [markdown]
 # **Sources.** S. Ashkboos et al., *QuaRot*, 2024, [arXiv:2404.00456](https://arxiv.org/abs/2404.00456); M. Sun et al., *Massive activations in large language models*, 2024, [arXiv:2402.17762](https://arxiv.org/abs/2402.17762); G. Xiao et al., *SmoothQuant*, 2022, [arXiv:2211.10438](https://arxiv.org/abs/2211.10438).

@@ -19,6 +19,7 @@ from records import writing
 from records.quantization import other_runtimes
 
 N_INPUTS, ROUNDS, SAMPLE_S = 60, 7, 0.2
+FAR = 3.0  # forms that take so many times as long as the recommended one aren't timed again
 
 
 def checkpoint(name, batch):
@@ -87,8 +88,9 @@ def weighed(name, model, inputs):
         chosen, _ = choose(sheet)
         calls = {row.name: row.built.call for row in sheet.rows if row.built and fits(sheet, row.agreement, row)}
         calls |= openvino(sheet, Path(folder))
-        ran = {form: lambda call=call: call(sheet.example) for form, call in calls.items()}
-        times = timing.compare(ran, rounds=ROUNDS, sample_seconds=SAMPLE_S, n_threads=1, device="cpu")
+        slow = {row.name for row in sheet.rows if row.ms and row.ms > FAR * chosen.ms}
+        ran = {form: lambda call=call: call(sheet.example) for form, call in calls.items() if form not in slow}
+        times, noisy = timed(ran)
         ms = {form: round(times.median_ms(form), 4) for form in ran}
     own = {form: value for form, value in ms.items() if not form.startswith("OpenVINO")}
     found = {
@@ -99,13 +101,23 @@ def weighed(name, model, inputs):
         "fastest": min(ms, key=ms.get),
         "recommended_over_fastest": round(ms[chosen.name] / min(ms.values()), 3),
         "table_over_fastest": round(min(own.values()) / min(ms.values()), 3),
+        "noisy": noisy,
         "doubt": sheet.doubt,
         "recommendation": report["recommendation"],
         "table_ms": {row.name: row.ms and round(row.ms, 4) for row in sheet.rows},
         "ms": ms,
     }
-    print({key: found[key] for key in list(found)[:8]}, flush=True)
+    print({key: found[key] for key in list(found)[:9]}, flush=True)
     return found
+
+
+def timed(calls):
+    """The comparison of calls in turn, and which of them were too unsteady to judge."""
+    try:
+        options = {"rounds": ROUNDS, "sample_seconds": SAMPLE_S, "n_threads": 1, "device": "cpu"}
+        return timing.compare(calls, **options), []
+    except timing.Unsteady as unsteady:
+        return unsteady.comparison, list(unsteady.noisy)
 
 
 def fits(sheet, kept, row=None):

@@ -749,6 +749,21 @@ def test_after_a_step_a_check_still_hears_variables(seconds, monkeypatch):
     assert error is None and heard == {"twice": 4}
 
 
+def test_the_ninth_form_in_a_process_is_compiled_like_the_first(monkeypatch):
+    made = []
+
+    def compiled(model, x):
+        fast = torch.compile(model, backend=lambda graph, _: made.append(graph) or graph.forward)
+        fast(x)
+        return fast
+
+    monkeypatch.setattr(ways, "compiled", compiled)
+    sheet = yours.look(nn.Linear(3, 2), [torch.ones(1, 3)])
+    for _ in range(10):
+        ways._compile(sheet.copy(), sheet)
+    assert len(made) == 10
+
+
 @pytest.mark.parametrize(
     ("text", "words", "said"),
     [
