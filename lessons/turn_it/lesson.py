@@ -324,7 +324,7 @@ claims.show("turn_it")
 #
 # ### Two other ways to deal with an outlier
 #
-# Many language models have massive activations ([Sun et al., 2024](https://arxiv.org/abs/2402.17762)). If each token had its own step, the first token couldn't harm the others. In the record, the first token stays in float instead. With 8 bits, that makes the KL divergence three to six times smaller, for the blue layers and for `down_proj`. But feature 247 is large in nearly every token, and would still set the steps.
+# Many language models have massive activations ([Sun et al., 2024](https://arxiv.org/abs/2402.17762)). If each token had its own step, the first token couldn't harm the others. In the record, the first token stays in float instead. With 8 bits, that makes the KL divergence three to six times smaller, for the blue layers and for `down_proj`.
 #
 # **SmoothQuant** ([Xiao et al., 2022](https://arxiv.org/abs/2211.10438)) divides each feature by its own factor, and multiplies the weights that read it by the same factor. The factor grows with a power of the feature's largest input on a calibration text. With the exponent 0.8, most of an outlier goes over to the weights. Then SmoothQuant is as good as a random rotation on the inputs of the blue layers.
 #
