@@ -252,7 +252,7 @@ def test_a_scorecard_has_the_colours_of_its_page(built, page, scheme):
 def test_the_first_page_has_a_list_of_ways_in_and_its_times_stand_on_one_line(built, page):
     page.set_viewport_size({"width": 1366, "height": 800})
     page.goto((built / "index.html").as_uri(), wait_until="load")
-    assert page.locator("main ul.course-doors > li a").count() == 6
+    assert page.locator("main ul.course-doors > li a").count() == 7
     times = page.locator("main td > p", has_text=re.compile(r"^(\d+\sh\s)?\d+\smin$")).all()
     lines = "e => Math.round(e.clientHeight / parseFloat(getComputedStyle(e).lineHeight))"
     assert len(times) > 13 and not [time.inner_text() for time in times if time.evaluate(lines) > 1]
