@@ -72,8 +72,14 @@ def anchor(term):
 
 
 def anchored(text):
-    """The glossary as a page of the site: each entry can be linked."""
-    return pages.TERM.sub(lambda match: f'<span id="{anchor(match["term"])}"></span>{match[0]}', text)
+    """The glossary as a page of the site: each entry can be linked, and a line of letters leads to the first of each."""
+    firsts = {}
+    for match in pages.TERM.finditer(text):
+        firsts.setdefault(match["term"][0].upper(), anchor(match["term"]))
+    letters = " · ".join(f'<a href="#{firsts[letter]}">{letter}</a>' for letter in sorted(firsts) if letter.isalpha())
+    title, _, rest = text.partition("\n\n")
+    text = pages.TERM.sub(lambda match: f'<span id="{anchor(match["term"])}"></span>{match[0]}', rest)
+    return f"{title}\n\n<p>{letters}</p>\n\n{text}"
 
 
 def _entry(paragraph, page):

@@ -77,6 +77,7 @@ document.addEventListener("DOMContentLoaded", () => {
   }
   const places = results.length == 1 ? "1 place" : `${results.length} places`;
   const count = results.length > MOST ? `${places}; the first ${MOST}:` : `${places}.`;
-  const said = results.length ? count : `Nothing was found for “${query}”. Try fewer letters, or another word.`;
+  const far = query.split(/\s+/).length > 3 && results.length && results[0].rank >= 5;
+  const said = far ? `No page has these words one after the other. These come nearest (${count.replace(/[.:]$/, "")}):` : results.length ? count : `Nothing was found for “${query}”. Try fewer letters, or another word.`;
   document.getElementById("search-results").replaceChildren(element("p", said), list);
 });
