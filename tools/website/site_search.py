@@ -72,7 +72,7 @@ def anchor(term):
 
 
 def anchored(text):
-    """The glossary as a page of the site: each entry can be linked, and a line of letters leads to the first of each."""
+    """The glossary as a page of the site: each entry can be linked; letters lead to the first entry of each."""
     firsts = {}
     for match in pages.TERM.finditer(text):
         firsts.setdefault(match["term"][0].upper(), anchor(match["term"]))
