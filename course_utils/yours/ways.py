@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from statistics import median
 
 import torch
 from IPython.utils.capture import capture_output
@@ -48,7 +49,7 @@ SCATTER, ONCE = "scatter: other programs were at work", "are of a single call, s
 NOTHING = "bit for bit the same outputs"
 UNTRAINED = "not trained after the cut"
 SAMPLE_S = 0.06  # OpenMP's threads, PyTorch's workers, spin for 6 ms after a call: a small part of the next sample
-WIDE = 0.2  # of the median: a time whose quartiles are further apart was disturbed
+WIDE = 0.2  # of the median: where the quartiles of half of the forms are further apart, something disturbed them
 MAX_COMPILED = 200  # forms in a process
 LOST = 0.02  # a route that answers this share differently has lost answers
 RECURRENT = (nn.LSTM, nn.GRU, nn.LSTMCell, nn.GRUCell, nn.RNNCell)
@@ -454,9 +455,9 @@ def clocked(sheet: Sheet, rows: list[Row]) -> None:
                 if rounds > 0:
                     options = {"rounds": rounds, "sample_seconds": SAMPLE_S, "n_threads": n_threads, "device": "cpu"}
                     took = timing.compare(calls, **options)
+                    wide = median(took.iqr_ms(name) / took.median_ms(name) for name in calls) > WIDE
                     for name in calls:
                         setattr(running[name], slot, took.median_ms(name))
-                        wide = took.iqr_ms(name) > WIDE * took.median_ms(name)
                         sheet.unsure[name, slot] = SCATTER if wide else ONCE if rounds < 2 else ""
         except (Exception, OutOfTime) as error:
             sheet.facts[f"time with {n_threads} threads"] = f"one call each: {sentence(error)}"
