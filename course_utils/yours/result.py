@@ -92,6 +92,8 @@ def table(sheet: Sheet, *, clock: bool = True) -> Table:
 def _remark(row: Row, before: Sequence[Row]) -> str:
     """Its remark; of what stood in a row before, the first sentence alone."""
     first, more, _ = row.remark.partition(". ")
+    if "--peers" in row.remark:  # the recommendation says the rest
+        return f"{first}: --peers."
     return f"{first} (as above)." if more and any(other.remark == row.remark for other in before) else row.remark
 
 

@@ -69,7 +69,7 @@ def within(seconds: float) -> Iterator[None]:
 
     class Over(OutOfTime):
         def __str__(self) -> str:
-            return f"{LATE}it was not done after {seconds:.0f} s."
+            return f"{LATE}it was not done after {seconds:.0f} s." if seconds >= 1 else f"{LATE}no time was left."
 
     send, thread = ctypes.pythonapi.PyThreadState_SetAsyncExc, ctypes.c_ulong(threading.get_ident())
     timer = threading.Timer(seconds, send, (thread, ctypes.py_object(Over)))

@@ -43,6 +43,8 @@ def weigh(
     checked(limits)
     more = max(1.0, minutes / 5)
     sheet = look(model, batches, labels=labels, train=train, answer=answer, seconds=JUDGE_S * more)
+    if "accuracy" in (limits or {}) and sheet.labels is None:
+        raise ValueError("the limit accuracy needs labels: give them behind model and batches, or limit agreement")
     sheet.ends, sheet.step = start + 45 * minutes, 60 * more  # the rest is for the clock
     for part in (sheet, bytes_of(sheet), layers_of(sheet)):
         say(f"{part}\n")

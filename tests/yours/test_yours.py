@@ -788,6 +788,11 @@ def test_the_ninth_form_in_a_process_is_compiled_like_the_first(monkeypatch):
         ("def yours():\n    return 3, [1]", [], "cannot be weighed: the model is a int"),
         ("def yours():\n    return 3, [1]", ["--limits", "mb"], "expected NAME=NUMBER"),
         ("1 / 0", ["--limits", "agreement=95"], "95 % are agreement=0.95"),  # said before the file runs
+        (
+            "import torch\ndef yours():\n    return torch.nn.Linear(3, 2), [torch.ones(1, 3)]",
+            ["--limits", "accuracy=0.9"],
+            "the limit accuracy needs labels",  # before anything is measured
+        ),
         ("def yours(model):\n    return model, [1]", [], "has no function yours without arguments"),
     ],
 )
