@@ -737,7 +737,7 @@ def test_what_cannot_be_weighed_says_so_and_which_line_mends_it(model, batches, 
 
 
 def test_a_step_that_takes_too_long_is_ended():
-    with pytest.raises(OutOfTime, match="Left out: it was not done"), within(0.05):
+    with pytest.raises(OutOfTime, match="Left out: no time was left"), within(0.05):
         while True:
             pass
 
