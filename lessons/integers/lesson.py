@@ -153,7 +153,7 @@ show.falling_numbers()
 # What if the numbers lie between 1 and 3? Then no integer would stand for 0. That's why a range is first widened until it holds 0. This one becomes 0 to 3.
 
 # %% [markdown]
-# ## 4. Why does LeNet break at 2 bits?
+# ## 4. Why does LeNet break?
 #
 # Back to LeNet, which broke at 2 bits. There, the integers are −1, 0 and 1, and the largest weight of a layer gets the 1. So the scale is the largest weight itself. Take a layer of a hundred weights: fifty are 0.1, forty-nine are −0.1, and one is 0.6. The scale is 0.6, and 0.1 / 0.6 = 0.17 is rounded to 0.
 #

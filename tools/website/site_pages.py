@@ -24,6 +24,8 @@ DOORS = """\
 - [Famous claims, and what was measured here](claims.md)
 - [For instructors](instructors.md)
 
+To run the lessons, get the course's repository and type `python3 course.py` in its folder (`py course.py` on Windows).
+
 {book}"""
 BOOK = """\
 <p class="course-ways"><a href="resource_efficient_deep_learning.epub">The course as an EPUB</a>, for e-readers</p>"""
