@@ -160,7 +160,7 @@ show.price_curves(races)
 # %% [markdown]
 # ### Measure your layers, with your rows
 #
-# So far each layer got one row, on one thread. So measure *its* linear layers, with the rows and the threads (`torch.set_num_threads`) that they will get.
+# So far each layer got one row, on one thread. Your model may get more of both, so measure *its* linear layers, with the rows and the threads (`torch.set_num_threads`) that they will get.
 #
 # **Predict.** With one picture, int8 loses on all three layers of LeNet. How does int8 do with 256 pictures at once, compared with fp32: **A** better, **B** just as badly, or **C** worse on the largest layer, because it rounds 256 times as many inputs?
 
