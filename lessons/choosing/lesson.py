@@ -126,7 +126,7 @@ uses = {name: sum(row[1] for row in rows) / sum(row[2] for row in rows) for name
 print({name: round(number) for name, number in uses.items()})
 
 # %% [markdown]
-# BERT uses an input about thirty times as often, because its linear layers have 768 outputs or more, while MobileNet-v2 saves MACs by depthwise and narrow convolutions. A BERT with separate layers for queries, keys and values converts their input three times, so there it's 1,024 uses.
+# BERT uses an input about thirty times as often, because its linear layers have 768 outputs or more, while MobileNet-v2 saves MACs by depthwise and narrow convolutions.
 
 # %% [markdown]
 # ## 3. From a count to a time

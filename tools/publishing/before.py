@@ -19,7 +19,8 @@ def three(lesson):
 
     A lesson of the essentials, which many read alone, asks of the essentials and of what it needs; another one also of
     its own part, and of the lesson in front of it. Of these come the questions that have been asked least so far, so
-    that whoever reads the whole course meets few of them twice, and these late.
+    that whoever reads the whole course meets few of them twice, and these late. Another one that needs nothing asks
+    nothing, since its reader may have read nothing.
 
     Args:
         lesson: a `syllabus.Lesson`.
@@ -40,11 +41,13 @@ def _all(root, _changed):
     for at, (name, lesson) in enumerate(known.items()):
         needed, near = course.needed(lesson), set()
         if name not in essentials:
+            if not needed:  # a way may begin here
+                continue
             near = {*names[at - 1 : at], *(other for other in names[:at] if known[other].part == lesson.part)}
         read = {*needed, *near, *(other for other in names[:at] if other in essentials)}
         candidates = [other for other in names if other in read and of[other]]
         chosen = []
-        for group, rather in ((candidates[-1:], read), (candidates, needed), (candidates, essentials)):
+        for group, rather in ((candidates[-1:], candidates), (candidates, needed), (candidates, essentials)):
             left = [q for other in group for q in of[other] if q not in chosen]
             asks = {q.lesson.name for q in chosen}
             chosen += sorted(left, key=lambda q: (q.lesson.name in asks, asked[q], q.lesson.name not in rather))[:1]
