@@ -3,7 +3,7 @@
     weigh my_model.py                       the table, report.json and the recommended file, in the folder yours
     weigh my_model.py --limits mb=5 ms=20   for a device that takes 5 MB, and 20 ms a call on one thread
     weigh my_model.py --minutes 10          on a slow machine, or for a large model
-    weigh my_model.py --peers               with ONNX Runtime, which is installed first
+    weigh my_model.py --peers               with ONNX Runtime and OpenVINO, which are installed first
 
 my_model.py holds a function that returns the model and some batches, each batch one call as you would serve it:
 
@@ -62,10 +62,12 @@ def main(argv):
     )
     parser.add_argument("--minutes", type=float, default=5.0, help="after which no further way is begun; default 5")
     parser.add_argument("--to", default="yours", metavar="FOLDER", help="where the two files go; default: yours")
-    parser.add_argument("--peers", action="store_true", help="install ONNX Runtime first, and weigh with it, too")
+    parser.add_argument(
+        "--peers", action="store_true", help="install ONNX Runtime and OpenVINO first, and weigh with them, too"
+    )
     options = parser.parse_args(argv)
     if options.peers:
-        need("onnx", "onnxscript", "onnxruntime")
+        need("onnx", "onnxscript", "onnxruntime", "openvino")
     try:
         from course_utils import yours  # here, since it imports torch
         from course_utils.yours.result import checked

@@ -88,8 +88,8 @@ table
 # %% [markdown]
 # **How to read the recommendation.** A ★ only says that no other form beats this one in everything. The sheet recommends one
 # of the forms that keep your limits; if you set none for the answers, 98 % of them must stay. Whoever
-# limits bytes may pay with time, and the other way round; what you don't limit may else become a tenth slower or a twentieth larger. Of what is left, it takes the form whose bytes times milliseconds are
-# smallest. Its answers are then counted on the inputs that were kept back. Only the last table compares times, because there all forms were timed in turn.
+# limits bytes may pay with time, and the other way round; what you don't limit may else become a twentieth
+# slower or larger. Of what is left, it takes the fastest form, and of those that are as fast within a twentieth, the smallest. Its answers are then counted on the inputs that were kept back. Only the last table compares times, because there all forms were timed in turn.
 
 # %%
 print(yours.recommend(sheet, limits))

@@ -47,6 +47,7 @@ class Way:
         dtype: of the floats that it is given.
         compiled: whether what it ships is compiled where it is opened.
         packed: whether its file is gzipped; only then zeros save bytes.
+        engine: the package that opens its ONNX file.
         twin: name of the float form that runs the same way, which shows what the rounding alone brings; "" for none.
         trained: False where weights were cut out, and nothing was trained after that.
         suspects: kinds of layers that it rounds, whose rounding can be tried alone.
@@ -61,6 +62,7 @@ class Way:
     dtype: torch.dtype = torch.float32
     compiled: bool = False
     packed: bool = False
+    engine: str = "onnxruntime"
     twin: str = ""
     trained: bool = True
     suspects: tuple[type[nn.Module], ...] = ()

@@ -31,7 +31,7 @@ DIVERGENCE = (
 )
 FILE = "File: the saved weights (PT2E, ONNX: the program); an exported program, which is shipped, holds the graph, too"
 APART = 3.0  # times as long on all cores as on one thread, and a millisecond: other programs had the cores
-SLOWER, LARGER = 1.1, 1.05  # than the model as it is: what a form may cost in what the limits leave open
+CLOSE = 1.05  # so many times slower or larger counts as equal: than the model as it is, and among the fastest forms
 
 
 def front(rows: Sequence[Row]) -> list[Row]:
@@ -163,8 +163,8 @@ def recommend(sheet: Sheet, limits: Mapping[str, float] | None = None) -> str:
         said = [_nothing(sheet, limits, chosen, misses)]
     elif chosen is base:
         said = [
-            "Ship the model as it is: nothing that was tried keeps its answers and wins bytes or time without losing "
-            "the other; limits say which of the two may pay."
+            "Ship the model as it is: nothing that was tried keeps its answers and is faster, or as fast and smaller; "
+            "limits say whether bytes or time may pay for the other."
             if any(row.built and row is not base for row in sheet.rows)
             else "Nothing else was tried: the remarks in the table say why, and more minutes may mend it."
         ]
@@ -173,7 +173,7 @@ def recommend(sheet: Sheet, limits: Mapping[str, float] | None = None) -> str:
     if limits and chosen is not base and not _misses(base, limits):
         said.append("The model as it is kept your limits already.")
     if not misses:
-        said += [*_faster(sheet, chosen, limits), _rule(sheet, limits)]
+        said += [*_others(sheet, chosen, limits), _rule(sheet, limits)]
     if "mb" in (limits or {}) and chosen.opened is None:
         said.append("Megabytes here are those in the table; the file that `ship` writes may have more.")
     for row in _done(sheet):
@@ -245,12 +245,12 @@ def _rule(sheet: Sheet, limits: Mapping[str, float] | None) -> str:
     if "agreement" in _wanted(sheet, limits) and "agreement" not in (limits or {}):
         conditions.append(f"keep {KEEPS:.0%} of the answers")
     _, fair = _fitting(sheet, _wanted(sheet, limits))
-    words = {"mb": f"at most {SLOWER - 1:.0%} slower", "ms": f"at most {LARGER - 1:.0%} larger"}
-    spared = [said for name, said in words.items() if name not in (limits or {})]
+    spared = [said for name, said in {"mb": "slower", "ms": "larger"}.items() if name not in (limits or {})]
     if spared and fair:
-        conditions.append(f"are {' and '.join(spared)} than the model as it is")
+        conditions.append(f"are at most {CLOSE - 1:.0%} {' or '.join(spared)} than the model as it is")
     return (
-        f"The rule: of the forms that {' and '.join(conditions)}, the one with the smallest bytes times milliseconds."
+        f"The rule: of the forms that {' and '.join(conditions)}, the fastest; and among those that are as fast within "
+        f"{CLOSE - 1:.0%}, the smallest."
     )
 
 
@@ -258,7 +258,9 @@ def _untried(sheet: Sheet) -> list[str]:
     """A sentence each on ways for which a package is missing, or the time; on unused inputs; on times of no worth."""
     said, (given, used) = [unsure(sheet)] if unsure(sheet) else [], sheet.inputs
     if any(row.name == ways.ORT and "--peers" in row.remark for row in sheet.rows):
-        said.append("Not tried: ONNX Runtime, often the fastest (weigh with --peers, which installs it).")
+        said.append(
+            "Not tried: ONNX Runtime and OpenVINO, often the fastest (weigh with --peers, which installs them)."
+        )
     if late := sum(row.remark.startswith(LATE) for row in sheet.rows):
         said.append(f"{late} of {len(sheet.rows)} ways were left out for time: weigh with more minutes.")
     if used < given:
@@ -266,23 +268,35 @@ def _untried(sheet: Sheet) -> list[str]:
     return said
 
 
-def _faster(sheet: Sheet, chosen: Row, limits: Mapping[str, float] | None) -> list[str]:
-    """A sentence on the fastest other form, where it fits, or where its answers alone speak against it."""
-    wanted = _wanted(sheet, limits)
-    answers = {"agreement", "accuracy"}
-    others = {name: limit for name, limit in wanted.items() if name not in answers}
-    faster = [row for row in _done(sheet) if row.ms < 0.95 * chosen.ms and row.way.trained and not _misses(row, others)]
-    if not faster:
-        return []
-    row = min(faster, key=lambda row: row.ms)
-    kept = f"keeps {_share(row.agreement)} of the answers" if row.agreement < 1 else "keeps all answers"
-    if sheet.doubt:
-        kept = "was judged by time alone"
-    elif row.accuracy is not None:
-        kept += f", and {_share(row.accuracy)} are right"
-    why = ", which is too few" if _misses(row, wanted) else ""
-    times = f"{_ms(row.ms)} ms in place of {_ms(chosen.ms)}, {si(row.file_bytes, 'B')}"
-    return [f"Faster: “{row.name}”, {times}; it {kept}{why}."]
+def _others(sheet: Sheet, chosen: Row, limits: Mapping[str, float] | None) -> list[str]:
+    """A sentence on the fastest form, where it isn't the chosen one, and on the smallest.
+
+    The fastest is also named where its answers alone speak against it.
+    """
+    said, wanted = [], _wanted(sheet, limits)
+    cost = {name: limit for name, limit in wanted.items() if name not in ("agreement", "accuracy")}
+    trained = [row for row in _done(sheet) if row.way.trained]
+    faster = [row for row in trained if CLOSE * row.ms < chosen.ms and not _misses(row, cost)]
+    smaller = [row for row in trained if CLOSE * row.file_bytes < chosen.file_bytes and not _misses(row, wanted)]
+    for word, rows, first, then in (("Faster", faster, "ms", "file_bytes"), ("Smaller", smaller, "file_bytes", "ms")):
+        if not rows:
+            continue
+        row = _first(rows, first, then)
+        kept = f"keeps {_share(row.agreement)} of the answers" if row.agreement < 1 else "keeps all answers"
+        if sheet.doubt:
+            kept = "was judged by bytes and time alone"
+        elif row.accuracy is not None:
+            kept += f", and {_share(row.accuracy)} are right"
+        why = ", which is too few" if _misses(row, wanted) else ""
+        costs = f"{_ms(row.ms)} ms in place of {_ms(chosen.ms)}, {si(row.file_bytes, 'B')}"
+        said.append(f"{word}: “{row.name}”, {costs}; it {kept}{why}.")
+    return said
+
+
+def _first(rows: Sequence[Row], first: str, then: str) -> Row:
+    """The row with the least of one thing; and among those that are equal within `CLOSE`, with the least of another."""
+    least = min(getattr(row, first) for row in rows)
+    return min((row for row in rows if getattr(row, first) <= CLOSE * least), key=lambda row: getattr(row, then))
 
 
 def times(ratio: float, better: str, worse: str) -> str:
@@ -343,7 +357,7 @@ def choose(sheet: Sheet, limits: Mapping[str, float] | None = None) -> tuple[Row
     limits, done = _wanted(sheet, limits), _done(sheet)
     fitting, _ = _fitting(sheet, limits)
     if fitting:
-        return min(fitting, key=lambda row: math.log(row.file_bytes) + math.log(row.ms)), ""
+        return _first(fitting, "ms", "file_bytes"), ""
     short = {id(row): _misses(row, limits) for row in done}
     nearest = min(done, key=lambda row: sum(by for _, by in short[id(row)]))
     return nearest, " and ".join(words for words, _ in short[id(nearest)])
@@ -357,8 +371,8 @@ def _fitting(sheet: Sheet, limits: Mapping[str, float]) -> tuple[list[Row], bool
     fair = [
         row
         for row in fitting
-        if ("mb" in limits or row.ms < SLOWER * done[0].ms)
-        and ("ms" in limits or row.file_bytes < LARGER * done[0].file_bytes)
+        if ("mb" in limits or row.ms < CLOSE * done[0].ms)
+        and ("ms" in limits or row.file_bytes < CLOSE * done[0].file_bytes)
     ]
     # Who was not trained after a cut comes last: random weights and easy batches may keep their answers all the same.
     return [row for row in fair if row.way.trained] or fair or fitting, bool(fair)

@@ -68,6 +68,12 @@ def recipe(file: str, row: Row, example: tuple[Tensor, ...]) -> tuple[str, str]:
     """
     names = _names(example)
     if file.endswith(".onnx"):
+        if row.way.engine == "openvino":
+            options = 'options = {"INFERENCE_PRECISION_HINT": "f32"}  # else OpenVINO may round the rest to bfloat16'
+            return (
+                f'import openvino\n\n{options}\nmodel = openvino.Core().compile_model("{file}", "CPU", options)',
+                f"out = model([{', '.join(f'{name}.numpy()' for name in names)}])[0]",
+            )
         given = ", ".join(f'"x{i}": {name}.numpy()' for i, name in enumerate(names))
         return (
             f'import onnxruntime\n\nmodel = onnxruntime.InferenceSession("{file}")',

@@ -42,7 +42,7 @@ from course_utils.yours.sheet import (
 FLOAT, HALF = "float, as it is", "16 bits (bfloat16)"
 DYNAMIC, TORCHAO, TORCHAO_WEIGHTS = "int8 dynamic", "int8 dynamic (torchao)", "int8 weights (torchao)"
 STATIC, STATIC_COMPILED, COMPILED = "int8 static (PT2E)", "int8 static (PT2E), compiled", "float, compiled"
-ORT, ORT_INT8 = "ONNX Runtime, float", "ONNX Runtime, int8"
+ORT, ORT_INT8, OPENVINO_INT8 = "ONNX Runtime, float", "ONNX Runtime, int8", "OpenVINO, int8"
 MASKED, CUT, TRAINED = "half of the weights zero, gzip", "half of the channels", "float, the same training"
 NOT_INT8_YET = "computes in float until it is compiled"
 SCATTER, ONCE = "scatter: other programs were at work", "are of a single call, some of them"
@@ -55,6 +55,7 @@ LOST = 0.02  # a route that answers this share differently has lost answers
 RECURRENT = (nn.LSTM, nn.GRU, nn.LSTMCell, nn.GRUCell, nn.RNNCell)
 ACTIVATIONS = ("ReLU", "ReLU6", "Hardtanh", "GELU", "SiLU", "Hardswish")
 PRODUCTS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
+OPENVINO_PRODUCTS = ("Convolution", "GroupConvolution", "FullyConnected", "MatMul")  # as its CPU plugin calls them
 _FOLDER = tempfile.TemporaryDirectory(prefix="yours-", ignore_cleanup_errors=True)  # goes when this process ends
 
 
@@ -226,21 +227,27 @@ def counted(events: Iterable[str]) -> tuple[int, int]:
     return int8, int8 + floats
 
 
+def _onnx_file(sheet: Sheet, int8: bool) -> Path:
+    """The model as an ONNX file, in float or in int8; each is made once."""
+    if sheet.onnx is None:
+        import onnxscript  # noqa: F401  torch's exporter needs it, and this says so before the export begins
+
+        path = Path(tempfile.mkdtemp(dir=_FOLDER.name), "float.onnx")
+        names = [f"x{i}" for i in range(len(sheet.example))]
+        program = torch.onnx.export(sheet.one, sheet.example, dynamo=True, verbose=False, input_names=names)
+        program.save(str(path), external_data=False)
+        sheet.onnx = path
+    made = sheet.onnx.with_name("int8.onnx")
+    if int8 and not made.exists():
+        _onnx_int8(sheet.onnx, made, sheet)
+    return made if int8 else sheet.onnx
+
+
 def _onnx(sheet: Sheet, keep: frozenset[str], *, int8: bool = False) -> Built:
     import onnxruntime
 
-    path = sheet.onnx
     with quietly():
-        if path is None:
-            import onnxscript  # noqa: F401  torch's exporter needs it, and this says so before the export begins
-
-            path = Path(tempfile.mkdtemp(dir=_FOLDER.name), "float.onnx")
-            names = [f"x{i}" for i in range(len(sheet.example))]
-            program = torch.onnx.export(sheet.one, sheet.example, dynamo=True, verbose=False, input_names=names)
-            program.save(str(path), external_data=False)
-            sheet.onnx = path
-        if int8:
-            path = _onnx_int8(path, sheet)
+        path = _onnx_file(sheet, int8)
     names = [given.name for given in onnxruntime.InferenceSession(str(path), _options(1)).get_inputs()]
 
     def session(n_threads: int, kept: Path | None = None) -> Callable[[tuple[Tensor, ...]], Tensor]:
@@ -267,8 +274,8 @@ def _options(n_threads: int, kept: Path | None = None) -> object:
     return options
 
 
-def _onnx_int8(path: Path, sheet: Sheet) -> Path:
-    """A file in int8: static where there are convolutions, else the matrix products alone, dynamically."""
+def _onnx_int8(path: Path, made: Path, sheet: Sheet) -> None:
+    """Write a file in int8: static where there are convolutions, else the matrix products alone, dynamically."""
     import onnx
     from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_dynamic, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
@@ -280,7 +287,7 @@ def _onnx_int8(path: Path, sheet: Sheet) -> Path:
         def get_next(self) -> dict | None:
             return next(self.inputs, None)
 
-    folded, made = path.with_name("folded.onnx"), path.with_name("int8.onnx")
+    folded = path.with_name("folded.onnx")
     try:
         quant_pre_process(str(path), str(folded), skip_symbolic_shape=True)
     except Exception:  # it tidies up, and no more
@@ -293,7 +300,6 @@ def _onnx_int8(path: Path, sheet: Sheet) -> Path:
         quantize_static(str(folded), str(made), Reader(), activation_type=QuantType.QUInt8, **options)
     else:
         quantize_dynamic(str(folded), str(made), op_types_to_quantize=["MatMul", "Gemm", "LSTM"], **options)
-    return made
 
 
 def _onnx_kernels(path: Path) -> str:
@@ -305,6 +311,28 @@ def _onnx_kernels(path: Path) -> str:
         "DynamicQuantize")) and any(word in op for word in ("Conv", "MatMul", "Gemm", "LSTM")))  # fmt: skip
     floats = sum(ops[op] for op in ("Conv", "FusedConv", "MatMul", "FusedMatMul", "Gemm", "FusedGemm", "LSTM", "GRU"))
     return f"{int8} of {int8 + floats} products"
+
+
+def _openvino_int8(sheet: Sheet, keep: frozenset[str]) -> Built:
+    """The int8 file of ONNX Runtime, run by OpenVINO."""
+    import onnx
+    import openvino
+
+    with quietly():
+        path = _onnx_file(sheet, int8=True)
+
+    def session(n_threads: int) -> tuple[Callable[[tuple[Tensor, ...]], Tensor], object]:
+        options = {"INFERENCE_NUM_THREADS": n_threads, "INFERENCE_PRECISION_HINT": "f32"}  # else bfloat16, where it can
+        made = openvino.Core().compile_model(str(path), "CPU", options)
+        return lambda xs: torch.from_numpy(made([x.numpy() for x in xs])[0].copy()), made
+
+    call, made = session(1)
+    ran = [node.get_rt_info() for node in made.get_runtime_model().get_ops()]
+    ran = [info["runtimePrecision"].value for info in ran if info["layerType"].value in OPENVINO_PRODUCTS]
+    in_all = sum(node.op_type in ("Conv", "Gemm", "MatMul") for node in onnx.load(path).graph.node)
+    hidden = f", {in_all - len(ran)} fused, unknown" * (in_all > len(ran))  # into a kernel that names no product
+    in_int8 = f"{sum(precision in ('i8', 'u8') for precision in ran)} of {in_all} products{hidden}"
+    return Built(call, path.stat().st_size, None, session(physical_cores())[0], path, in_int8)
 
 
 def routes(sheet: Sheet) -> list[Way]:
@@ -322,6 +350,7 @@ def routes(sheet: Sheet) -> list[Way]:
     linear = "" if nn.Linear in kinds else linear
     some = "" if kinds & {nn.Linear, *RECURRENT} else some
     done = "The model computes in int8 already." if sheet.int8_already else ""
+    unrounded = "" if kinds & set(PRODUCTS[1:]) else "The model has no convolution; OpenVINO would compute it in float."
     compiler, static = _no_compiler(), {"int8": True, "lessons": ("pt2e", "static")}
     return [
         Way(FLOAT, _float, lossy=False),
@@ -332,6 +361,7 @@ def routes(sheet: Sheet) -> list[Way]:
         Way(STATIC, _static, done, suspects=PRODUCTS, **static),
         Way(ORT, _onnx, lossy=False),
         Way(ORT_INT8, partial(_onnx, int8=True), done, int8=True, twin=ORT),
+        Way(OPENVINO_INT8, _openvino_int8, done or unrounded, int8=True, twin=ORT, engine="openvino"),
         Way(STATIC_COMPILED, partial(_static, compile=True), done or compiler, compiled=True, twin=COMPILED, **static),
         Way(COMPILED, _compiled, compiler, lossy=False, compiled=True),
     ]
@@ -633,7 +663,7 @@ def cut_then_int8(sheet: Sheet, *, clock: bool = True) -> list[Row]:
     good = [row for row in good if not _has_lost(sheet, row)]
     if small is None or not good:
         return []
-    way = min(good, key=lambda row: row.ms * row.file_bytes).way
+    way = min(good, key=lambda row: row.ms).way
     twin = replace(sheet, one=small.built.module, layers={}, onnx=None)
     made = measured(twin, replace(way, name=f"{CUT}, then {way.name}", trained=small.way.trained, twin=""))
     sheet.rows.append(made)
