@@ -58,7 +58,8 @@ def make(lessons, source, folder):
     (folder / "notebooks").mkdir()
     for lesson in lessons:
         name = f"{lesson.number}_{lesson.name}"
-        slides.write_beside(slides.of(lesson), folder / "slides" / f"{name}.html")
+        deck, back = folder / "slides" / f"{name}.html", f"../lessons/{lesson.name}.html"
+        slides.write_beside(slides.of(lesson), deck, back)
         shutil.copyfile(lesson.notebook, folder / "notebooks" / f"{name}.ipynb")
     return 0
 

@@ -29,8 +29,9 @@ def main(argv):
     parser = argparse.ArgumentParser(prog="course.py slides", description=__doc__)
     parser.add_argument("lessons", nargs="*", metavar="NAME", help="lessons, for example energy (default: all)")
     talks = parser.add_mutually_exclusive_group()
-    talks.add_argument("--lecture", **_ours("lecture"), help="one deck of an hour for the whole course")
-    talks.add_argument("--tutorial", **_ours("tutorial"), help="90 minutes: 16 bits, quantization, pruning")
+    lecture, tutorial = map(_ours, ("lecture", "tutorial"))
+    talks.add_argument("--lecture", **lecture, help="one deck of an hour for the whole course")
+    talks.add_argument("--tutorial", **tutorial, help="90 minutes: 16 bits, quantization, pruning")
     talks.add_argument(
         "--talk", type=Path, metavar="FILE", help="a talk of your own, written like docs/talks/lecture.md"
     )
@@ -104,14 +105,22 @@ def write(deck, path):
     return path
 
 
-def write_beside(deck, path):
-    """Write a deck that loads what it needs from a folder ``assets`` beside it, which all decks of the site share."""
+def write_beside(deck, path, back=""):
+    """Write a deck that loads what it needs from a folder ``assets`` beside it, which all decks of the site share.
+
+    Args:
+        deck: a `deck_text.Deck`.
+        path: where it goes.
+        back: address of the page that a link in its corner leads to; "" for no link.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     shutil.copytree(HERE / "assets", path.parent / "assets", dirs_exist_ok=True)
     for name in (*OWN, "code.css"):
         (path.parent / "assets" / name).write_text(_asset(name), encoding="utf-8", newline="\n")
-    path.write_text(to_html(deck), encoding="utf-8", newline="\n")
+    link = f'<a class="back" href="{back}">Lesson</a>\n' if back else ""
+    text = to_html(deck).replace('<div class="reveal">', f'{link}<div class="reveal">', 1)
+    path.write_text(text, encoding="utf-8", newline="\n")
 
 
 def to_html(deck):

@@ -197,8 +197,6 @@ Table(["saved by", "LeNet-300-100 (1 use)", "ResNet-50 (160 uses)"], rows)
 #
 # But 160 is an average. Nearly two thirds of ResNet-50's weights are used 49 times or less. There the MACs cost at most 49 · 4.6 = 225 pJ, and the fetch 640, so a cheaper fetch helps more. In the first layer, 12,544 uses cost 57,702 pJ, and only cheaper or fewer MACs matter.
 #
-# In int8, a weight has to be used 160 / 0.3 = 533 times, and no longer 139, before its arithmetic costs as much as its fetch, because a fetch has become four times cheaper, and a MAC fifteen times.
-#
 # Our bill leaves out the **activations**, the values that one layer passes to the next, and more (see *Deeper*). They don't get cheaper when MACs do, and each image of a batch has its own. So with weights from DRAM, half-price arithmetic and a batch both save less than we worked out.
 #
 # Fewer bits and fewer weights can also cost accuracy. You'll see how much in [[dynamic]] and [[structured]].

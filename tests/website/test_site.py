@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 
 import nbformat
 import pytest
+from _course import expect_none
 
 from course_utils import syllabus
 from course_utils.files import ROOT, write_whole
@@ -80,9 +81,37 @@ def built(tmp_path_factory):
     folder = tmp_path_factory.mktemp("site")
     with pytest.MonkeyPatch.context() as patch:  # decks are looked at elsewhere
         patch.setattr(site.slides, "of", lambda lesson: lesson.name)
-        patch.setattr(site.slides, "write_beside", lambda deck, path: write_whole(path, deck))
+        patch.setattr(site.slides, "write_beside", lambda deck, path, back: write_whole(path, deck))
         assert site.make(LESSONS, folder / "source", folder / "site") == 0
     return folder / "site"
+
+
+IN_SIGHT = """() => [...document.querySelectorAll(".course-predict")].flatMap((asked, i, all) => {
+    const after = e => asked.compareDocumentPosition(e) & Node.DOCUMENT_POSITION_FOLLOWING;
+    const box = [...document.querySelectorAll(".course-compare")].find(after);
+    if (!box || all[i + 1] && !(all[i + 1].compareDocumentPosition(box) & Node.DOCUMENT_POSITION_PRECEDING))
+        return [asked.textContent + ": no answer"];
+    const next = box.nextElementSibling;  // where the answer was written above the cell that shows it
+    return [...document.querySelectorAll("main .cell_output, main table, main img, main svg")]
+        .filter(e => after(e) && (box.compareDocumentPosition(e) & Node.DOCUMENT_POSITION_PRECEDING
+                                  || next?.matches(".cell") && next.contains(e)))
+        .filter(e => e.checkVisibility({contentVisibilityAuto: true}) && !e.closest("mjx-container"))
+        .map(e => asked.textContent.trim() + ": " + e.textContent.trim().slice(0, 60));
+})"""
+
+
+@pytest.fixture(scope="module")
+def opened(built, page):
+    """Every page is opened once: its faults, and by address what its questions leave in sight, and its outputs."""
+    evaluate, seen = page.evaluate, {}
+
+    def look(script):
+        seen[page.url] = evaluate(IN_SIGHT), page.locator("main .cell_output").count()
+        return evaluate(script)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(page, "evaluate", look)
+        return site_check.check(page, built), seen
 
 
 @pytest.mark.slow
@@ -104,7 +133,7 @@ def test_the_book_is_xml_throughout_and_has_its_figures_formulas_and_no_way_out(
 
 
 @pytest.mark.slow
-def test_the_site_is_made_without_a_warning_has_no_fault_and_gives_nothing_away(built, page):
+def test_the_site_is_made_without_a_warning_has_no_fault_and_gives_nothing_away(built, page, opened):
     text = (built / "_static" / "sections.js").read_text(encoding="utf-8")
     sections = json.loads(text.removeprefix("const SECTIONS = ").rstrip(";\n"))
     for lesson in LESSONS:
@@ -119,8 +148,8 @@ def test_the_site_is_made_without_a_warning_has_no_fault_and_gives_nothing_away(
         said = " ".join(section["text"] for section in own)
         closed = [section["closed"] for section in own if section["closed"]]
         assert closed and not [words[:60] for words in closed if len(words) > 60 and words[:60] in said], lesson.name
-    faults = site_check.check(page, built)
-    assert not faults, "\n".join(["", *faults])
+    faults, _ = opened
+    expect_none(faults)
     page.goto((built / "search.html").as_uri() + "?q=ValueError: Expected more than 1 value per channel when training")
     page.wait_for_selector("#search-results li a")
     first = page.locator("#search-results li a").first.get_attribute("href")
@@ -150,32 +179,16 @@ def test_the_menus_open_and_close(built, page, width, narrow):
     page.wait_for_url("**/symptoms.html")
 
 
-IN_SIGHT = """() => [...document.querySelectorAll(".course-predict")].flatMap((asked, i, all) => {
-    const after = e => asked.compareDocumentPosition(e) & Node.DOCUMENT_POSITION_FOLLOWING;
-    const box = [...document.querySelectorAll(".course-compare")].find(after);
-    if (!box || all[i + 1] && !(all[i + 1].compareDocumentPosition(box) & Node.DOCUMENT_POSITION_PRECEDING))
-        return [asked.textContent + ": no answer"];
-    const next = box.nextElementSibling;  // where the answer was written above the cell that shows it
-    return [...document.querySelectorAll("main .cell_output, main table, main img, main svg")]
-        .filter(e => after(e) && (box.compareDocumentPosition(e) & Node.DOCUMENT_POSITION_PRECEDING
-                                  || next?.matches(".cell") && next.contains(e)))
-        .filter(e => e.checkVisibility({contentVisibilityAuto: true}) && !e.closest("mjx-container"))
-        .map(e => asked.textContent.trim() + ": " + e.textContent.trim().slice(0, 60));
-})"""
-
-
 @pytest.mark.slow
-def test_no_output_stands_in_sight_between_a_question_and_its_answer_and_none_is_lost(built, page):
+def test_no_output_stands_in_sight_between_a_question_and_its_answer_and_none_is_lost(built, opened):
     faults = []
     for lesson in LESSONS:
-        page.goto((built / "lessons" / f"{lesson.name}.html").as_uri(), wait_until="load")
-        faults += [f"{lesson.name}: {fault}" for fault in page.evaluate(IN_SIGHT)]
-        nb = lessons.read_published(lesson.notebook)
-        shows = sum(bool(cell.get("outputs")) for cell in nb.cells)
-        there = page.locator("main .cell_output").count()
+        in_sight, there = opened[1][(built / "lessons" / f"{lesson.name}.html").as_uri()]
+        faults += [f"{lesson.name}: {fault}" for fault in in_sight]
+        shows = sum(bool(cell.get("outputs")) for cell in lessons.read_published(lesson.notebook).cells)
         if there != shows:
             faults.append(f"{lesson.name}: {shows} cells have outputs, {there} on the page")
-    assert not faults, "\n".join(["", *faults])
+    expect_none(faults)
 
 
 @pytest.mark.slow
