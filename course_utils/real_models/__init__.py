@@ -15,12 +15,13 @@ from course_utils.real_models.efficientnet import (
     prepared,
 )
 from course_utils.real_models.fetching import FetchError, available, fetch
-from course_utils.real_models.smollm2 import Missing, read_gguf, smollm2, smollm2_file
+from course_utils.real_models.smollm2 import Missing, ask, read_gguf, smollm2, smollm2_file
 
 __all__ = [
     "EfficientNetLite0",
     "FetchError",
     "Missing",
+    "ask",
     "available",
     "crops",
     "efficientnet_lite0",

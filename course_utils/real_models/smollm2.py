@@ -58,6 +58,14 @@ def smollm2() -> tuple[Any, Any]:
     return _llama(transformers, fields, tensors), _tokenizer(transformers, fields)
 
 
+def ask(model: Any, tokenizer: Any, question: str, n: int = 12) -> str:
+    """What a chat model answers: at most n tokens, the likeliest each time."""
+    chat = [{"role": "user", "content": question}]
+    ids = tokenizer.apply_chat_template(chat, add_generation_prompt=True, return_tensors="pt", return_dict=True)
+    written = model.generate(**ids, max_new_tokens=n, do_sample=False)
+    return tokenizer.decode(written[0, ids["input_ids"].shape[1] :], skip_special_tokens=True)
+
+
 def smollm2_file() -> Path:
     """The GGUF file of SmolLM2-135M-Instruct, or that of its stand-in: matrices in Q4_1, the table in Q8_0.
 

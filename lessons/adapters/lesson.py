@@ -81,7 +81,7 @@ print("the merge moved {:,} of {:,} codes".format(*moved(merged, base)))
 #
 # ### The gradient goes through a frozen weight
 #
-# To train $b$, the gradient has to come back from the loss, and $w_2$ is in its way, rounded and frozen. Can it get through? Rounding has the slope 0, and stops every gradient ([[qat]]).
+# To train $b$, the gradient has to come back from the loss, and $w_2$ is in its way, rounded and frozen. Rounding has the slope 0, and stops every gradient ([[qat]]).
 #
 # But nothing is rounded here. The rounding happened once, long before. The network that we train only dequantizes and multiplies, and a gradient passes through a multiplication, whatever the factor. Here's the chain rule, from the end to the beginning:
 #
@@ -130,14 +130,14 @@ print(f"y {y.item():g}, gradient of a {a.grad + 0:g}, of b {b.grad + 0:g}, of w2
 #
 # This is **LoRA**, short for low-rank adaptation ([Hu et al., 2021](https://arxiv.org/abs/2106.09685)). The small number $r$ is the *rank*, here 4. $\alpha$, here 8, sets how strongly the adapter counts.
 #
-# $A$ has $r$ numbers for each input, and $B$ has $r$ for each output. Beside 384 × 128 weights that's 4 · (384 + 128) = 2,048 numbers, one for every 24 weights.
+# $A$ has $r$ numbers for each input, and $B$ has $r$ for each output. Beside 384 × 128 weights that's 4 · (384 + 128) = 2,048 numbers, one for every 24 weights. Why can so few be enough? The authors expect a new task to change a trained matrix in a few directions only, and their adapters did about as well as training all weights.
 
 # %% layer tags=["hide-input"]
 # Draws a layer with its adapter, and counts its numbers.
 show.layer(repaired.blocks[0].qkv)
 
 # %% [markdown]
-# In code, $A$ begins at random:
+# $A$ begins at random:
 
 # %%
 import copy
@@ -160,7 +160,7 @@ class LoRA(nn.Module):
 # %% [markdown]
 # ## 3. What does training keep in memory?
 #
-# Section 1 did this for the whole model. `attach` freezes a copy with `model.requires_grad_(False)`, and puts a `LoRA` beside each matrix. So only the adapters ask for a gradient, and `train` gives AdamW only these.
+# In section 1, `attach` froze a copy of the whole model with `model.requires_grad_(False)`, and put a `LoRA` beside each matrix. So only the adapters ask for a gradient, and `train` gives AdamW only these.
 #
 # Each number that's trained in 32 bits takes 16 bytes: 4 for the number itself, 4 for its gradient, and 8 for the two averages of the optimizer AdamW ([[training_memory]]). A frozen weight takes only its own 4.
 #
@@ -181,9 +181,7 @@ show.memory()
 # %% [markdown]
 # ## 4. Was it a repair, or only more training?
 #
-# Our small Transformer got better with adapters. But perhaps *any* model does if it's trained for longer?
-#
-# A control can settle this. We put the same adapters beside the matrices of the *float* model, which has nothing to repair. If its loss falls as much, it was only more training. For each of the two models, six learning rates were tried, and the best was chosen on other text than the one that's reported. With it, each model was trained six times for 32 steps, with six seeds (`records/adapters`). The table tells how far each loss lies above the float model's.
+# Our small Transformer got better with adapters. But perhaps *any* model does if it's trained for longer? As a control, we put the same adapters beside the matrices of the *float* model, which has nothing to repair. If its loss falls as much, it was only more training. For each of the two models, the best of six learning rates was chosen on other text than that of the table. With it, each model was trained with six seeds, for 32 steps (`records/adapters`). The table shows how far each loss lies above the float model's: with adapters, from the lowest of the six to the highest.
 #
 # **Predict.** The float model has learned from this text before. How much does its loss fall with adapters: **A** as much as that of the 2-bit model, **B** half as much, **C** hardly at all?
 
@@ -192,7 +190,7 @@ show.memory()
 show.arms()
 
 # %% [markdown] tags=["answer"]
-# **C, hardly at all, probably because it had learned from this text until there was little more to gain.** Its best rate was the lowest that we tried, and each higher rate was worse. So the 2-bit model didn't just gain from more training, and we may call it a repair.
+# **C, hardly at all, probably because it had learned from this text until there was little more to gain.** Its best rate was the lowest that we tried, and each higher rate was worse. So the 2-bit model's gain was a repair.
 
 # %% [markdown]
 # But were adapters the best way to spend a few more bytes? Look at the row with 3 bits, where nothing was trained. A third bit for each of the 983,040 weights takes 123 kB, and the adapters' 40,960 numbers take 82 kB in 16 bits. **For a task that the model already knew, the third bit was the better buy in our narrow layers:** it costs half as many bytes again, but leaves less than a quarter of the damage.
@@ -217,24 +215,24 @@ right = show.right({**models, "merged": into_codes(writer), "merged, 4 bits": on
 show.new_task(right)
 
 # %% [markdown]
-# With adapters, the 2-bit model beats the float model without them. It's no fair race, because adapters could teach the float model capitals as well. Still, bits alone lead no further than float, so a new task needs training.
+# With adapters, the 2-bit model beats the float model, which could learn capitals from adapters as well. But more bits alone can only bring us back to the float model, so a new task needs training.
 #
-# But merging into the 2-bit codes has lost more than half of the gain again. Why?
+# But after the merge into the 2-bit codes, two thirds of the gain are gone. Why?
 #
 # ### A change of less than half a step is lost
 #
-# Our first weight would become $w_1 + b \cdot a = 1 + 0.5 \cdot 0.5 = 1.25$. But on the levels −1, 0, 1 and 2, the nearest to 1.25 is 1. The code stays 2, and what was learned is gone. **A code changes only if its weight moves by more than half a step.** Look at the repair of section 1, where the merge undid nearly everything:
+# Our first weight would become $w_1 + b \cdot a = 1 + 0.5 \cdot 0.5 = 1.25$. But on the levels −1, 0, 1 and 2, the nearest to 1.25 is 1. The code stays 2, and what was learned is gone. **A code changes only if its weight moves by more than half a step.** Look at the repair of section 1:
 
 # %% nine_weights tags=["hide-input"]
 # Draws nine weights on their levels, and where the adapter of section 1 moves them.
 show.nine_weights(repaired)
 
 # %% [markdown]
-# There, a typical weight moved by two hundredths of a step. The adapters for capitals were trained at a higher rate. In the record, merging them changed six to eight thousand codes, and about a third of the gain survived.
+# A typical weight moved by two hundredths of a step. The adapters for capitals were trained at a higher rate, so more codes changed, and a third of the gain survived.
 #
 # So ship two files: the codes, and the adapters' numbers in 16 bits. At run time, they add about one multiplication for every 24. And ten customers with ten tasks share one file of codes.
 #
-# If it must be a single file, add the adapters in float and round to 4 bits. In the last line above, nearly all of the gain stays, because half a step is about a fifth as long. Three bits are worse: their 7 steps miss two of the four old levels, so the weights are rounded a second time. 15 steps are 5 · 3, and miss none. But then each customer has a whole file, with twice as many bits.
+# If it must be a single file, add the adapters in float and round to 4 bits. The last line above shows that the gain stays. There, 15 steps take the place of 3, so half a step is about a fifth as long, and the old levels are among the new ones. But then each customer has a whole file, with twice as many bits.
 
 # %% [markdown]
 # ## Exercise · The largest rank that fits

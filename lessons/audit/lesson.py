@@ -86,7 +86,7 @@ for name, model in four.items():
 # **Predict.** What is the cause: **A** the layer has no parent, **B** it's too small, **C** its weight isn't a module?
 
 # %% [markdown] tags=["answer"]
-# **It has no parent (A), because the layer is the root of the tree, and only children are replaced.** There's no attribute into which an int8 layer could be put. The LSTM stayed float for the same reason.
+# **It has no parent (A), because the layer is the root of the tree, and only children are replaced.** The LSTM stayed float for the same reason.
 
 # %% [markdown]
 # In the CNN, only the last layer is linear, and it holds about one in a hundred of the weights.
@@ -131,7 +131,7 @@ operators(layer, rows)
 operators(quantize_dynamic(layer), rows)
 
 # %% [markdown]
-# In float, `aten::addmm` is at the top, a matrix multiplication (*mm*) that adds the bias. The rows below only prepare it. In int8, `quantized::linear_dynamic` is at the top.
+# In float, `aten::addmm` is at the top, a matrix multiplication (*mm*) that adds the bias. In int8, `quantized::linear_dynamic` is at the top.
 #
 # ### Only the weights in int8
 #
@@ -195,16 +195,16 @@ print(f"3. in int8, the largest difference is {(ours_int8(x) - block(x)).abs().m
 print(f"   and the largest output is {block(x).abs().max():.2f}")
 
 # %% [markdown]
-# All four linear layers are int8. On an Intel or AMD processor, the repair has gained time: their one row takes less than `quantized::linear_dynamic`, `aten::mm` and `aten::addmm` did together. The int8 outputs differ by about a hundredth of the largest output. That alone proves little, because the block adds its input to its output, so even a wrong attention would hardly change the large numbers. Check 1 would have found it.
+# All four linear layers are int8. The int8 outputs differ by about a hundredth of the largest output. That alone proves little, because a block adds to its input what the attention gives, and with random weights that's little. Had the attention given only zeros, the difference would only be about three hundredths. Check 1 would have found it.
 #
 # One operator still multiplies matrices of floats. PyTorch's own attention called `aten::bmm` twice. Our `scaled_dot_product_attention` does both products, and the softmax between them, in one operator. `quantize_dynamic` can't convert it, because no factor of these products is a weight: queries, keys and values are new for each picture, so no module holds them.
 
 # %% [markdown]
 # ## 5. What the float part costs
 #
-# How much of the gain does the float part cost? Take round numbers. Sixteen small pictures of 64 patches take 32 ms in the linear layers, and 1 ms in the float part, let's say all of it in the attention. Int8 makes the linear layers twice as fast. Then 16 + 1 = 17 ms are left of 33, so the block is 1.9 times as fast.
+# Take round numbers. Sixteen small pictures of 64 patches take 32 ms in the linear layers, and 1 ms in the float part, let's say all of it in the attention. Int8 makes the linear layers twice as fast. Then 16 + 1 = 17 ms are left of 33, so the block is 1.9 times as fast.
 #
-# Now take *one* large picture with as many patches as those sixteen together, 1,024. The linear layers work on each patch by itself, so they take 32 ms as before. But the attention compares each patch with all patches of its picture, so with 1,024 now and no longer with 64. So the float part takes up to sixteen times as long, say 16 ms.
+# Now take *one* large picture with as many patches as those sixteen together, 1,024. The linear layers work on each patch by itself, so they take 32 ms as before. But the attention compares each patch with all patches of its picture, so with 1,024 now and no longer with 64. So the float part takes sixteen times as long, 16 ms.
 #
 # **Predict.** How many times as fast does int8 make the block now: **A** 1.5, **B** 1.7, **C** 1.9?
 
@@ -222,11 +222,11 @@ large = torch.randn(1, 1024, 768)
 spent = show.parts(ours, ours_int8, {"16 small pictures": torch.randn(16, 64, 768), "1 large picture": large})
 
 # %% [markdown]
-# For each input, the two float parts, the attention and the grey rest, take about as long beside int8 as beside float, because they run the same operators on as many numbers. In the large picture the attention takes much longer, so the limit falls. Where int8 makes the linear layers faster, the gain falls as well.
+# For each input, the two float parts, the attention and the grey rest, take about as long beside int8 as beside float, because they do the same work in both. In the large picture the attention takes much longer, so the limit falls. If int8 makes the linear layers faster on your processor, the gain falls as well.
 #
 # Why are the gains so far below the limits? The limit lets the linear layers take no time at all, but blue still takes time.
 #
-# So before you quantize, work out the limit from the float model's profile, with the inputs that you'll have. Here's the profile of a float copy of our block, for the large picture. The linear layers are the row `aten::addmm`, and all other rows stay float.
+# So before you quantize, work out the limit from the float model's profile, with the inputs that you'll have. In the exercise you'll do it for `hers`, a colleague's copy of our block. Here's its profile for the large picture, in float. The linear layers are the row `aten::addmm`. The other rows will stay float.
 
 # %% hers tags=["hide-input"]
 # Makes the colleague's block, and prints its operators in float.
@@ -237,15 +237,15 @@ operators(hers, large)
 # ## Exercise · A class of her own
 # ★★ · 10 minutes
 #
-# To count calls, a colleague built `hers`: our block, with linear layers of her class `Counted`, derived from `nn.Linear`. So `quantize_dynamic` passes over them.
+# In `hers`, the linear layers count their calls. They are of the colleague's class `Counted`, derived from `nn.Linear`, so `quantize_dynamic` passes over them.
 #
-# Write `to_int8(model, kind)`: an int8 copy in which layers of the derived class `kind` are int8, too. They needn't count any more. The model itself may be such a layer.
+# Write `to_int8(model, kind)`: an int8 copy in which layers of the derived class `kind` are int8, too. The copy doesn't have to count. The model itself may be such a layer.
 #
-# Then foresee from its profile above: at most how many times as fast can `hers` become for the large picture? Try `show.race(hers, to_int8, large)`.
+# Then foresee from the profile above: at most how many times as fast can `hers` become for the large picture? Try `show.race(hers, to_int8, large)`.
 #
 # <details><summary>Hint</summary>
 #
-# Put a copy of the model into an `nn.Sequential`. For each `parent` in `list(model.modules())` and each `name, child` in `parent.named_children()`, ask for `type(child)`. With `setattr`, put a plain `nn.Linear` with the same weight and bias in its place.
+# Put a copy of the model into an `nn.Sequential`, the `root`. For each `parent` in `list(root.modules())`, a list made before the tree changes, and each `name, child` in `parent.named_children()`, ask for `type(child)`. With `setattr`, put a plain `nn.Linear` with the same weight and bias in its place. Then quantize the root.
 #
 # </details>
 #
@@ -317,19 +317,19 @@ for way in ways:
     print(f"{way:16} {1000 * min(lstm_race.samples[way]):.2f} ms, the fastest of nine")
 
 # %% [markdown]
-# The second row over the first is the price of giving up the one operator. The third over the second is what int8 changes. Where int8 is faster than the loop, its steps have even won something, searches and all, and what it lost was lost to a better program.
+# The second row over the first is the price of giving up the one operator. The third over the second is what int8 changes. Where int8 is faster than the loop, the searches aren't to blame, because even with them its steps take less time than fp32's. It's fp32's one operator that wins.
 #
 # ### PyTorch's own Transformer layer stops with an error
 #
-# Quantize an `nn.TransformerEncoderLayer` that was made with `batch_first=True`, run it, and you get `'function' object has no attribute 'device'`. In evaluation mode such a layer takes a *fast path*: it hands all its weights to one operator, without calling its linear layers. Before it does, it looks at the device of each weight. But in an int8 layer `weight` is a method, which has no device. Switch the fast path off with `torch.backends.mha.set_fastpath_enabled(False)`, and the layer calls its linear layers again. Its attention stays float, as in our block. It reads the weight of `out_proj` itself, too, which is [why that layer has a type of its own](https://github.com/pytorch/pytorch/issues/58969).
+# Quantize an `nn.TransformerEncoderLayer` that was made with `batch_first=True`, run it, and you get `'function' object has no attribute 'device'`. In evaluation mode such a layer takes a *fast path*: it hands all its weights to one operator, without calling its linear layers. Before it does, it looks at the device of each weight. But in an int8 layer `weight` is a method, which has no device. Switch the fast path off with `torch.backends.mha.set_fastpath_enabled(False)`, and the layer calls its linear layers again. Its attention stays float, as in our block. It also reads the weight of `out_proj` without calling that layer, which is [why that layer has a type of its own](https://github.com/pytorch/pytorch/issues/58969).
 #
 # ### Other types, other devices, and 16 bits in the file
 #
 # You may name other types than those on the list. But for each type the function needs to know an int8 class to put in its place, and for `nn.Conv2d` it knows none. If you ask for it, nothing happens, and again there's no warning. Convolutions need another method ([[static]]).
 #
-# The int8 layers of `quantize_dynamic` are in the package `torch.ao.nn.quantized.dynamic` (older code looks for it in `torch.nn.quantized`), and they run on the CPU only. Those of torchao run on a GPU as well ([[torchao]]).
+# The int8 layers of `quantize_dynamic` are in the package `torch.ao.nn.quantized.dynamic`, which older code calls `torch.nn.quantized`, and run on the CPU only. Those of torchao run on a GPU as well ([[torchao]]).
 #
-# If all you want is a smaller file, first try `{name: weight.half() for name, weight in model.state_dict().items()}`. It stores 16 bits for each number, half of the bytes, and it misses no layer. (That's for float weights of ordinary size.) After loading, `load_state_dict` makes floats of 32 bits again.
+# If all you want is a smaller file, first try `{name: w.half() if w.is_floating_point() else w for name, w in model.state_dict().items()}`. It stores 16 bits for each float, half of the bytes, and it misses no layer. After loading, `load_state_dict` makes floats of 32 bits again.
 
 # %% [markdown]
 # **Sources.** PyTorch's [list of types](https://github.com/pytorch/pytorch/blob/main/torch/ao/quantization/quantize.py) and its [int8 classes](https://github.com/pytorch/pytorch/blob/main/torch/ao/quantization/quantization_mappings.py). A. Dosovitskiy et al., *An image is worth 16x16 words*, 2020, [arXiv:2010.11929](https://arxiv.org/abs/2010.11929).

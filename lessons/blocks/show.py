@@ -7,9 +7,6 @@ from matplotlib.ticker import NullLocator
 
 from course_utils.files import ROOT
 from course_utils.show import plots
-from lessons.the_same_model.show import ask
-
-__all__ = ["ask"]  # of another lesson, and given on
 
 RECORD = ROOT / "records" / "blocks" / "cuts.json"
 

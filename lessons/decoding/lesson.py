@@ -130,14 +130,14 @@ show.keys_of_a_word(model, prompt, page)
 #
 # For our text of section 1 it's 32,144 against 255, not 256, because the last character is written but never goes in.
 #
-# The number of characters that go through the model grows with the *square* of the text's length without a cache, and only *in proportion* to it with a cache.
+# Without a cache, the number of keys grows with the *square* of the text's length. With a cache, it grows only *in proportion*.
 
 # %% [markdown]
 # ## 3. Write with a cache, and test it
 #
 # What changes in the model's code? Only attention, because everything else treats each character alone. Suppose the cache holds three characters, at positions 0, 1 and 2, and two new ones arrive.
 #
-# 1. *Positions.* The new ones are at 3 and 4. Queries and keys are rotated by their positions, so new ones that began at 0 would have wrong distances to the old ones. The old keys are kept rotated, because their positions don't change.
+# 1. *Positions.* The new ones are at 3 and 4. Queries and keys are rotated by their positions, so if the new ones began at 0, their distances to the old ones would be wrong. The old keys are kept rotated, because their positions don't change.
 # 2. *Keys and values* of the new characters are appended to those in the cache.
 # 3. *Mask.* It has a row for each *new* character, and a column for every character so far:
 #
@@ -188,9 +188,9 @@ for size in (1, 100, 256):
     print(f"pieces of {size:3}: largest difference of a logit {gaps[size]:.6f}")
 
 # %% [markdown]
-# These tiny differences are just rounding: the cache doesn't change the result. In practice the whole prompt goes in with a single step, the **prefill**, and the new tokens follow, one step each.
+# These tiny differences are just rounding. In practice the whole prompt goes in with a single step, the **prefill**, and the new tokens follow, one step each.
 #
-# Is it faster? Suppose 479 characters have been processed, and the 480th arrives. With a cache it goes in alone, and without one all 480 do.
+# Is it faster? Suppose 479 characters have been processed, and the 480th arrives. With a cache it goes in alone. Without one, all 480 go in.
 
 # %% is_it_faster tags=["hide-input"]
 # Times the last step of a text of 480 characters, without the cache and with it.
@@ -205,14 +205,14 @@ with_cache = Timer("step(model, dict(cache), last)", globals=globals()).timeit(2
 print(f"With a cache the step is {without / with_cache:.0f} times as fast.")
 
 # %% [markdown]
-# It's faster, but nowhere near 480 times as fast. So a step has costs that don't depend on how many new characters it gets. Writing pays them for each character, processing only once. In a large model, one of these costs stands out.
+# It's faster, but nowhere near 480 times as fast. So a step has costs that don't depend on how many new characters it gets, such as Python's calls of all the layers. Writing pays them for each character, processing only once. In a large model, one of these costs stands out.
 
 # %% [markdown]
 # ## 4. Why reading the weights takes longer than the arithmetic
 #
 # The weights are stored in the computer's memory, and to multiply with one, the processor first has to *read* it. A large model doesn't fit in the processor's own small memory: the weights of the last block push out those of the first. **So each step has to read all weights again.**
 #
-# Let's take one weight in float32, and invent a memory with 10 GB per second and a processor with 50 billion operations per second:
+# Let's take one weight in float32, and imagine a memory that delivers 10 GB per second and a processor that does 50 billion operations per second:
 #
 # - *Reading:* 4 bytes take 4 / 10 = **0.4** nanoseconds.
 # - *Arithmetic:* one multiplication and one addition take 2 / 50 = **0.04** nanoseconds.
@@ -221,7 +221,7 @@ print(f"With a cache the step is {without / with_cache:.0f} times as fast.")
 #
 # Does this hold for a whole model? Ours, with 4 MB, may fit in the processor. So we take an untrained one, 12 times as wide, with 142 million weights, or **567 MB**.
 #
-# We time a step with one character, and a step with 256. The time of the large step is divided by 256, so the second line is the time *per character*. The linear layers do the same multiplications for each, so at the same speed of arithmetic, both would be about equal. As a third job we add up all weights, which is little more than reading them.
+# We time a step with one character, and a step with 256, whose time we divide by 256. The linear layers do the same multiplications for each character. So if only arithmetic counted, both times would be about equal. As a third job, we add up all weights, which is little more than reading them.
 
 # %% bytes_not_arithmetic tags=["hide-input"]
 # Times the wide model with one character and with 256 in one step, and then only adds up its weights.
@@ -236,19 +236,19 @@ for job, seconds in times.items():
     print(f"{job:23} {1e3 * seconds:6.1f} ms")
 
 # %% [markdown]
-# A character that comes alone takes many times as long as each of the 256. With arithmetic as fast as in the large step, it would take only the second line's time, on our machine less than a tenth of the first. Reading the weights (last line) explains half or more. The rest includes Python's calls, and products that are less efficient with a single token.
+# A character that comes alone takes many times as long as each of the 256, for the same multiplications. Reading the weights (last line) explains half or more of its time. The rest includes Python's calls, and products that are less efficient with a single token.
 #
-# A KV cache saves none of this reading and even adds to it, because the new query meets all old keys. In each block of the wide model, a token leaves a key and a value of 1,536 numbers each:
+# A KV cache saves none of this reading and even adds to it, because the new query is compared with every old key. In each block of the wide model, a token leaves a key and a value of 1,536 numbers each:
 #
 # $$2 \cdot \text{5 blocks} \cdot \text{1,536 numbers} \cdot \text{4 bytes} = 61{,}440 \text{ bytes}$$
 #
-# for a token, and **31.5 MB** for 512. That's the longest text that our models take into account, prompt and answer together: their **context**.
+# for a token, and **31.5 MB** for 512. That's the longest text that our models take into account: their **context**.
 #
-# A server writes many texts side by side, as a *batch*. They share one reading of the weights, but each attends to its own keys and values. With 16 texts of 512 characters, a step reads 567 / 16 + 31.5 = 67 MB for each new character, and with a single text 599 MB. **A batch shares the weights but not the cache.** More texts help until arithmetic takes longer than reading. For the weights alone that point came at 10 tokens, and with caches to read as well, it comes later.
+# A server writes many texts side by side, as a *batch*. They share one reading of the weights, but each attends to its own keys and values. With 16 texts of 512 characters, a step reads 567 / 16 + 31.5 = 67 MB for each new character, and with a single text 599 MB. **A batch shares the weights but not the cache.** More texts help until arithmetic takes longer than reading. For the weights alone that point came at 10 tokens. With caches it comes later, because a step uses each cached number only once.
 #
 # The 16 caches, about 500 MB, also have to be stored, so on a server their memory often limits the batch ([Kwon et al., 2023](https://arxiv.org/abs/2309.06180)).
 #
-# So why does writing take so long? It's a chain of passes, and even with a cache, a large model reads all weights in each of them.
+# So why does writing take so long? It's a chain of passes, and even with a cache, a large model reads all weights in each of them. At 10 GB per second, 567 MB allow at most 18 characters a second.
 
 # %% [markdown]
 # ## Exercise · Several texts, one cache

@@ -69,7 +69,7 @@ print(f"int8, a scale per layer    {accuracy(one_scale):.1f} %")
 print(f"int8, a scale per channel  {accuracy(many_scales):.1f} %")
 
 # %% [markdown]
-# With one scale per layer, about 25 points are lost. Why not always take a scale per channel? Because it costs bytes, and not every int8 *kernel* offers it (here a compiled routine for one operation, not a convolution's window of weights). So let's find out where the points are lost. In about [[minutes]] minutes you will be able to
+# With one scale per layer, about 25 points are lost. Why not always take a scale per channel? Because it costs bytes, and not every int8 *kernel*, the compiled routine for a layer, offers it. So let's find out where the points are lost. In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
@@ -130,7 +130,7 @@ show.by_layer(reference, alone, all_but)
 #
 # Layer 1 is a **depthwise convolution**, as in MobileNet ([Howard et al., 2017](https://arxiv.org/abs/1704.04861)): each of its 32 channels has a filter of nine weights that reads this channel and no other.
 #
-# The largest weight of all sets the scale. `weight.abs().amax((1, 2, 3))` gives each channel's largest weight, and `.argmax()` of these names the widest channel. How many steps of this scale does each filter's largest weight span? Each line of the axis is ten times the one below.
+# The largest weight of all sets the scale. Let's call a channel's largest weight its *width*: in code, `weight.abs().amax((1, 2, 3))`, and `.argmax()` of it names the widest channel. How wide is each channel, in steps of the scale? Each line of the axis is ten times the one below.
 
 # %% widths tags=["hide-input"]
 # Draws the largest weight of each channel of layer 1, in steps of the layer's scale.
@@ -140,7 +140,7 @@ steps = 127.5 * wide / wide.max()
 show.widths(steps)
 
 # %% [markdown]
-# Channel 28 sets the scale. We compare it with channel 4, the widest of the five that aren't even one step long. Why is channel 28 so wide? *Folding* made it so. It multiplies the weights of each channel by $\gamma / \sqrt{\sigma^2 + \epsilon}$: $\gamma$ is batch norm's learned factor, $\sigma^2$ the variance of the channel's results in training, and $\epsilon$ = 0.00001 prevents a division by 0.
+# Channel 28 sets the scale. We compare it with channel 4, the widest of the five that are shorter than one step. Why is channel 28 so wide? *Folding* made it so. It multiplies the weights of each channel by $\gamma / \sqrt{\sigma^2 + \epsilon}$: $\gamma$ is batch norm's learned factor, $\sigma^2$ the variance of the channel's results in training, and $\epsilon$ = 0.00001 prevents a division by 0.
 #
 # | channel | largest weight, as trained | factor $\gamma / \sqrt{\sigma^2 + \epsilon}$ | folded |
 # |---|---|---|---|
@@ -180,7 +180,7 @@ print(f"float {accuracy(emptied):.1f} %, int8 {accuracy(emptied_int8):.1f} % rig
 # %% [markdown]
 # ## 4. Which filter loses the points?
 #
-# Nine dead weights made the scale coarse. But they can't lose points themselves, since they multiply zeros. So which living filter does? We round each living filter that isn't one step long alone, and then all of layer 1 but the one that loses points. The last line looks at layer 5, depthwise as well.
+# Nine dead weights made the scale coarse. But they can't lose points themselves, since they multiply zeros. So which living filter does? First we round, one at a time, the living filters that are shorter than a step, and then all of layer 1 except the one that loses points. The last line looks at layer 5, depthwise as well.
 
 # %% which_filter tags=["hide-input"]
 # Rounds single filters of layer 1 in the float network, with the layer's scale, and looks at layer 5.
@@ -213,19 +213,19 @@ wider, wider_int8 = with_channel_28_times(1.01)
 print(f"float {accuracy(wider):.1f} %, int8 {accuracy(wider_int8):.1f} % right")
 
 # %% [markdown] tags=["answer"]
-# **Most come back (A), because 0.503 / 1.01 = 0.498 is rounded to 0.** Now the sum is 1 − 1 = 0, and the result on black is −0.27, which the ReLU makes 0. That's off by 0.38 and no longer by 1.11.
+# **Most come back (A), because 0.503 / 1.01 = 0.498 is rounded to 0.** Now the sum is 1 − 1 = 0, and the result on black is −0.27, which the ReLU makes 0. That's off by 0.38 instead of 1.11.
 
 # %% [markdown]
-# Finer steps need less luck, because half a step is the most that a weight can be off. With channel 28 emptied, channel 16, dead as well, sets the scale. Channel 4's sum is again 1 step, but of only 0.094, so black comes out as 0.67 and not as 1.49.
+# With finer steps you need less luck, because half a step is the most that a weight can be off. With channel 28 emptied, channel 4's sum is again 1 step, but of only 0.094, so black comes out as only 0.67.
 #
 # So which weights cost the 25 points? Nine dead ones set the scale, and on this scale one living weight fell on the wrong side of one half. **A coarse scale is a danger, and how much it costs is luck.**
 
 # %% [markdown]
 # ## 5. Which repair?
 #
-# 1. **Empty the dead channels.** We emptied one, as a test, and the exercise empties all of them. That works on any chip, but it helps only where a dead channel is the widest. Then the widest living channel sets the scale: in layer 1 it's a third as wide as channel 28. And you know that a channel is dead only for the images that you've shown it.
-# 2. **Take a scale per channel.** Then no channel can coarsen another's steps.
-# 3. **Leave the layer in float.** That needs a chip that computes in float as well, and time to convert. In PyTorch, a layer without a qconfig stays float. The stub before it turns the integers that arrive into floats, and the one behind it turns the results back into integers:
+# 1. **Empty the dead channels.** We emptied one, as a test, and the exercise empties all of them. That works on any chip, but it helps only where a dead channel is the widest. And you know that a channel is dead only for the images that you've shown it.
+# 2. **Take a scale per channel.** Then no channel can make another's steps coarser.
+# 3. **Leave the layer in float.** That needs a chip that computes in float too, and time to convert. In PyTorch, a layer without a qconfig stays float. Its stubs stand the other way round than those of the network: the first turns the integers that arrive into floats, and the second turns the results back:
 
 # %% block_in_float tags=["legacy"]
 mixed = fold(net)
@@ -251,10 +251,10 @@ file_kb = {name: kilobytes(model) for name, model in shipped.items()}
 show.remedies(right, file_kb)
 
 # %% [markdown] tags=["answer"]
-# **A scale per channel (A), because PyTorch stores a scale and a zero point of 8 bytes each: 586 · 16 bytes are 9.4 kB, a fifth of the file.** Names and other bookkeeping add another 4 kB. In float, a weight takes 3 bytes more, for layer 1 0.9 kB. A zero takes as many as any integer.
+# **A scale per channel (A), because PyTorch stores a scale and a zero point of 8 bytes each: 586 · 16 bytes are 9.4 kB, a fifth of the file.** Names and other bookkeeping add another 4 kB. In float, a weight takes 3 bytes more, for layer 1 0.9 kB. An emptied channel takes as many bytes as before.
 
 # %% [markdown]
-# All three bring the points back. Where the kernels allow it, take a scale per channel, since it needs no diagnosis. Where they don't, empty the dead channels if one of them is the widest, and leave the layer in float otherwise.
+# All three bring the points back. A scale per channel is dear here only because a channel has about 50 weights on average. In larger layers, 16 bytes hardly count. Where the kernels allow it, take a scale per channel, since it needs no diagnosis. Where they don't, empty the dead channels if one of them is the widest, and leave the layer in float otherwise.
 
 # %% [markdown]
 # ## Exercise · Empty what is dead

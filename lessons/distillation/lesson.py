@@ -38,7 +38,7 @@ torch.set_num_threads(1)
 #
 # You need a small network that reads digits, and you have 1,000 images for its training. You also have a large network that has learned from 50,000 images.
 #
-# Can the large network teach the small one? This is called **distillation**, and the two are the **teacher** and the **student**. Our student learns from the 1,000 images without their labels, which only its teacher has seen. For each image, it learns the teacher's *answer*, ten probabilities, one for each digit.
+# Can the large network teach the small one? This is called **distillation**, and the two are the **teacher** and the **student**. The 1,000 images are among those that the teacher has seen, but our student gets them without labels. For each image, it learns the teacher's *answer*, ten probabilities, one for each digit.
 #
 # Its twin has the same first weights and sees the same images in the same order, but learns their labels.
 #
@@ -94,7 +94,7 @@ student = train(network(30, 30), x, answers, T)
 twin = train(network(30, 30), x, y)
 
 # %% [markdown] tags=["answer"]
-# **At least a fifth fewer (A), because ten probabilities say more about an image than one label does.** Could this pair just be lucky? We've trained five more, and the student was ahead in all of them. In *Deeper*, the twin gets a better chance.
+# **At least a fifth fewer (A), because ten probabilities say more about an image than one label does.** Was this pair just lucky? We've trained five more, and the student was ahead in all of them. In *Deeper*, the twin gets a better chance.
 
 # %% teacher_and_students tags=["hide-input"]
 # Draws one image on its way to both, with the errors on test images.
@@ -162,9 +162,9 @@ show.two_answers(x[twos], logits[twos], 2, 3, 7)
 #
 # This is the **cross-entropy** of target and answer.
 #
-# What does a training step do? The gradient of this loss with respect to a logit is the answer minus the target, divided by $T$. A step goes against the gradient, so **it pushes each logit by target minus answer**, times some factor.
+# What does a training step do? Let $z_i$ be the student's logits divided by $T$, and $p_i$ the targets. Then the loss is $\ln \sum_j e^{z_j} - \sum_i p_i z_i$. The slope of the first term in $z_i$ is the student's answer $q_i$, and that of the second is the target $p_i$. A step goes against the gradient, so **it pushes each logit by target minus answer**, times some factor.
 #
-# Let the student learn the label at $T = 4$ as well, and suppose that its own answer there is 0.60 for 2, 0.10 for 3, and 0.30 for 7.
+# To compare, let the student learn the label at $T = 4$ as well, and suppose that its own answer there is 0.60 for 2, 0.10 for 3, and 0.30 for 7.
 #
 # **Predict.** The image is a 2, so 3 is wrong. Which way does the step push the student's logit for 3? **A** Down, with either target. **B** Up with either. **C** Down with the label, up with the teacher's answer.
 
@@ -175,7 +175,7 @@ for target in [1.0, 0.0, 0.0], [0.67, 0.24, 0.09]:  # the label, the teacher
     print(target, "pushes the logits by", [f"{-g:+.2f}" for g in gradient])
 
 # %% [markdown] tags=["answer"]
-# **C, because the label asks for 0 and the teacher for 0.24, and the student says 0.10.** The label only ever pushes the 3 down. The teacher pushes it up until the student says 0.24 as well.
+# **C, because the label asks for 0 and the teacher for 0.24, and the student says 0.10.**
 
 # %% [markdown]
 # So from an image of a 2, the student learns something about 3s.
@@ -191,7 +191,7 @@ for target in [1.0, 0.0, 0.0], [0.67, 0.24, 0.09]:  # the label, the teacher
 # | 4 | 0.665 | 0.332 | 0.083 | 1.33 |
 # | 40 | 0.367 | 0.034 | 0.00085 | 1.35 |
 #
-# From the first row to the second, $T$ grows tenfold. Target minus answer falls to about a tenth, because all soft targets come close to 1/3. Then dividing by $T$ cuts it to a tenth once more. So the push falls to about a hundredth, far below that of the label. **The factor $T^2$ makes up for it.**
+# From the first row to the second, $T$ grows tenfold. Target minus answer falls to about a tenth, because all soft targets come close to 1/3. Then dividing by $T$ cuts it to a tenth once more. So the push falls to about a hundredth, far below that of the label. **The factor $T^2$ makes up for it,** so that the push no longer shrinks as $T$ grows.
 #
 # Our `train` did without the factor. If the teacher's part is the whole loss, a factor hardly matters, because Adam divides each gradient by its usual size.
 
@@ -212,12 +212,12 @@ show.beside_labels()
 # %% [markdown]
 # Without $T^2$, much of the gain over the labels is lost, and more of it at the higher temperature. With the factor, the students are about as good as with the teacher alone, so here the labels add nothing.
 #
-# One of the six pairs in the first two rows is your own. Its errors in the record differ somewhat, because tiny differences in the arithmetic grow during a training.
+# Your own pair is one of the six in the first two rows. Its numbers may lie outside the range there, because tiny differences in the arithmetic grow during a training.
 
 # %% [markdown]
 # ## 4. Which part of the answer helps?
 #
-# We know how a student learns from its teacher's answers. But *what* does it learn from them? An answer differs from a label in three ways that might help. It's *soft*, so it never asks for a probability of 1. It says *how sure* the teacher is of this image, its *confidence*, while a clear 2 and a doubtful one have the same label. And it says *which other digits* the image resembles.
+# But *what* does a student learn from the answers? An answer differs from a label in three ways that might help. It's *soft*, so it never asks for a probability of 1. It says *how sure* the teacher is of this image, its *confidence*, while a clear 2 and a doubtful one have the same label. And it says *which other digits* the image resembles.
 #
 # To find out which of these help, we remove them one at a time, and train new students each time. Each kind of target is an *arm* of our experiment, and an arm that lacks something is a **control**. Our image's answer is again 0.67, 0.24, 0.09. Let's suppose that the mean of all images' highest probabilities is 0.55.
 #
@@ -241,7 +241,7 @@ alike = torch.where(top, highest.mean(), (1 - highest.mean()) / 9)
 # %% [markdown]
 # Now for a fair comparison. With one learning rate for all, we might only be measuring which arm that rate happens to suit. So each arm is trained at seven rates, and its errors on held-out images choose the best. And because a single training can be lucky, each arm gets six students, each with its own teacher, 1,000 images and first weights. All arms have $T = 8$, and the labels $T = 1$.
 #
-# **Predict.** *Even* knows how sure the teacher is, but not which other digits it names. How many errors does it make? **A** About as many as the labels, so it's the other digits that help. **B** A number in the middle. **C** About as many as *soft*, so how sure the teacher is was enough.
+# **Predict.** *Even* knows how sure the teacher is, but not which other digits it names. How many errors does it make? **A** About as many as the labels, so it's the other digits that help. **B** About half-way between labels and *soft*. **C** About as many as *soft*, so how sure the teacher is was enough.
 
 # %% a_fair_race tags=["hide-input"]
 # Reads the record, and draws the test errors of each arm at its best rate.
@@ -253,7 +253,7 @@ show.ladder()
 # %% [markdown]
 # From *alike* to *even* we add how sure the teacher is of *this* image, and about a fifth of the errors disappear. From *even* to *soft* we add which other digits it names, and nearly a quarter of the rest disappears. So both help.
 #
-# And softness? *Alike*, *first choice* and the labels lie close together. So softness of this strength, alone, hardly helps.
+# And softness? *Alike*, *first choice* and the labels lie close together. So softness of this strength, alone, doesn't help.
 
 # %% [markdown]
 # ## Exercise · Which others, and no longer how sure
@@ -302,7 +302,7 @@ def named_solution(logits, T):
 #
 # - Soft targets are a teacher's probabilities at a temperature that makes the small ones count. When labels are used as well, their part of the loss needs the factor T², because its gradient shrinks like 1/T².
 # - A control takes one thing away and puts in as little as it can, and each arm gets its own best learning rate.
-# - Our student learned two things that labels don't say, how sure the teacher is of each image and which other digits it resembles. Softness alone hardly helped.
+# - Our student learned two things that labels don't say, how sure the teacher is of each image and which other digits it resembles. Softness alone didn't help.
 
 # %% [markdown]
 # ## Scorecard
@@ -327,7 +327,7 @@ claims.show("distillation")
 #
 # Is it enough that the teacher is large? We also trained large teachers on nothing but the student's own 1,000 images. Their students were no better than those of the labels, whether the teacher made 5 passes or 25, and also when its temperature was chosen so that its answers were as soft as the first teacher's. So the gain of our student probably came from the images that only its teacher had seen.
 #
-# And could the twin do better without a teacher? Nothing kept it from learning its 1,000 images by heart. With *dropout*, which sets a random half of the pixels to 0 at each step, six twins made about 980 errors in place of 1,229. Students gained much less: 764 became about 730, with a fifth of the pixels set to 0. So about half of what our teacher gave, the twin can also get without one.
+# And could the twin do better without a teacher? Nothing kept it from learning its 1,000 images by heart. With *dropout*, which sets a random half of the pixels to 0 at each step, six twins made about 980 errors instead of 1,229. Students gained much less: 764 became about 730, with a fifth of the pixels set to 0. So about half of what our teacher gave, the twin can also get without one.
 
 # %% [markdown]
 # **Sources.** G. Hinton, O. Vinyals, J. Dean, *Distilling the knowledge in a neural network*, 2015, [arXiv:1503.02531](https://arxiv.org/abs/1503.02531). There a student with two layers of 800 units made 146 errors on MNIST with labels, and 74 with its teacher's soft targets. The teacher had learned from shifted images as well.

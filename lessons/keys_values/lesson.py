@@ -76,14 +76,14 @@ def keep(keys=None, values=None):
 # %% two_caches tags=["hide-input"]
 # Asks once with a float cache, then with keys of 8 and values of 2 bits, then the other way round.
 question = "What is the capital of France?"
-print("float cache:          ", repr(show.ask(model, tokenizer, question)))
+print("float cache:          ", repr(real_models.ask(model, tokenizer, question, n=20)))
 for k, v in ((8, 2), (2, 8)):
     keep(lambda x, k=k: by_token(x, k), lambda x, v=v: by_token(x, v))
-    print(f"keys {k}, values {v} bits:", repr(show.ask(model, tokenizer, question)))
+    print(f"keys {k}, values {v} bits:", repr(real_models.ask(model, tokenizer, question, n=20)))
 keep()
 
 # %% [markdown] tags=["answer"]
-# **Only with keys of 8 bits (A), because keys can't bear 2 bits when the numbers of a token share a step.** Why the keys?
+# **Only with keys of 8 bits (A), because 2 bits do far more harm to the keys than to the values.** Why the keys?
 
 # %% [markdown]
 # In about [[minutes]] minutes you will be able to
@@ -152,7 +152,7 @@ print(f"values alone in {bits} bits: KL {kl(values=lambda x: by_token(x, bits)):
 show.stripes()
 
 # %% [markdown]
-# The keys have stripes. In this head one feature is far larger than all others, with the same sign for nearly every token, and there are a few fainter ones. Some columns of the values lean to one sign, such as 24, but they're no larger than the spots around them. All 90 heads have a feature whose mean is large. For sizes see the caption, where *typical* means the median.
+# The keys have stripes. In this head one feature is far larger than all others, with the same sign for nearly every token, and there are a few fainter ones. Some columns of the values lean to one sign, such as 24, but they're no larger than the spots around them. All 90 heads have a feature whose mean is large: in more than half of them it's above 10, while the median size of all numbers in the keys is 0.9.
 #
 # What does such a feature do to the other 63? Take a token with only four features, 12, 0.5, −0.5 and 1, in 2 bits. The levels go from −0.5 to 12 in three steps of 4.2: −0.5, 3.7, 7.8 and 12. So the key becomes **12, −0.5, −0.5, −0.5**. The small numbers are all equal now, and they are what tells one token from another. The 12 doesn't: it adds about the same to the scores of all tokens that have it, so the softmax weighs these against each other as if it weren't there.
 #
@@ -167,11 +167,11 @@ def by_feature(x, bits, group=32):  # 32 tokens in a row share the step of a fea
 print(f"keys alone in 2 bits, by feature: KL {kl(keys=lambda x: by_feature(x, 2)):.2f}")
 
 # %% [markdown]
-# That's a rescue. But was it the stripes? By feature, 32 numbers share 4 bytes, so a number costs 3 bits instead of 2.5, and perhaps it's the bytes that helped. More runs settle it (`records/keys_values`), on three texts: the manual, the code of Python's `textwrap`, and a licence. The first row repeats section 2's run by token, and differs a little because a model so badly broken reacts to the last digits of its sums.
+# That's a rescue. But was it the stripes? By feature, 32 numbers share 4 bytes, so a number costs 3 bits instead of 2.5, and perhaps it's the bytes that helped. More runs settle it (`records/keys_values`), on three texts: the manual, the code of Python's `textwrap`, and a licence.
 #
 # - By feature in groups of 64 tokens. A number costs 2.5 bits again.
 # - By token, but before rounding we subtract from each feature its mean over the text, and add it afterwards. That takes out the stripes.
-# - The same, but the text's first token stays float. In most heads the first token has little or nothing of the stripe, so subtracting the mean gives it one that it didn't have.
+# - The same, but the text's first token stays float. In most heads the first token has little or nothing of the stripe, so subtracting the mean would give it a stripe of the opposite sign.
 
 # %% keys_table tags=["hide-input"]
 # Lists the KL divergence of keys in 2 bits on three texts, from records/keys_values.
@@ -188,6 +188,8 @@ show.table(
 )
 
 # %% [markdown]
+# The first row repeats section 2's run, and differs a little because a model so badly broken reacts to the last digits of its sums.
+#
 # It wasn't the bytes. In groups of 64 tokens a number costs as much as by token, and nearly all of the rescue stays. It's mostly the stripes: with them taken out, less than half of the KL divergence is left, and with the first token in float as well about a quarter or less. The first token in float alone (last row) helps little. **Keys have features that are large for nearly every token. Give each feature a step of its own.**
 
 # %% [markdown]
@@ -211,12 +213,12 @@ for way in (by_token, by_feature):
     print(f"values, {way.__name__:10}: KL {kl(values=lambda x, way=way: way(x, 2)):.2f}")
 
 # %% [markdown] tags=["answer"]
-# **C, larger, because not all errors count alike.** Which ones count most?
+# **C, larger, because some errors matter more than others.** Which ones?
 
 # %% [markdown]
-# A head gives out the mean of all values, weighted by attention. In 17 of this model's 30 blocks, more than a third of the attention goes to the first token. Attention weights must add up to 1, and a head that finds nothing relevant puts them there, as [Xiao et al., 2023](https://arxiv.org/abs/2309.17453), explain it: the first token is an **attention sink**. Its values add little to the mean, since in most heads they have less than a third of the others' length.
+# A head's output is the mean of all values, weighted by attention. In 17 of this model's 30 blocks, more than a third of the attention goes to the first token. Attention weights must add up to 1, and a head that finds nothing relevant puts its weight there, as [Xiao et al., 2023](https://arxiv.org/abs/2309.17453), explain it: the first token is an **attention sink**. Its values add little to the mean, since in most heads they have less than a third of the others' length.
 #
-# By token, small values have small steps. By feature, the first token shares its steps with 31 others whose values are larger, so its error becomes as large as theirs, and enters the output with the first token's weight, a large one in most blocks.
+# By token, small values have small steps. By feature, the first token shares its steps with 31 others whose values are larger, so its error becomes as large as theirs, and enters the output with the first token's weight, a large one in more than half of the blocks.
 #
 # If that's the cause, it should help to leave the first token in float. As a control, we leave another one in float, the eleventh.
 
@@ -235,9 +237,9 @@ show.table(
 )
 
 # %% [markdown]
-# One token of 256 makes the difference. With the first one in float, less than a third of the KL divergence is left on each text. With the eleventh in float, most of it stays. **The error counts all tokens alike, and attention doesn't.** The column *off by* is measured in the rounded model, whose later values have changed as well, so a point more or less there means nothing.
+# One token of 256 makes the difference. With the first one in float, less than a third of the KL divergence is left on each text. With the eleventh in float, most of it stays. **The error counts all tokens alike, and attention doesn't.**
 #
-# So for values, a step for each token isn't about stripes. It lets one quiet token keep its short steps. In the last row, by feature costs about as much as by token and loses about as much, but only with a token in float. By token does without, and has a second advantage: a value can be rounded as soon as its token arrives, instead of waiting for 63 others.
+# So for values, a step for each token isn't about stripes. It lets a token with small values keep its short steps. In the last row, the values are rounded by feature, cost about as much as by token, and lose about as much, but only with one token in float. Rounding by token needs no such exception, and has a second advantage: a value can be rounded as soon as its token arrives, instead of waiting for 63 others.
 
 # %% [markdown]
 # ## 5. How many bits, then?
@@ -249,7 +251,7 @@ show.table(
 show.of_bits()
 
 # %% [markdown]
-# Four bits change the likeliest token in about one of ten cases. With 2 bits it's four to five of ten. So with 4 bits this small model mostly makes the same choice, and with 2 bits often another.
+# Four bits change the likeliest token in about one of ten cases. With 2 bits it's four to five of ten.
 #
 # One thing is missing. All runs of our tables read a text in one go, and rounded even its newest keys. But text comes token by token, and a feature of *one* token has no neighbours: minimum and maximum are the number itself. A careless cache that rounds each new token alone, by feature, has no error at all, and saves nothing: it stores a step and a minimum of 16 bits each for every number, more than the number itself took. **An error of 0 can be a mistake, too.** So new keys wait as floats until their group is full, and the table doesn't count these bytes.
 

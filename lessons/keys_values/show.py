@@ -11,14 +11,6 @@ RECORD = json.loads((ROOT / "records" / "keys_values" / "ways.json").read_text(e
 WAYS = {found["way"]: found["texts"] for found in RECORD["ways"]}
 
 
-def ask(model, tokenizer, question, n=20):
-    """What the model answers, at most n tokens, the likeliest each time."""
-    chat = [{"role": "user", "content": question}]
-    ids = tokenizer.apply_chat_template(chat, add_generation_prompt=True, return_tensors="pt", return_dict=True)
-    written = model.generate(**ids, max_new_tokens=n, do_sample=False)
-    return tokenizer.decode(written[0, ids["input_ids"].shape[1] :], skip_special_tokens=True)
-
-
 def errors(model, text, ways):
     """Way -> norm of the errors of the values over their norm, in the mean over the blocks.
 

@@ -89,7 +89,7 @@ trainer.fit(model, batches)
 print(f"zero: {sparsity_report(model).total.sparsity:.1%}")
 
 # %% [markdown] tags=["answer"]
-# **About 70 % (C), because each amount is a share of what is *left* at that time, and not of all.** So the comment names a rule that the code doesn't have.
+# **About 70 % (C), because each amount is a share of what is *left* at that time, and not of all.** So the comment states a rule that the code doesn't follow.
 
 # %% [markdown]
 # One of this callback's settings doesn't do what it says, but neither a message nor the network's error will tell you. In about [[minutes]] minutes you will be able to
@@ -101,9 +101,9 @@ print(f"zero: {sparsity_report(model).total.sparsity:.1%}")
 # %% [markdown]
 # ## 2. What a schedule leaves
 #
-# A rule that says after which epoch how much is pruned is called a **pruning schedule**. What does it leave? Each amount counts from what the cuts before it have left, as in [[ticket]]. Even a sum above 1 would be no mistake, because nobody adds the amounts.
+# A rule that says after which epoch how much is pruned is called a **pruning schedule**. What does it leave? Each amount counts from what the cuts before it have left, as in [[ticket]].
 #
-# **A cut with the amount $a$, a share, multiplies what is left by $1 - a$.**
+# **A cut with the amount $a$ multiplies what is left by $1 - a$.**
 #
 # So before you wait for a training, multiply. For the schedule of section 1:
 #
@@ -122,7 +122,7 @@ print(f"zero: {sparsity_report(model).total.sparsity:.1%}")
 # - **When?** By default after *every* epoch. So the documentation's shortest example, `ModelPruning("l1_unstructured", amount=0.5)`, doesn't remove a half: after five epochs $0.5^5$ is left, about 3 %. With a function as `amount` there's no cut where it returns `None`.
 # - **How?** The first argument is the method. It ranks the weights of all layers together, because `use_global_unstructured=True` is the default: that's *global* pruning. Take a layer with the weights 0.1 and 0.2, and one with 0.8 and 0.9: the amount 0.5 empties the first. With `use_global_unstructured=False` each layer loses its smaller weight.
 #
-# At the end of the fit the masks are removed, and the zeros stay (`make_pruning_permanent=True` is the default).
+# During the fit a layer keeps all its numbers in `weight_orig`, and a mask says which of them count. At the end the zeros are written into `weight`, and the mask goes, so that a file holds each layer once (`make_pruning_permanent=True` is the default).
 #
 # **Try it.** Does `parameter_names=["weight"]` do what it says? In section 1, add it behind `amount=compute_amount`, and look at `sparsity_report(model)`. Then change it back, and run both cells once more.
 #
@@ -135,11 +135,11 @@ print(f"zero: {sparsity_report(model).total.sparsity:.1%}")
 # %% [markdown]
 # ## 3. How to test a setting by the weights
 #
-# The other setting, `use_lottery_ticket_hypothesis=True`, is on by default. After each cut it should set the surviving weights back to their first values. That's the *rewind* of [[ticket]]: afterwards only the mask remembers the training.
+# Let's test `use_lottery_ticket_hypothesis=True`, which is on by default. After each cut it should set the surviving weights back to their first values. That's the *rewind* of [[ticket]]: afterwards only the mask remembers the training.
 #
-# We can test it without any accuracy. After a true rewind each number *is* its first value, so the largest distance between the two must be 0, after every cut.
+# We can test it without any accuracy. After a true rewind each number in `weight_orig`, under the mask or not, *is* its first value. So the largest distance between the two must be 0, after every cut.
 #
-# `LambdaCallback` turns a function into a callback, here `look`. It comes after `ModelPruning` in the list, so it runs after the cut and the rewind. `first` holds the first values by name. Under a mask, `weight` is called `weight_orig`, so we take this ending off. `garments.fit` makes a quiet `Trainer`, calls its `fit`, and returns the network.
+# `LambdaCallback` turns a function into a callback, here `look`. It comes after `ModelPruning` in the list, so it runs after the cut and the rewind. `first` holds the first values by name, without the ending `_orig`, so we take it off. `garments.fit` makes a quiet `Trainer`, calls its `fit`, and returns the network.
 
 
 # %% look
@@ -201,7 +201,7 @@ away_mended = distances(Mended("l1_unstructured", amount=0.3))
 print(away_mended)
 
 # %% [markdown]
-# All four are 0, so it was this line. It does harm where weight and copy are on one device, as on a CPU. And what does even `Mended` not rewind? Tensors that aren't pruned, such as the biases with `parameter_names=["weight"]`, and Adam's running averages.
+# All four are 0, so it was this line. It does harm where weight and copy are on one device, as on a CPU.
 
 # %% [markdown]
 # ## 4. Why the error didn't show it
@@ -228,19 +228,19 @@ show.errors_over_epochs(curves)
 # %% [markdown]
 # Look at the blue line first. Until epoch 49 the orange one hides it, because the first rewind, after epoch 10, is right in both. But each later rewind of `ModelPruning` replaces a trained weight by the same trained weight. So this network keeps what it has learned, and ends about as low as the green one, which never rewinds.
 #
-# Now follow the orange line. Each true rewind makes it leap, since the network has its first weights again. After the cut of epoch 50 it has 25 epochs to recover. But from epoch 76 on it's set back after every epoch, and only one epoch follows the last cut. We tried six networks at three learning rates (`records/lightning_pruning`). Twenty-five epochs after epoch 50's cut, the true rewind's error was at most 1.7 times the faulty one's. One epoch after the last cut, it was 2 to 9 times as large. **A rewind needs training after the last cut.**
+# Now follow the orange line. It leaps at each true rewind, because the network is back at its first weights. After the cut of epoch 50 it has 25 epochs to recover. But from epoch 76 on it's set back after every epoch, so each point there is an untrained network, and only one epoch follows the last cut. We tried six networks at three learning rates (`records/lightning_pruning`). With 25 epochs after the cut of epoch 50, the network came back to at most 1.7 times the error of the faulty rewind. With one epoch after the last cut, it was still at 2 to 9 times. **A rewind needs training after the last cut.**
 #
 # So the fault saved the network from a schedule that doesn't suit a rewind. If you go by the error alone, you'll be pleased, and report a lottery ticket that isn't one. With this schedule, switch the rewind off: `use_lottery_ticket_hypothesis=False`.
 #
-# **A setting proves nothing. The weights do.**
+# **Don't believe a setting. Look at the weights.**
 
 # %% [markdown]
 # ## Exercise · Ninety percent in five prunings
 # ★★ · 10 minutes
 #
-# Write `even_pruning(epochs, sparsity)`. It returns a callback. After each of the `epochs`, a list, it prunes the smallest weights of all layers together, each time the same share of what is left. By the end, a share `sparsity` of the weights is zero. Biases stay uncut and uncounted, nothing is rewound, and no masks are left.
+# Write `even_pruning(epochs, sparsity)`. It returns a callback that prunes after each of the `epochs`, a list: the smallest weights of all layers together, each time the same share of what is left. By the end, a share `sparsity` of the weights is zero. It spares biases, rewinds nothing, and leaves no masks.
 #
-# First on paper: 75 % in two. Then test: row `weights` should say 90 %. `sparsity_report(garments.fit(Garments(), batches, even_pruning([10, 20, 30, 40, 50], 0.9), epochs=60))`.
+# First on paper: 75 % in two. Then test: `sparsity_report(garments.fit(Garments(), batches, even_pruning([10, 20, 30, 40, 50], 0.9), epochs=60))` should say 90 % in row `weights`.
 #
 # <details><summary>Hint</summary>
 #

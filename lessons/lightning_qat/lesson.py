@@ -164,7 +164,7 @@ print(f"int8: off by {mape(net(test_pixels), test_share):.0f} %")
 #
 # <details><summary>What others found</summary>
 #
-# Now int8 is about as good as float, after the same number of training steps. So the two hooks are right, and so is int8 for this task, even without the fusing of [[static]], which we left out to keep the callback short. Something goes wrong when the training *with rounding* starts from random weights.
+# Now int8 is about as good as float, after the same number of training steps. So the two hooks are right, and so is int8 for this task. Something goes wrong when the training *with rounding* starts from random weights.
 #
 # </details>
 
@@ -178,9 +178,9 @@ print(f"int8: off by {mape(net(test_pixels), test_share):.0f} %")
 end = show.ceiling(fit(Net(), watched.TwoHooks(default, convert=False)), test_pixels[:120], test_share[:120])
 
 # %% [markdown]
-# The solid line is a ceiling: the range ends there, a little below 0.5. More than half of the 120 answers are above it, so they're clipped, and the loss sees them *at* the ceiling. That ruins the training, because the loss can't see how far above it an answer is. And the gradient goes straight through the rounding, but stops where something is clipped ([[qat]]). So an answer that is far too high gets no gradient that would pull it down.
+# The solid line is a ceiling: the range ends there, a little below 0.5. More than half of the 120 answers are above it, so they're clipped, and the loss sees them *at* the ceiling. That ruins the training, because the gradient goes straight through the rounding, but stops where something is clipped ([[qat]]). So an answer that is far too high gets no gradient that would pull it down.
 #
-# In the code, before `convert`, this end is `net.net.module[-1].activation_post_process.activation_post_process.max_val`: the first of the two long names is the part that rounds, the second its observer, which follows the range.
+# You find this end, before `convert`, in `net.net.module[-1].activation_post_process.activation_post_process.max_val`. PyTorch uses the long name twice: the outer one is the part that rounds, and the inner one its observer, which follows the range.
 
 # %% [markdown]
 # ### Why does the range end there?
@@ -194,7 +194,7 @@ end = show.ceiling(fit(Net(), watched.TwoHooks(default, convert=False)), test_pi
 # **Predict.** Our two epochs are 94 batches. How much of the last end still comes from the *first* batch: **A** nothing, **B** 6 %, **C** 39 %?
 
 # %% [markdown] tags=["answer"]
-# **39 % (C), because each of the 93 later batches leaves 0.99 of it, and $0.99^{93} = 0.39$.** The first batch reaches only −0.04, because the network is untrained. The later ones reach 0.80, on an average in which late ones count more. So the range ends near 0.39 · (−0.04) + 0.61 · 0.80 = 0.47: our ceiling.
+# **39 % (C), because each of the 93 later batches leaves 0.99 of it, and $0.99^{93} = 0.39$.** The first batch reaches only −0.04, because all answers of the untrained network are below 0. The later batches reach 0.80, if we average them by how much of each is left. So the range ends near 0.39 · (−0.04) + 0.61 · 0.80 = 0.47: our ceiling.
 
 # %% [markdown]
 # With a constant of 0.3, each batch keeps 70 % of the old end, and after 93 batches practically nothing of the first is left. The price is that a single odd batch now moves an end by 30 % of the way. In the qconfig that's one argument:
@@ -208,23 +208,23 @@ fast_error = mape(fit(Net(), TwoHooks(fast))(test_pixels), test_share)
 print(f"int8: off by {fast_error:.0f} %")
 
 # %% [markdown]
-# It's as good as float. But that's one training, and perhaps 0.01 only needs another learning rate. So we've trained in five ways, each at five learning rates from six sets of first weights. Each row of the figure is one way, at the rate with the smallest mean error on held-out garments. For float, that rate is higher than ours. The dots are its six errors on *other* garments, the test.
+# It's as good as float. But that's one training, and perhaps 0.01 only needs another learning rate. So we've trained in five ways, each at five learning rates from six sets of first weights. Each row of the figure is one way, at the rate with the smallest mean error on held-out garments. For float that's a higher rate than ours, so its errors are below our 14 %. The dots are its six errors on *other* garments, the test.
 
 # %% six_trainings tags=["hide-input"]
 # Draws the record of trainings from six sets of first weights.
 found = show.six_trainings()
 
 # %% [markdown]
-# The second row is bad even at its best rate. The third row changes the constant in the last layer alone, and most of the damage is gone, so it was mainly *this* range. The fourth changes it for the outputs of all layers, and is as good as float, though the ranges of the weights stay slow. **It was the slow range that ruined the network, not the integers.**
+# The second row is bad even at its best rate. The third row changes the constant in the last layer alone, and most of the damage is gone, so it was mainly *this* range. The fourth changes it for the outputs of all layers, and is as good as float. **It was the slow range that ruined the network, not the integers.**
 #
 # The last row is what you tried: PyTorch's constant, but a first epoch in float, as the network of [[qat]] was trained in float first. When the rounding starts, the outputs are large already, so the first batch sets the range in the right place.
 
 # %% [markdown]
 # ## 4. Who may move the ranges?
 #
-# An observer looks at whatever passes through the model, in training, in the sanity check and in validation. For validation the Trainer calls `model.eval()`, but this tells only layers like dropout and batch norm that training pauses. Observers have a switch of their own, which stays on. So validation moves the ranges, and changes the very model that it should judge.
+# An observer looks at whatever passes through the model, in training, in the sanity check and in validation. For validation the Trainer calls `model.eval()`, but this switches only layers like dropout and batch norm. Observers have a switch of their own, which stays on. So validation moves the ranges, and changes the very model that it should judge.
 #
-# The error won't tell you, because ordinary validation data reach about as far as the training data. So let's validate with data that make the mistake *show*: pixels a hundred times too large.
+# Ordinary validation data reach about as far as the training data, so the error won't tell you. Pictures from a brighter camera reach further, and then you ship ranges that no weight was trained with. To make the mistake *show*, let's validate with pixels a hundred times too large.
 #
 # We watch the range of the *input*, by which the first stub rounds the pixels. The constant is 0.3, so the 47 batches of the last epoch leave nothing of what came before, and the range ends at about 1. Then comes the last validation, with two batches that reach about 100.
 #
@@ -251,7 +251,7 @@ end_of_input, _ = told(net)
 # **Near 50 (C), because the first batch moves the end to 0.7 · 1 + 0.3 · 100 = 30.7, and the second to 0.7 · 30.7 + 0.3 · 100 = 51.5.** A little less is printed, because no pixel quite reaches 1.
 
 # %% [markdown]
-# The levels are far apart now, and only a handful of them lie between 0 and 1, where all true pixels are. So the network has become worse through data that it never trained on.
+# The levels are far apart now, and only a handful of them lie between 0 and 1, where all true pixels are. So data that it never trained on have made the network worse.
 #
 # A second callback switches the observers off before validation, and on again after it:
 
@@ -266,7 +266,7 @@ class OnlyTraining(pl.Callback):
 
 
 # %% [markdown]
-# `apply` reaches all observers. While they're off, the rounding goes on with the ranges found so far. The sanity check lies between the same two hooks.
+# `apply` reaches all observers. While they're off, the rounding goes on with the ranges found so far. The sanity check lies between the same two hooks. No range has been found by then, so its loss means nothing, but it still shows that validation works.
 
 # %% kept tags=["legacy"]
 net = fit(Net(), TwoHooks(fast), OnlyTraining(), validate=too_large)
@@ -276,7 +276,7 @@ net = fit(Net(), TwoHooks(fast), OnlyTraining(), validate=too_large)
 kept_end, kept_error = told(net)
 
 # %% [markdown]
-# The range ends where training left it, and the error is that of float. **A test is worth something only if it fails when the code is wrong.** Ours does: without `OnlyTraining` you saw it fail. Ordinary data can test the ranges themselves: leave `convert` out of `TwoHooks`, keep the Trainer after the fit, and compare each observer's `min_val` and `max_val` before and after `trainer.validate(net, data)`. They must be equal.
+# The range ends where training left it, and the error is that of float. **A test is worth something only if it fails when the code is wrong.** Ours does: without `OnlyTraining` you saw it fail. With ordinary data, look at the ranges themselves. Leave `convert` out of `TwoHooks`, let `fit` return its Trainer too, and call `trainer.validate(net, data)`: each observer's `min_val` and `max_val` must be the same before and after.
 
 # %% [markdown]
 # ## Exercise · Freeze the ranges
@@ -391,7 +391,7 @@ except Exception as error:
 # `torch.export` takes the float network, and stops with an error at the int8 one, because it can't take the packed weights apart. `torch.ao.quantization`, which this lesson uses, is deprecated as well. So today you work in the opposite order: export the *float* network, and quantize what was exported, as [[pt2e]] does.
 
 # %% [markdown]
-# **Sources.** B. Jacob et al., *Quantization and training of neural networks for efficient integer-arithmetic-only inference*, 2018, [arXiv:1712.05877](https://arxiv.org/abs/1712.05877). [torchvision's script for quantization-aware training](https://github.com/pytorch/vision/blob/main/references/classification/train_quantization.py) freezes the ranges after some epochs, as the exercise does: those of the weights too, while the weights go on changing.
+# **Sources.** B. Jacob et al., *Quantization and training of neural networks for efficient integer-arithmetic-only inference*, 2018, [arXiv:1712.05877](https://arxiv.org/abs/1712.05877). [torchvision's script for quantization-aware training](https://github.com/pytorch/vision/blob/main/references/classification/train_quantization.py) freezes the ranges after some epochs, as the exercise does.
 #
 # **Going further.** Lightning on [callbacks](https://lightning.ai/docs/pytorch/stable/extensions/callbacks.html) and on the [Trainer](https://lightning.ai/docs/pytorch/stable/common/trainer.html).
 #

@@ -51,7 +51,7 @@ except RuntimeError as error:
     print(error)
 
 # %% [markdown]
-# A search for this message finds `strict=False`, which tells `load_state_dict` to load what it can. The error goes away. We let both networks read the first 2,000 test digits.
+# A search for this message finds `strict=False`, which tells `load_state_dict` to load what it can. The error goes away. We test the colleague's network and the loaded one on the first 2,000 test digits.
 #
 # **Predict.** Which numbers does `fc1` use now: **A** all the trained ones, **B** the random ones of a new layer, **C** the trained ones with half of them 0?
 
@@ -87,7 +87,7 @@ print("unexpected:", report.unexpected_keys)
 #
 # How does such a file get into a new network, then? Let's look inside with three weights in place of 48,000. For these three the file holds
 #
-# - `weight_orig` = (0.9, 0.1, 0.5): a *parameter*, which the optimizer trains. It keeps the removed 0.5.
+# - `weight_orig` = (0.9, 0.1, 0.5): a *parameter*, which the optimizer trains. It keeps the removed 0.5. That was the smallest of the three when it was pruned, and then training changed the other two.
 # - `weight_mask` = (1, 1, 0): a *buffer*, which is saved and loaded like a parameter, but never trained.
 #
 # The third tensor, `weight` = (0.9, 0.1, 0), isn't in the file. It's the product of the two, and a *hook* computes it before each forward pass.
@@ -138,7 +138,7 @@ print(f"identity, then load: {accuracy(load_masked()):.1f} % right")
 # | an optimizer's step | (0.8, 0.2, 0.5) | (1, 1, 0) | (0.9, 0.1, 0) | **out of date** |
 # | a forward pass | (0.8, 0.2, 0.5) | (1, 1, 0) | (0.8, 0.2, 0) | |
 #
-# Pruning and each forward pass multiply. Loading and the optimizer change a factor and don't multiply. Neither does `net.to("cuda")` or `net.double()`: both convert the parameters and the buffers, and `weight` is neither, so the old product stays as it was.
+# Pruning and each forward pass multiply. Loading and the optimizer change a factor and don't multiply. Neither does `net.to("cuda")`: it moves the parameters and the buffers to the GPU, and `weight` is neither, so the old product stays behind.
 #
 # How do you bring `weight` up to date? A forward pass does it. If you have no input at hand, you can call the hooks yourself. The function `refresh` looks for the hooks that pruning has made, and calls each of them:
 
@@ -155,7 +155,7 @@ def refresh(model):
 
 
 # %% [markdown]
-# When do we need it? The outputs are right without it, because each call of the layer multiplies first. The trouble comes when code reads `weight` *between* two forward passes, and `prune` does exactly that. When you prune a layer again, it ranks the magnitudes that stand in `weight`, at the positions where the mask is still 1.
+# When do we need it? The outputs are right without it, because each call of the layer multiplies first. The trouble comes when code reads `weight` *between* two forward passes, and `prune` does exactly that. When you prune a layer again, it ranks the magnitudes of the numbers in `weight`, at the positions where the mask is still 1.
 #
 # **Predict.** You load the three weights as in the table's second row, and at once prune one more by magnitude. Two trained weights are left, 0.9 and 0.1. Which one goes?
 
@@ -169,7 +169,7 @@ gone = show.loaded_and_cut(refresh)
 # %% [markdown]
 # In the last column of the figure, `refresh` was called before the cut, so `prune` compared the trained numbers.
 #
-# Now the colleague's network. We prune `fc1` again with `amount=0.8`. In a layer that has a mask, this counts from what is left: four fifths of the remaining half go, and a tenth of the weights stay. Before the cut we call `refresh`, or make a forward pass, or do nothing. The random numbers of the new layer depend on the seed, so we try six of them.
+# Now the colleague's network. We prune `fc1` again with `amount=0.8`. In a layer that has a mask, this counts from what is left: four fifths of the remaining half go, and a tenth of the weights stay. Before the cut we call `refresh`, or run a forward pass, or do nothing. The random numbers of the new layer depend on the seed, so we try six of them.
 
 # %% the_same_in_lenet tags=["hide-input"]
 # Loads the file, takes one of the three actions, prunes four fifths of what is left, and counts right answers, for six seeds.
@@ -178,14 +178,14 @@ right = show.pruned_again(load_masked, refresh)
 # %% [markdown]
 # The first two rows don't depend on the seed, because they rank the trained weights. The only difference between the second row and the third is a forward pass, and in this network it does nothing but compute `weight`. So the old `weight` is to blame: trained weights were removed where the *random* numbers were small.
 #
-# Nothing tells you that this has happened. The mask has the right number of zeros, and a low accuracy looks like the price of pruning. How much is lost is luck: with thirty seeds we saw 74 to 91 % right, so now and then nothing is lost, and the mistake stays hidden until the next seed.
+# Nothing tells you that this has happened. The mask has the right number of zeros, and a low accuracy looks like the price of pruning. How much you lose depends on the seed: with thirty seeds we saw 74 to 91 % right. A lucky seed loses nothing, and the mistake stays hidden.
 #
-# In a training, where you prune every few epochs, `weight` can be old as well, but by no more than one step of the optimizer. One step changes each number a little, so the ranking stays nearly the same. After loading, the old numbers have nothing to do with the trained ones. One habit covers both cases: **call `refresh` before you prune.**
+# In a training, where you prune every few epochs, `weight` can be out of date as well. But a forward pass comes before each step of the optimizer, so it's never more than one step behind. One step changes each number a little, so the ranking stays nearly the same. After loading, the old numbers have nothing to do with the trained ones. One habit covers both cases: **call `refresh` before you prune.**
 
 # %% [markdown]
 # ## 4. How many zeros?
 #
-# We now know that a pruned layer has three tensors, and that one of them may be out of date. So where do we count its zeros? The sparsity of `fc1`, the share of its weights that are zero, is 50 %. A good way to count finds that in three networks: in the colleague's, in one that `load_masked` has just made, and in a copy of the colleague's after `prune.remove`.
+# We now know that a pruned layer has three tensors, and that one of them may be out of date. So where do we count its zeros? The sparsity of `fc1`, the share of its weights that are zero, is 50 %. A good way to count finds that in three networks: in the colleague's, in one that `load_masked` has just made, and in a copy of the colleague's after `prune.remove`. We could count among the parameters, in the `state_dict`, in `weight`, or in `weight` after a `refresh`.
 #
 # **Predict.** Somebody counts the zeros among `fc1`'s parameters, in the network that the colleague has just pruned. What sparsity do they get: **A** 0 %, **B** 50 %, **C** 100 %?
 
@@ -202,9 +202,9 @@ counts = show.count_zeros(refresh, pruned, load_masked)
 # - **The `state_dict`.** It holds `weight_orig` *and* the mask, *six* numbers with one zero. So you get only half of the true sparsity.
 # - **`weight`.** Just after loading it's (0.02, 0.3, −0.2), which has no zero.
 #
-# The last row is right everywhere: bring `weight` up to date, and then count its zeros with `(refresh(net).fc1.weight == 0).float().mean()`. While there is a mask, you can also count the zeros of `net.fc1.weight_mask`. The mask is saved and loaded, so it's never out of date, but after `prune.remove` it's gone.
+# The last row is right everywhere: bring `weight` up to date, and then count its zeros with `(refresh(net).fc1.weight == 0).float().mean()`. While there is a mask, you can also count the zeros of `net.fc1.weight_mask`. The mask is a factor, so it's never out of date, but after `prune.remove` it's gone.
 #
-# Count only in the tensors that were pruned. Other zeros were never removed: a new batch norm, for instance, has biases of 0.
+# Count only in the tensors that were pruned. Other zeros were never removed: a new batch norm, for instance, has biases of 0. And say what you divide by: half of `fc1` is two fifths of LeNet's weights.
 
 # %% [markdown]
 # ## Exercise · Load a pruned file

@@ -36,7 +36,7 @@ torch.set_num_threads(1)
 #
 # You've made a language model smaller by rounding its weights. Is it still the same model? Most people ask it something, and then measure its perplexity on some text. We do both.
 #
-# Our **original** is SmolLM2-135M-Instruct, as we downloaded it for [[weight_only]]. The **copy** has the matrices of all its blocks rounded to 6 bits. Again 32 neighbours in a row share their levels, but now these lie evenly on both sides of 0. The weights in the downloaded file have 4 bits already, but on other levels. So this copy isn't smaller than the file. It has only moved a little, and a model rounded only once would give different numbers. Both read the first 256 tokens of a chapter of Python's manual. `rounded` overwrites the weights and returns the logits, so `original` and `copy` hold what one model said before and after.
+# Our **original** is SmolLM2-135M-Instruct, as we downloaded it for [[weight_only]]. The **copy** has the matrices of all its blocks rounded to 6 bits. Again 32 neighbours in a row share their levels, but now these lie evenly on both sides of 0. The downloaded file stores 4 bits already, so this copy has only moved, and isn't smaller. Both read the first 256 tokens of a chapter of Python's manual. `rounded` overwrites the weights and returns the logits, so `original` and `copy` hold what one model said before and after.
 
 # %%
 from pydoc_data.topics import topics
@@ -45,7 +45,6 @@ import torch
 from torch import nn
 
 from course_utils import real_models
-from lessons.the_same_model.show import ask
 
 model, tokenizer = real_models.smollm2()
 ids = tokenizer(topics["execmodel"], return_tensors="pt")["input_ids"][:, :256]
@@ -65,9 +64,9 @@ def rounded(bits):
 
 # %% two_models
 original = model(ids, use_cache=False).logits[0, :-1]
-answers = {"original": ask(model, tokenizer, "What is the capital of France?")}
+answers = {"original": real_models.ask(model, tokenizer, "What is the capital of France?")}
 copy = rounded(6)
-answers["6 bits"] = ask(model, tokenizer, "What is the capital of France?")
+answers["6 bits"] = real_models.ask(model, tokenizer, "What is the capital of France?")
 for (name, answer), logits in zip(answers.items(), (original, copy), strict=True):
     print(f"{name:8} perplexity {nn.functional.cross_entropy(logits, came).exp():.2f}  {answer}")
 
@@ -107,7 +106,7 @@ show.some_places(tokenizer, ids[0], original, copy)
 # | `a` | 0.3 | 0.5 | ln(0.3 / 0.5) = −0.51 |
 # | `an` | 0.2 | 0.2 | 0 |
 #
-# The copy has another first choice. But what happens to the loss depends on the text. If `the` comes, the copy looks worse. If `a` comes, it looks *better* than the original, and if `an` comes, nothing has changed. Over many places, these ups and downs partly cancel in the mean, and the perplexity hardly moves.
+# The copy has a different first choice. But the loss depends on the text. If `the` comes, the copy looks worse. If `a` comes, it looks *better* than the original, and if `an` comes, nothing has changed. Over many places, these ups and downs partly cancel, and the perplexity hardly moves.
 #
 # ### Average over every token that could come
 #
@@ -137,7 +136,7 @@ print(kl(torch.tensor([0.5, 0.3, 0.2]).log(), torch.tensor([0.3, 0.5, 0.2]).log(
 #
 # <details><summary>What others found</summary>
 #
-# The KL divergence is 0.04, though the first choice is still `the`. It also notices what happens behind the first choice.
+# The KL divergence is 0.04, though the first choice is still `the`. It also notices changes among the other tokens.
 #
 # </details>
 
@@ -171,21 +170,21 @@ print(f"by hand {kl(original, copy).mean():.4f}")
 #
 # By the rule of [[baseline]], a mean may be luck if it isn't larger than two of its standard errors. So this rise of the loss may be luck.
 #
-# How many tokens do we need then? Errors shrink with the root of the number of tokens, so
+# How many tokens do we need then? The error shrinks with the square root of the number of tokens, so
 #
 # $$\text{tokens needed} = \text{tokens used} \cdot \left(\frac{\text{error that you have}}{\text{error that you want}}\right)^2$$
 #
-# Let's ask the same of the loss and the KL divergence: *two* errors may be at most 0.002, so one may be 0.001. For SmolLM2 and our 255 tokens:
+# Let's demand the same precision of the loss and the KL divergence: *two* errors may be at most 0.002, which is 0.2 % of the perplexity, so one may be 0.001. For SmolLM2 and our 255 tokens:
 #
 # - **KL divergence.** We have 0.0011, and need (0.0011 / 0.001)² = 1.2 times as many tokens: about 300.
 # - **Loss.** We have 0.0136, and need (0.0136 / 0.001)² = 185 times as many: about 47,000.
 #
-# So the loss needs about 150 times as many. But this assumes independent tokens; section 4 finds a smaller lead.
+# So the loss needs about 150 times as many. But this assumes that the tokens are independent. Section 4 checks whether they are.
 
 # %% [markdown]
 # ## 4. When does the perplexity mislead?
 #
-# Now we've rounded SmolLM2 to 8, 6, 5 and 4 bits, and cut three texts into eight pieces each, of 256 tokens: the manual, some Python code, and a licence, the GPL-3.
+# We've rounded SmolLM2 to 8, 6, 5 and 4 bits, and cut three texts into eight pieces each, of 256 tokens: the manual, some Python code, and a licence, the GPL-3.
 #
 # **Predict.** In how many of the 24 pieces does the copy with 8 bits have a *lower* perplexity than the original: **A** none, **B** one or two, or **C** eight or more?
 
@@ -194,25 +193,25 @@ print(f"by hand {kl(original, copy).mean():.4f}")
 show.many_pieces()
 
 # %% [markdown] tags=["answer"]
-# **C, eight or more, because the change is so small that the text decides its sign.** They're the green triangles below the line; the table counts them.
+# **C, eight or more, because the change is so small that the text decides its sign.**
 
 # %% by_bits tags=["hide-input"]
 # Counts these pieces for each number of bits.
 show.by_bits()
 
 # %% [markdown]
-# With 5 and 4 bits, the perplexity is a good measure: the loss rose in every piece, mostly by more than two errors. But it misleads in two ways:
+# With 5 and 4 bits, the perplexity shows the change: the loss rose in every piece, mostly by more than two errors. But it misleads in two ways:
 #
 # - **Too few tokens.** With 6 bits, the change of the loss is within two errors in most pieces, although 4 to 12 % of the first choices have changed.
-# - **Changes that cancel, however long the text is.** Take the three tokens of section 2, and a text in which `the` comes as often as `a`. The rises of +0.51 and −0.51 cancel exactly, and the copy still has another first choice.
+# - **Changes that cancel, however long the text is.** Take the three tokens of section 2, and a text in which `the` comes as often as `a`. The rises of +0.51 and −0.51 cancel exactly, and the copy still has a different first choice.
 #
 # ### Changed isn't worse
 #
-# In that last case, the copy predicts the text just as well as the original does. So if that's your question, the perplexity is right. The KL divergence answers another one: how far has the copy moved? Fine-tuning moves a model as well, and on purpose. So it can't tell you whether the new answers are worse: for that, test the tasks that you care about.
+# In that last case, the copy predicts the text just as well as the original. So if that's your question, the perplexity is right. The KL divergence answers another one: how far has the copy moved? Fine-tuning moves a model as well, and on purpose. So the KL divergence can't tell you whether the new answers are worse: for that, test the tasks that you care about.
 #
 # ### One piece isn't enough
 #
-# Are the tokens of a piece independent? Then the pieces of a text would scatter by about as much as the error of one piece says. From the record, here are the KL divergences with 6 bits, times 1,000:
+# Are the tokens of a piece independent? If so, the pieces of a text should scatter by about the error that one piece gives. From the record, here are the KL divergences with 6 bits, times 1,000:
 #
 # | text | its eight pieces | standard deviation | error of one piece |
 # |---|---|---|---|
@@ -220,7 +219,7 @@ show.by_bits()
 # | code | 21, 17, 18, 27, 23, 11, 22, 21 | 4.6 | 1.3 |
 # | licence | 33, 63, 20, 27, 25, 20, 23, 24 | 14.4 | 3.3 |
 #
-# On the manual, that's nearly so. On the other two, the pieces scatter by about four times their error. That happens when the tokens of a piece resemble each other, because each then adds little that's new. So count pieces instead: the error of their mean is their standard deviation, divided by the root of their number. For an error of 1, as in section 3, the number of pieces is the standard deviation squared, for each measure:
+# On the manual, the pieces do. On the other two, they scatter by about four times their error. That happens when the tokens of a piece resemble each other, because each then adds little that's new. So count pieces instead: the error of their mean is their standard deviation, divided by the root of their number. We want an error of 0.001, as in section 3. That's 1 in this table, so we need as many pieces as the standard deviation squared, for each measure:
 #
 # | text | pieces for the KL divergence | for the loss |
 # |---|---|---|
@@ -228,7 +227,7 @@ show.by_bits()
 # | code | $4.63^2 = 21$ | $12.5^2 = 156$ |
 # | licence | $14.4^2 = 207$ | $28.95^2 = 838$ |
 #
-# Eight pieces tell this only roughly: on the licence, the 63 alone makes most of the scatter. But a few hundred tokens can be far too few: the licence needs about 53,000. And **the lead of the KL divergence shrinks** from 150 times to 46, 7 and 4. Its error from single tokens is so small that the differences between pieces weigh more. **Measure several pieces of your own text, and take the error from the means of the pieces.**
+# Eight pieces tell this only roughly: on the licence, the 63 alone makes most of the scatter. But a few hundred tokens can be far too few: the licence needs about 53,000. And **the lead of the KL divergence shrinks**. With independent tokens, the loss would need about 160, 130 and 30 times as many; counted in pieces, it's 46, 7 and 4 times. The smaller the error from single tokens, the more the differences between pieces weigh. **Measure several pieces of your own text, and take the error from the means of the pieces.**
 
 # %% [markdown]
 # ## Exercise · Which copy is closer?
@@ -291,7 +290,7 @@ claims.show("the_same_model")
 #
 # Look at the percentiles as well (`99.9% KLD`). A mean can be small while a few places have changed completely.
 #
-# And how large is large? Compare with copies that you know: in the figure of section 4, the KL divergence is roughly 0.001 with 8 bits, 0.02 with 6, 0.1 with 5, and 0.4 with 4.
+# And how large is large? Compare with copies that you know: in the figure of section 4, the KL divergence is roughly 0.001 with 8 bits, 0.02 with 6, 0.1 with 5, and 0.4 with 4. A model that is rounded only once will give other numbers.
 #
 # ### A proof, and PyTorch's own function
 #

@@ -12,14 +12,6 @@ RECORD = ROOT / "records" / "the_same_model" / "pieces.json"
 LOOKS = {8: ("green", "^"), 6: ("blue", "s"), 5: ("orange", "o"), 4: ("purple", "D")}  # bits: colour, marker
 
 
-def ask(model, tokenizer, question, n=12):
-    """What the model answers, always the most probable token: at most n of them."""
-    chat = [{"role": "user", "content": question}]
-    ids = tokenizer.apply_chat_template(chat, add_generation_prompt=True, return_tensors="pt", return_dict=True)
-    written = model.generate(**ids, max_new_tokens=n, do_sample=False)
-    return tokenizer.decode(written[0, ids["input_ids"].shape[1] :], skip_special_tokens=True)
-
-
 def some_places(tokenizer, ids, original, copy, n=5):
     """A table of the first places where the first choices differ.
 

@@ -39,7 +39,7 @@ torch.set_num_threads(1)
 #
 # Which ones? We train a *copy* of the network for 200 steps, and look where its weights are largest in magnitude. At these positions the untrained network keeps its own random weights: a fifth of each hidden layer, and 60 % of the small output layer.
 #
-# In the code, `make` draws a new network, and `train` trains it with a fresh Adam on batches of 60 digits, for 200 steps unless told otherwise. `put_on` gives each layer a mask, by PyTorch's `prune.custom_from_mask`.
+# In the code, `make` draws a new network, `train` trains it for 200 steps unless told otherwise, and `put_on` gives each layer a mask.
 #
 # **Predict.** How many of the test digits does the untrained network now get right: **A** more than 70 %, **B** about 30 %, **C** about 10 %?
 
@@ -97,9 +97,7 @@ print(f"untrained, with zeros: {training.evaluate(untrained, *test_set):.0%} rig
 # | mask | 1 | 0 | 0 | 1 |
 # | untrained, with the mask | 0.3 | 0 | 0 | −0.4 |
 #
-# The values 0.5 and −0.6 are thrown away. All that the training hands over is one bit for each weight: stay or go.
-#
-# But this bit knows something. Training pushed the first weight from 0.3 to 0.5. So the random value already had the right sign, and it's worth keeping. The third weight was pushed from 0.35 almost to zero. So its random value was of little use, or did harm. The mask can't correct it, but it can remove it.
+# The values 0.5 and −0.6 are thrown away. All that the training hands over is one bit for each weight: stay or go. But this bit knows something. Training pushed the first weight from 0.3 to 0.5. So the random value already had the right sign, and it's worth keeping. The third weight was pushed from 0.35 almost to zero. So its random value was of little use, or did harm. The mask can't correct it, but it can remove it.
 #
 # A mask that turns an untrained network into a classifier is called a **supermask** ([Zhou et al., 2019](https://arxiv.org/abs/1905.01067)).
 #
@@ -117,18 +115,18 @@ untrained_right = show.what_is_kept()
 # %% [markdown]
 # Zeros at random positions don't help: such a network only guesses. Keeping the weights that moved most hardly helps either. But if we keep what grew most, the untrained network reads most of the digits. So a large part of the secret is the direction in which training pushed each weight.
 #
-# Our own mask does better still. About 70 % of the weights that it keeps grew, and the rest were large from the start.
+# Our own mask does better still, probably because the first values that it keeps are large. About 70 % of them grew, and the rest were large from the start. *Grew most* also keeps tiny first values, which say little, and some that even had the wrong sign.
 
 # %% [markdown]
 # ## 3. How to find a ticket
 #
-# J. Frankle and M. Carbin stated in 2018 that such a small network can also *learn* as well as the whole ([arXiv:1803.03635](https://arxiv.org/abs/1803.03635)). The version of 2019 puts it this way:
+# J. Frankle and M. Carbin claim that such a small network can also *learn* as well as the whole ([2019](https://arxiv.org/abs/1803.03635)):
 #
 # > **The Lottery Ticket Hypothesis.** A randomly-initialized, dense neural network contains a subnetwork that is initialized such that—when trained in isolation—it can match the test accuracy of the original network after training for at most the same number of iterations.
 #
 # *In isolation* means without the other weights: they're zero, and stay zero. A **ticket** is a mask *together with* the first random values under it. If it learns as well as the whole network, it's a **winning ticket**.
 #
-# The authors find it in five steps: (1) keep a copy of the first values; (2) train; (3) prune the weights that end up smallest; (4) give those that stay their first values again; (5) repeat from step 2.
+# The authors find it in five steps: (1) keep a copy of the first values; (2) train; (3) prune the weights that end up smallest; (4) give the others their first values again; (5) repeat from step 2.
 #
 # We do two rounds. Each removes 60 % of what's left, but, as in the paper, only half as much of the small last layer. So $0.4 \cdot 0.4 = 0.16$ of the weights remain, about a sixth.
 
@@ -141,7 +139,7 @@ show.five_steps(untrained.fc2.weight_orig, trained.fc2.weight_orig)
 #
 # Why several rounds, and not one deep cut? Which weights a network needs depends on which others it has left. So after each cut the smaller network trains again, and shows which of its weights it needs *now*. The paper reports that this finds smaller winning tickets than a single cut.
 #
-# Under a mask, PyTorch calls the parameter `weight_orig`, and each forward pass multiplies it by the mask to get `weight`. So the zeros stay zero in training, and it's `weight_orig` that we rewind. Until the next forward pass `weight` still holds the old values. Pruning reads `weight`, so our `train` ends with a forward pass.
+# Under a mask, PyTorch trains a parameter called `weight_orig`, and each forward pass multiplies it by the mask to get `weight`. So the zeros stay zero, and it's `weight_orig` that we rewind. But pruning looks at `weight`, which doesn't know of the last training step yet. That's why our `train` ends with a forward pass.
 
 
 # %%
@@ -170,9 +168,9 @@ print(f"ticket: {training.evaluate(ticket, *test_set):.1%} right")
 # %% [markdown]
 # ### Does the rewind do what it should?
 #
-# That looks good. But everything hangs on the rewind. If it went back to weights that have been trained already, the "ticket" would begin with a head start, and its accuracy would only look better. So the accuracy can't reveal such a mistake.
+# That looks good. But everything depends on the rewind. If it went back to weights that have been trained already, the "ticket" would have a head start, and its accuracy would only look better. So the accuracy can't reveal such a mistake.
 #
-# That's why we test the rewind itself: after both rounds, every weight and bias must have its first value again. But with what do we compare? Suppose that `rewind` gave the network the tensors of our copy, and not just their numbers, as a well-known library does ([[lightning_pruning]]). Then the second training would change the copy as well, and the two would still agree. So we draw the network again, from the same seed.
+# That's why we test the rewind itself: after both rounds, every weight and bias must have its first value again. But what do we compare with? Our copy isn't safe. A well-known library hands over the copy's own tensors, and not just their numbers ([[lightning_pruning]]). Then the second training changes the copy as well, and network and copy still agree. So we draw the network again, from the same seed.
 
 
 # %% test_the_rewind
@@ -191,7 +189,7 @@ print("back at its first values:", back)
 # Two controls can tell.
 #
 # - **Reinit** has the mask of the ticket, and new random values. So it differs from the ticket in the *values* alone.
-# - The **random mask** has the same number of ones in each layer, in randomly chosen positions, and keeps the first values there. Its values aren't those of reinit, but no training has selected either. So if reinit does better, it's because training found its *positions*.
+# - The **random mask** has the same number of ones in each layer, in randomly chosen positions, and keeps the first values there. Here training chose nothing, and in reinit only the positions. So if reinit does better, its *positions* are the reason.
 
 
 # %% controls
@@ -213,15 +211,13 @@ all_right = show.six_networks(search, controls)
 # **Hardly at all (A), probably because the positions were found for the first values, and not for others.**
 
 # %% [markdown]
-# First compare the ticket with the whole network. With a sixth of the weights it does as well on average, though in single networks the one or the other is ahead, sometimes by a point or more. So it's a winning ticket after 200 steps, and the answer to our question is yes.
+# First compare the ticket with the whole network. With a sixth of the weights it does as well on average, though in a single network either can be ahead by a point. So it's a winning ticket after 200 steps, and the answer to our question is yes.
 #
-# But perhaps it's only quicker, because its mask makes it read most digits before its first step, while the others begin by guessing? It isn't: after the paper's 50,000 steps, tickets with a fifth of the weights are still no worse than the whole network, and half a point ahead of both controls (*Deeper*).
+# But the ticket reads most digits before its first step, and the others begin by guessing. Is it only quicker? No: after the paper's 50,000 steps, tickets with a fifth of the weights are still no worse than the whole network, and half a point ahead of both controls (*Deeper*).
 #
 # And what did the ticket cost? Two trainings before the ticket's own, the first of them with all the weights. So a ticket doesn't spare you the training. It tells us that a small network *could* have learned the task alone.
 #
-# Now the explanations. *Random* stays behind, so not every sixth of the network learns as well. *Reinit* has the mask of the ticket, and yet it does hardly better than *random*. So here the positions alone are worth little: **mask and values belong together.**
-#
-# Does this hold only at our learning rate, the paper's 0.0012? We've also trained all four at five rates. With each at its best rate, chosen on other images, the ticket still leads both controls, though by one point and not by three.
+# Now the explanations. *Random* stays behind, so not every sixth of the network learns as well. *Reinit* has the mask of the ticket, and yet it does hardly better than *random*. Section 2 suggests why: the mask keeps first values on which training could build, and new values are as random there as anywhere else. So here the positions alone are worth little: **mask and values belong together.**
 
 # %% [markdown]
 # ## Exercise · Find a ticket
@@ -281,7 +277,7 @@ claims.show("ticket")
 #
 # Pruning is older than deep networks. A *decision tree* that may grow freely learns its training examples by heart, noise included. So you let it grow, and then cut back the branches that don't help on examples it hasn't seen (Breiman et al., *Classification and Regression Trees*, 1984). The aim there is better answers, not fewer bytes.
 #
-# Researchers also prune in order to understand networks. [PyTorch's tutorial](https://docs.pytorch.org/tutorials/intermediate/pruning_tutorial.html) names two such uses. One compares the **learning dynamics** of networks that have more parameters than they need with those that have too few. The other takes lucky subnetworks as a **search for an architecture**: instead of building many small networks you train a large one, and remove what it doesn't need. Whether the network that is found is worth more than another one of its size must be tested with controls, as in section 4.
+# Researchers also prune to find an architecture: instead of building many small networks you train a large one, and remove what it doesn't need. Whether the network that you find is worth more than another one of its size must be tested with controls, as in section 4.
 
 # %% [markdown]
 # ### The record of the paper's experiment
@@ -297,6 +293,8 @@ claims.show("ticket")
 #
 # The whole network gets 98.09 % of the test digits right. With 21 % of the weights the ticket is *above* the whole network, and with 7 % still as good. Both controls stay behind the ticket, but the gaps are smaller than after 200 steps: almost nothing at 51 %, and half a point at 21 %. At 7 % and below the positions matter, too: *reinit* is ahead of *random* there, by half as much as the ticket is. `python course.py lottery --paper` repeats the experiment, in a few hours.
 #
+# After 200 steps, the ticket's lead depends on the learning rate. At the paper's 0.0012 it leads both controls by three points. With each of the four at the best of five rates, chosen on other images, it still leads, but by one.
+#
 # In deeper networks, [Liu et al., 2018](https://arxiv.org/abs/1810.05270), found no lead over new values once each had a good learning rate.
 
 # %% [markdown]
@@ -306,4 +304,4 @@ claims.show("ticket")
 #
 # **Credits.** The lecture that this course grew from is [Tal Daniel's](https://github.com/taldatech/ee046211-deep-learning) (Technion, EE 046211, tutorial 10), which builds on Tivadar Danka's [*How to Compress a Neural Network*](https://towardsdatascience.com/how-to-compress-a-neural-network-427e8dddcc34). Text CC BY 4.0, code MIT.
 #
-# **What's still open.** The ticket leads with its first values. Does it need their numbers, or would their signs do? And with so many trainings to spend, would you have done better without the rewind ([[ticket_full]])? The trainings, by the way, needn't be loops of your own: a Trainer can run them, and round or prune on the way ([[lightning_qat]]).
+# **What's still open.** The ticket leads with its first values. Does it need their numbers, or would their signs do? And for the price of so many trainings, would you do better without the rewind ([[ticket_full]])? The trainings, by the way, needn't be loops of your own: a Trainer can run them, and round or prune on the way ([[lightning_qat]]).

@@ -31,7 +31,7 @@ torch.set_num_threads(1)
 # %% [markdown]
 # ## 1. One mask, three sets of weights
 #
-# In [[ticket]] you found a ticket: a mask that keeps few weights, together with their *first* values. Let's search for a smaller one, in three rounds of training and pruning. Before each new round we rewind. In the end, 6.5 % of the weights are left.
+# In [[ticket]] you found a ticket: a mask that keeps few weights, together with their *first* values. Let's search for a smaller one, in three rounds of training and pruning. Before each new round we rewind. In the end, 6.5 % of the weights are left. That's more than 90 % compression.
 #
 # Look at the network after its last cut. It has just been trained for 200 steps. To get the ticket, we'd rewind once more, and throw away what these steps have taught it. Do we need this last rewind? Let's put three sets of weights under the same mask, and train each for 200 more steps:
 #
@@ -77,7 +77,7 @@ for name, net in {"ticket": ticket, "new values": new_values, "trained on": trai
     print(f"{name}: {training.evaluate(net, *test_set):.1%} right")
 
 # %% [markdown] tags=["answer"]
-# **Trained on, because it goes on from what its weights have already learned.** After the same search, it has 400 steps behind its weights, and the ticket, which begins anew, 200.
+# **Trained on, because it goes on from what its weights have already learned.** After the same search, its weights have been trained for 400 steps, and those of the ticket, which begins anew, for 200.
 
 # %% [markdown]
 # That's one network, and one learning rate for all three, the paper's 0.0012. Was it a fair race? In about [[minutes]] minutes you will be able to
@@ -102,7 +102,7 @@ for name, net in {"ticket": ticket, "new values": new_values, "trained on": trai
 #
 # The things that an experiment compares are its **arms**.
 #
-# We've repeated the race in six networks, each with its own first values, new values and mask, trained every arm at six rates, and kept a record. Then each arm takes one rate for all six networks: the one at which they read the most **held-out** images, images we neither train on nor report.
+# We've repeated the race in six networks, each with its own first values, new values and mask, trained every arm at six rates, and kept a record. *New values* now get new weights only, and keep the first biases. Then each arm takes one rate for all six networks: the one at which they read the most **held-out** images, images we neither train on nor report.
 #
 # **Predict.** When each arm has its own best rate, does the lead of the ticket over *new values* **A** grow, **B** stay, **C** shrink?
 
@@ -111,7 +111,7 @@ for name, net in {"ticket": ticket, "new values": new_values, "trained on": trai
 show.over_rates()
 
 # %% [markdown] tags=["answer"]
-# **It shrinks (C), because a higher rate helps *new values* more.** They probably have further to go: they begin by guessing, while the ticket is a supermask. The lead falls from more than five points to two or three. So more than half of it came from a rate that doesn't suit the opponent.
+# **It shrinks (C), because a higher rate helps *new values* more.** They probably have further to go: they begin by guessing, while the ticket is a supermask. The lead falls from 5.6 points to 2.3. So more than half of it came from a rate that doesn't suit the opponent.
 
 # %% [markdown]
 # Why did held-out images choose, and not the test images? Here's the rule by hand, with invented numbers, in % of the images:
@@ -122,11 +122,11 @@ show.over_rates()
 # | 0.01 | **92** | 93 | **91** | 92 |
 # | 0.1 | 88 | 89 | 90 | 92.5 |
 #
-# At the shared rate 0.001, the ticket leads by 92 − 88 = 4 points. By the held-out images both arms choose 0.01, and the lead is 93 − 92 = 1 point. By the test images, *new values* would choose 0.1. But the best of three results is partly luck with these very images, and we'd report this luck as well.
+# At the shared rate 0.001, the ticket leads by 92 − 88 = 4 points. By the held-out images both arms choose 0.01, and the lead is 93 − 92 = 1 point. By the test images, *new values* would choose 0.1. But the best of three results is partly luck with these very images, and we'd report this luck as if the arm had earned it.
 #
 # ### How much is luck?
 #
-# Are two points more than luck? Let's train *the same* ticket six times at the rate 0.012, where it does almost as well as at its ring. Only the batches differ, so whatever lies between the results is luck.
+# Are two points more than luck? Let's train *the same* ticket six times at the rate 0.012. Only the batches differ, so any difference between the results is luck.
 
 # %% luck
 again = []
@@ -140,22 +140,22 @@ print(*(f"{right:.1f}" for right in sorted(again)), "% right")
 # %% [markdown]
 # The best and the worst are about a point apart, and they're the same ticket. So a lead of half a point in one race means nothing.
 #
-# Two things help. We *pair* the arms: under a network's mask, all get the same batches, and we look at the lead in this network. And we ask in how many networks the lead has the same sign. If two arms were equally good, each network would be the toss of a coin. Six heads come up once in $2^6 = 64$ tries, and so do six tails. So equal arms show **a lead in all six networks** in 2 of 64 cases, or 3 %. ([[measuring]] counted one side only: 1 in 64.)
+# Two things help. We *pair* the arms: under a network's mask, all get the same batches, and we look at the lead in this network. And we ask in how many networks the lead has the same sign. If two arms were equally good, each network would be the toss of a coin. Six heads come up once in $2^6 = 64$ tries, and so do six tails. So equal arms show **a lead in all six networks** in 2 of 64 cases, or 3 %.
 #
-# Would five of six be enough? Any of the six can be the exception, so equal arms agree in five or more in 2 · (6 + 1) = 14 of 64 cases. That's 22 %, too often to rely on. And 3 % is the risk of *one* comparison: if you make ten, expect a false win now and then.
+# Would five of six be enough? Any of the six can be the exception, so equal arms agree in five or more in 2 · (6 + 1) = 14 of 64 cases. That's 22 %, too often to rely on. And 3 % is the risk of *one* comparison: the more you make, the likelier is a false win.
 
 # %% luck_or_not tags=["hide-input"]
 # Prints by how much one arm leads another in the record, and in how many networks.
 show.told(("ticket", "new values"), ("trained on", "ticket"))
 
 # %% [markdown]
-# Both leads count, though that of *trained on* has shrunk as well, from about two points at the paper's rate to less than one. So with these masks, the last rewind costs points, probably because it gives away 200 steps. Whether it does with others, you'll judge in the exercise.
+# Both leads count, though that of *trained on* has shrunk as well, from about two points at the paper's rate to less than one. So with these masks, the last rewind costs points, probably because it gives away 200 steps. The record also holds a second search in the same six networks, at the paper's rate of 0.0012, which found other masks. Whether the last rewind costs points there, you'll judge in the exercise.
 #
 # Now we have a rule:
 #
 # 1. All arms try the same rates, and held-out images choose one for each arm.
 # 2. If a best rate is at the edge of those that we tried, a better one may lie beyond. Then we **widen the grid**.
-# 3. Test images report, network by network. A lead counts if all six agree.
+# 3. The test images tell the lead, network by network. It counts if all six agree.
 
 # %% [markdown]
 # ## 3. Sizes or signs?
@@ -173,7 +173,7 @@ show.told(("ticket", "new values"), ("trained on", "ticket"))
 #
 # *Own signs* and *new values* differ in the signs alone, *own sizes* and *new values* in the sizes alone. So we compare both with the last row.
 #
-# In the record, all four arms keep the first biases, while in section 1 *new values* drew new biases as well. We now train each arm in six networks, with the same batches, at its own best rate.
+# The record has both new arms as well, each at its own best rate.
 #
 # **Predict.** Which arms will beat *new values* in all six networks: **A** own sizes only, **B** own signs only, **C** both?
 
@@ -186,7 +186,7 @@ show.told(("own signs", "new values"), ("own sizes", "new values"), ("ticket", "
 # **Own signs only (B), probably because the first signs are mostly right already.** A kept weight was pushed away from zero, so it mostly ends with its first sign; of new signs, half are wrong. *Own signs* win back most of the ticket's lead, and even untrained they're far above guessing. The sizes alone can't be told from luck.
 
 # %% [markdown]
-# The ticket is ahead of *own signs*, too, in all six networks, by a few tenths. So on top of the right signs, the right sizes add a little. With the masks that we found at the rate 0.0012, the same arms lead in all six as well.
+# The ticket is ahead of *own signs*, too, in all six networks, by a few tenths. So on top of the right signs, the right sizes add a little.
 
 # %% [markdown]
 # ## 4. What does it cost?
@@ -262,7 +262,7 @@ def judge_solution(one, other):
 
 
 # %% [markdown]
-# Then be the referee: with masks found at the rate 0.0012, does the last rewind still cost points? Ask `judge(show.trained("trained on", 0.0012), show.trained("ticket", 0.0012))`.
+# Then be the referee: under the masks of the second search, does the last rewind still cost points? Ask `judge(show.trained("trained on", 0.0012), show.trained("ticket", 0.0012))`. Here 0.0012 names the search.
 #
 # <details><summary>What others found</summary>
 #
@@ -296,7 +296,7 @@ claims.show("ticket_full")
 # | Frankle et al., [2019](https://arxiv.org/abs/1903.01611) | deeper | tickets again, if one rewinds to an *early iteration* |
 # | Renda et al., [2020](https://arxiv.org/abs/2003.02389) | several | **learning-rate rewinding**, which keeps the trained weights and only sets the rate back: as good as rewinding, or better |
 #
-# They don't contradict each other, because they speak of different networks, learning rates and opponents. So any claim about tickets should name all three. And more than 90 % compression is a merit of the *mask*: *trained on* keeps as few weights as the ticket.
+# They don't contradict each other, because they speak of different networks, learning rates and opponents. So any claim about tickets should name all three.
 #
 # ### Against a network that was small from the start
 #

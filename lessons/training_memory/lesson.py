@@ -38,7 +38,7 @@ torch.set_num_threads(1)
 #
 # You start a training, and PyTorch answers *out of memory*. But the weights are far smaller than the memory of your machine. What takes up the rest?
 #
-# Let's count everything in a small network, `deep`. It classifies images of 28 rows of 28 pixels. The first layer turns each row into 64 numbers (`nn.Flatten(1, 2)` takes the colour channel away, so that rows remain). Six equal **blocks** follow: a linear layer from 64 to 256 numbers and one back to 64, each followed by a GELU, a smooth relative of ReLU. The last layer chooses among ten classes.
+# Let's count everything in a small network, `deep`. It classifies images of 28 rows of 28 pixels. The first layer turns each row into 64 numbers (`nn.Flatten(1, 2)` merges the one colour channel with the rows). Six equal **blocks** follow: a linear layer from 64 to 256 numbers and one back to 64, each followed by a GELU, a smooth relative of ReLU. The last layer chooses among ten classes.
 
 # %%
 import torch
@@ -66,7 +66,7 @@ peak = peak_mb(deep)
 print(f"weights {weights:.2f} MB, peak {peak:.1f} MB: {peak / weights:.0f} times as much")
 
 # %% [markdown]
-# So most of this memory holds something else. (On a GPU, `torch.cuda.max_memory_allocated()` gives the peak since the last `reset_peak_memory_stats()`.) In about [[minutes]] minutes you will be able to
+# So most of this memory holds something other than these four numbers. In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
@@ -148,7 +148,9 @@ show.stacks(deep)
 # **At 8 images (B), because only the activations shrink with the batch.** One image has 28 / 64 = 0.44 MB of them, and 3.5 / 0.44 is 8.
 
 # %% [markdown]
-# Each image has its own inputs at every layer, but the gradients of all images are added up into *one* number for each weight. The last bar shows SGD without momentum, which keeps no state.
+# Each image has its own inputs at every layer, but the gradients of all images are added up into *one* number for each weight.
+#
+# The last bar has another optimizer. SGD without momentum keeps no state.
 
 # %% [markdown]
 # ## 3. When is the memory full?
@@ -166,9 +168,9 @@ show.stacks(deep)
 #
 # In the forward pass, each layer adds its activations. The backward pass begins with layer 3. This layer makes its gradients, and for a moment there are 31 bytes. Then it releases its activations, and 21 are left.
 #
-# So the first network is fullest near the **turn** from the forward to the backward pass, when only layer 3 has gradients. The second one is fullest at the end, when all gradients are there and the optimizer starts its work.
+# So the first network is fullest near the **turn** from the forward to the backward pass, when only layer 3 has gradients. The second one is fullest at the end, when layer 1 makes the last gradients, and hardly less full when the optimizer starts its work.
 #
-# Now for two real networks: `deep`, with 0.9 MB of weights and 28 MB of activations, and `wide`, four linear layers to 1,024 numbers and a small last one, with 16 MB of weights and only 1 MB of activations.
+# Now for two real networks: `deep`, with 0.9 MB of weights and 28 MB of activations, and `wide`, four linear layers with 1,024 outputs each and a small last one, with 16 MB of weights and only 1 MB of activations.
 #
 # **Predict.** When is the memory fullest? **A** Near the turn in both. **B** Near the turn in `deep`, and while AdamW works in `wide`. **C** While AdamW works in both.
 
@@ -177,10 +179,10 @@ show.stacks(deep)
 show.over_time({"deep": deep, "wide": wide})
 
 # %% [markdown] tags=["answer"]
-# **Near the turn in `deep`, and while AdamW works in `wide` (B), because activations are complete at the turn, and gradients at the end of the backward pass.** So a smaller batch helps `deep`, but not `wide`, where the activations are gone by then.
+# **Near the turn in `deep`, and while AdamW works in `wide` (B), because all activations are there at the turn, and all gradients at the end of the backward pass.** So a smaller batch helps `deep`, but not `wide`, where the activations are gone by then.
 
 # %% [markdown]
-# Look at the turn in `deep`: there are no gradients yet, because each step begins with `zero_grad()`, which releases those of the step before. Of the 31.5 MB in our bar, 0.9 are missing, so 30.6 are there. A little later it's slightly more, because the backward pass also needs memory to work in. So does AdamW, which makes the spikes in `wide`.
+# Look at the turn in `deep`: there are no gradients yet, because each step begins with `zero_grad()`, which releases those of the step before. Of the 31.5 MB in our bar, 0.9 are missing, so 30.6 are there. A little later it's slightly more, because the layers' outputs have gradients, too, which the backward pass hands on from layer to layer. AdamW has intermediate results as well, which make the spikes in `wide`.
 #
 # **So find out what's in memory at the fullest moment, and make *that* smaller.**
 
@@ -221,12 +223,12 @@ same = torch.equal(experiment.gradient(deep), experiment.gradient(light))
 print(f"operations with checkpoints: {more:.2f} times as many; the same gradients: {same}")
 
 # %% [markdown] tags=["answer"]
-# **15 units (C), because all six inputs stay, and only one block at a time holds its other nine.** The last layer's input is gone by then. So 15 · 0.46 = 6.9 MB of the peak are activations, and the rest are weights, averages, and memory to work in. The exercise asks whether every block needs one.
+# **15 units (C), because all six inputs stay, and only one block at a time holds its other nine.** The last layer's input is gone by then. So 15 · 0.46 = 6.9 MB of the peak are activations. Weights and averages take 2.6, and nearly all of the rest are gradients that the block hands on.
 
 # %% [markdown]
-# In the right picture, each block makes two bumps. In the forward pass its results come and go, because nothing but its input is saved. In the backward pass its nine units are computed again, used and released.
+# In the right picture, each block makes two bumps. In the forward pass its results come and go, because nothing but its input is saved. In the backward pass its nine units are computed again, used and released. The exercise asks whether every block needs a checkpoint.
 #
-# What does it cost? A linear layer makes one matrix product in the forward pass, and two in the backward pass: one for the gradient of its weights, and one for that of its input. That's 3, and with a second forward pass 4. So checkpoints cost up to **a third more operations**. In time it can be more, because `checkpoint` has bookkeeping to do for each block.
+# What does it cost? A linear layer makes one matrix product in the forward pass, and two in the backward pass: one for the gradient of its weights, and one for that of its input. That's 3, and with a second forward pass 4. So checkpoints cost up to **a third more operations**.
 #
 # The gradients stay the same, because the same numbers are computed again; for dropout (random zeros), `checkpoint` restores the random numbers. But batch norm updates its running averages twice.
 
@@ -258,7 +260,7 @@ for name, network in {"deep": deep, "wide": wide}.items():
     print(f"{name}: peak {peak_mb(network):.1f} MB, in 8 parts {peak_mb(network, parts=8):.1f} MB")
 
 # %% [markdown]
-# The *length* is the gradient's norm, so the gradient is the same up to rounding. And the peak of `deep` falls to less than a quarter. About half of what's left are the weights, AdamW's averages and the gradients, which stay while the parts go by, and half are the activations of one part, 8 images. The peak of `wide` doesn't change.
+# The *length* is the gradient's norm, so the gradient is the same up to rounding. And the peak of `deep` falls to less than a quarter. About half of what's left are the weights, AdamW's averages and the gradients, which stay from part to part, and half are the activations of one part, 8 images. The peak of `wide` doesn't change.
 #
 # But batch norm subtracts the mean of the images that come together. The mean of a part isn't that of the batch, so with batch norm you get a different gradient.
 #
@@ -330,7 +332,7 @@ claims.show("training_memory")
 #
 # But check what you got. Only a tensor of at least 4,096 numbers whose size is a multiple of 256 gets 8 bits. All others stay in fp32, and there's no warning.
 #
-# PyTorch's own AdamW needs memory to work in, too. On a CPU it handles one tensor of weights after another, so each spike in `wide` holds the intermediate results of one. On a GPU it takes all of them at once by default, and [needs about as much more as the weights](https://docs.pytorch.org/docs/stable/generated/torch.optim.AdamW.html). `foreach=False` brings back one at a time.
+# PyTorch's own AdamW needs memory for intermediate results. On a CPU it handles one tensor of weights after another, so each spike in `wide` holds those of one. On a GPU it takes all of them at once by default, and [needs about as much more as the weights](https://docs.pytorch.org/docs/stable/generated/torch.optim.AdamW.html). `foreach=False` brings back one at a time. To see a GPU's peak, call `torch.cuda.max_memory_allocated()`.
 #
 # ### What if the memory grows from step to step?
 #

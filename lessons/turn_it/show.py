@@ -5,10 +5,7 @@ import json
 from course_utils.files import ROOT
 from course_utils.show import diagrams, plots
 from course_utils.show.tables import Table
-from lessons.the_same_model.show import ask
 from lessons.turn_it import rotating
-
-__all__ = ["ask"]  # of another lesson, and given on
 
 RECORD = ROOT / "records" / "turn_it" / "ways.json"
 READS, WRITES = "#cfe8f7", "#fde3cf"

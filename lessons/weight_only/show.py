@@ -16,14 +16,6 @@ KERNEL = "4 bits, unpacked in the kernel"
 FIRST = "4 bits, unpacked first"
 
 
-def ask(model, tokenizer, question, n=12):
-    """What the model answers, always the most probable token: at most n of them."""
-    chat = [{"role": "user", "content": question}]
-    ids = tokenizer.apply_chat_template(chat, add_generation_prompt=True, return_tensors="pt", return_dict=True)
-    written = model.generate(**ids, max_new_tokens=n, do_sample=False)
-    return tokenizer.decode(written[0, ids["input_ids"].shape[1] :], skip_special_tokens=True)
-
-
 def bits_and_groups(rounded, pieces=8, length=512):
     """How far rounding moves the small Transformer, on Python code that it never saw.
 

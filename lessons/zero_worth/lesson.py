@@ -38,7 +38,7 @@ torch.set_num_threads(1)
 #
 # A linear layer has 1,024 inputs and 1,024 outputs. We prune the smaller half of its weights. The zeros cost as much as before, because PyTorch multiplies by them as well. The routine that computes a layer is called a **kernel**, and the usual one is *dense*: it goes through all the numbers.
 #
-# PyTorch also has a *sparse* kernel, which skips the zeros. A layer uses it when its weight is stored in the form that `to_csr` makes. Then half of the multiplications are left. `race` calls both in turn, on one thread, and keeps the fastest of several turns, because other programs can only make a call slower.
+# PyTorch also has a *sparse* kernel, which skips the zeros. A layer uses it when its weight is stored in the form that `to_csr` makes; section 2 explains it. Then half of the multiplications are left. `race` calls both in turn, on one thread, and keeps the fastest of several turns, because other programs can only make a call slower.
 #
 # **Predict.** For 64 images, how long does the sparse kernel take, compared with the dense one: **A** half as long, **B** about as long, or **C** more than twice as long?
 
@@ -69,7 +69,7 @@ print(f"the sparse kernel takes {times_as_long:.1f} times as long")
 # **More than twice as long (C), because each multiplication takes the sparse kernel far longer.** Section 4 shows why.
 
 # %% [markdown]
-# How many zeros does it take until the sparse kernel wins? In about [[minutes]] minutes you will be able to
+# How many zeros does it take before the sparse kernel wins? In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
@@ -166,7 +166,7 @@ show.files_over_left(files, 1024 * 1024)
 # %% [markdown]
 # ## 4. Why the sparse kernel is slow, and when it wins
 #
-# In a dense matrix, a row's weights and their inputs lie side by side in memory. So a processor can multiply, say, eight of them with **one instruction**. The sparse kernel can't count on neighbours, even where there are some. For each value, it first has to look up the input that belongs to it, and only then can it multiply. Suppose that each of the two takes an instruction, so that it needs **two instructions for one weight**.
+# In a dense matrix, a row's weights and their inputs lie side by side in memory. So a processor can fetch, say, eight of each at a time, and multiply them with **one instruction**. The sparse kernel can't count on neighbours, even where there are some. For each value, it first has to look up the input that belongs to it, and only then can it multiply. Suppose that this look-up takes an instruction of its own, so that it needs **two instructions for one weight**.
 #
 # Take a row of 800 weights. The dense kernel needs 800 / 8 = 100 instructions. Without any zeros, the sparse one needs 2 · 800 = 1,600, which is 16 times as many. With 50 weights left it needs 2 · 50 = 100, as many as the dense one. And 50 is a sixteenth of 800.
 #
@@ -184,7 +184,7 @@ for x in (images[:1], images):
     print(f"k = {k[len(x)]:.1f}, so sparse should win below {1 / k[len(x)]:.0%} left")
 
 # %% [markdown]
-# Why is k larger for 64 images? Look at the time for *each image*. In a batch of 64, the dense kernel needs clearly less time for each image than for a single one. Probably that's because 64 images share the fetch of each weight, and because larger products suit its routine better ([[roofline]]). The sparse kernel gains far less from the batch, almost as if it started anew for each image. Does it have to be that way?
+# Why is k larger for 64 images? Look at the time for *each image*. In a batch of 64, the dense kernel needs clearly less time for each image than for a single one. Probably that's because 64 images share the fetch of each weight ([[roofline]]). The sparse kernel gains far less from the batch, almost as if it started anew for each image. Does it have to be that way?
 
 # %% [markdown]
 # ## 5. One column for 64 images
@@ -198,7 +198,7 @@ for x in (images[:1], images):
 show.rows_or_columns()
 
 # %% [markdown]
-# Now A1, B1 and C1 lie side by side. So the kernel can read the value and its column *once*, and multiply several images with one instruction. `in_columns` takes the same images as `linear`, turns them into columns first, and gives the same outputs. The dense kernel gets the same chance:
+# Now A1, B1 and C1 lie side by side. So the kernel can read the value and its column *once*, and multiply several images with one instruction. `in_columns` takes the same images as `linear`, turns them into columns first, and gives the same outputs. To be fair, the dense kernel may try columns too:
 
 
 # %% in_columns
@@ -214,11 +214,11 @@ k_columns = seconds["sparse, in_columns"] / best
 print(f"k = {k_columns:.1f} for in_columns, against the faster dense call")
 
 # %% [markdown]
-# Weights, lists and products are the same. Only the order of the images in memory has changed, and k is several times smaller. That's the sharing: for a single image, where there's nothing to share, `in_columns` was no faster than `linear`.
+# Weights, lists and products are the same. The order of the images in memory has changed, so the library takes another routine, which can share the look-ups, and k is several times smaller. When we tried a single image, where there's nothing to share, `in_columns` was no faster than `linear`.
 #
-# So measure k for your batch, your *order*, your processor and the size of your layer. The processor matters because the library chooses a routine for it, and on ours another choice lowered k by a third to a half (*Deeper*).
+# So measure k for your batch, your *order*, your processor and the size of your layer. The processor matters because the library chooses a routine for it (*Deeper*).
 #
-# Does the rule hold? We measure with fewer weights. Each curve is the time of a sparse call, divided by that of the faster dense call. Below the grey line, sparse wins. The dashed lines show the rule. They are straight, because both axes are logarithmic.
+# Does the rule hold? Let's measure with fewer and fewer weights left. Each curve is the time of a sparse call, divided by that of the faster dense call. Below the grey line, sparse wins. The dashed lines show the rule. They are straight, because both axes are logarithmic.
 
 # %% times_over_left tags=["hide-input"]
 # Times the sparse calls with six shares of weights left, and draws them beside the rule.
@@ -226,13 +226,13 @@ races = show.crossings({left: pruned(left) for left in (0.01, 0.03, 0.1, 0.2, 0.
 show.times_over_left(races)
 
 # %% [markdown]
-# Follow each curve from the right, where no sparse call wins, until it meets the grey line near its 1/k. On our processor that's at about 4 % for 64 images with `linear`, at 8 % for one image, and at 25 % in columns. Where the dots lie above their dashed line, a part of the time doesn't shrink with the weights. So take 1/k for a first guess, and then time the pruned layer. The guess is for layers as large as ours: in a small layer, most of the time goes into the call itself, and no zero lowers that (*Deeper*).
+# Start on the right, where no sparse call wins, and follow each curve to the grey line, which it meets near its 1/k. On our processor that's at about 4 % for 64 images with `linear`, at 8 % for one image, and at 25 % in columns. Where the dots lie above their dashed line, a part of the time doesn't shrink with the weights. So take 1/k for a first guess, and then time the pruned layer. The guess is for layers as large as ours: in a small layer, most of the time goes into the call itself, and no zero lowers that (*Deeper*).
 
 # %% [markdown]
 # ## Exercise · Only where it pays
 # ★★ · 10 minutes
 #
-# Write `sparser(model, k)`. It returns a copy of `model` in which some `nn.Linear` layers, also inside blocks, have their weight in CSR, made with `to_csr`: those that get **faster** by the rule **and smaller** in memory, leaving out the starts. Take it that `k`, which can be any number above 1, holds for all layers. All else stays as it is. Masks have been removed.
+# Write `sparser(model, k)`. It returns a copy of `model` in which some `nn.Linear` layers, also inside blocks, have their weight in CSR, made with `to_csr`: those that get **faster** by the rule **and smaller** in memory, not counting the starts. Assume that one `k`, any number above 1, holds for all layers. All else stays as it is. Masks have been removed.
 #
 # Then time a layer of your own, with `race(x, linear, dense=weight, sparse=to_csr(weight))`.
 #
