@@ -91,7 +91,7 @@ print(f"A {1e3 * a_again:.1f} ms, B {1e3 * b_again:.1f} ms, speed-up: {a_again /
 # **Near 1 or below (C), because the call that comes first is the slow one.** B came first this time, so now it looks slower, or at best hardly faster. The line can't have been the main reason, though perhaps it helps a little.
 
 # %% [markdown]
-# How much does the line itself help? A single pair of calls can't tell, and if another program disturbed one of your two calls, you may have got anything. We need a better way to measure. In about [[minutes]] minutes you will be able to
+# How much does the line itself help? A single pair of calls can't tell. We need a better way to measure. In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
@@ -156,16 +156,16 @@ show.drift()
 # %% [markdown]
 # More calls wouldn't help: if the machine drifts as far during longer blocks, their middles are as far apart as before. An error that always points the same way is called a **bias**. **More calls help against chance, but not against a bias.**
 #
-# What helps is the other order. In turn, hardly any drift lies between two neighbours. So for a speed-up we'll always take the median of the rounds' ratios: here it is 0.996. Why not divide the two dashed medians on the right? For a smooth drift that's as good. But if the machine is slow for a while, then fast again, A's median may come from a slow time and B's from a fast one.
+# What helps is the other order. In turn, hardly any drift lies between two neighbours. So for a speed-up we'll always take the median of the rounds' ratios: here it is 0.996. It isn't quite 1, because B comes second in each round, so we'll change the order, too. Why not divide the two dashed medians on the right? For a smooth drift that's as good. But if the machine is slow for a while, then fast again, A's median may come from a slow time and B's from a fast one.
 
 # %% [markdown]
 # ## 4. Race a function against itself
 #
-# The course's function `timing.compare` does all of this. One call of ours is so short that a small disturbance is a large part of it. So in each round it times many calls of each function in one go, for about 0.02 seconds. Each round also has a new order, so that no function always comes first. On a GPU it also waits. There, a call only puts work into a queue, and Python goes on at once. So `torch.cuda.synchronize()` has to wait for the GPU before each look at the clock.
+# The course's function `timing.compare` does all of this. One call of ours is so short that a small disturbance is a large part of it. So in each round it times many calls of each function in one go, for about 0.02 seconds. Each round has a new order. On a GPU it also waits. There, a call only puts work into a queue, and Python goes on at once. So `torch.cuda.synchronize()` has to wait for the GPU before each look at the clock.
 #
 # Suppose that it finds a speed-up of 1.05. Is this a gain, or would A get as much against *itself*? To find out, we let A run twice, under two names, A and *A again*. They are the same function, so whatever *A again* shows is noise. This is called an **A/A test**.
 #
-# A race has 31 rounds. It gives the median speed-up of B over A, and that of *A again* over A. But how do we know that B's median isn't just lucky? We run the whole race six times, and check each time which of the two medians is larger, B's or *A again*'s.
+# A race has 31 rounds, because the median of so many moves much less than a single round. It gives the median speed-up of B over A, and that of *A again* over A. But how do we know that B's median isn't just lucky? We run the whole race six times, and check each time which of the two medians is larger, B's or *A again*'s.
 #
 # If B were no faster, each race would be the toss of a coin, and six wins would be six heads in a row. By luck alone, that happens once in 2⁶ = 64 tries, if the races are independent and nothing favours either of the two. So our rule is: **a gain counts if B beats *A again* in six races out of six.**
 
@@ -187,34 +187,32 @@ print(f"B beats A again in {wins} of 6 races. Typical speed-up: A again {median(
 show.six_races(races)
 
 # %% [markdown]
-# **Does the line make the network faster? Yes, if B has won your six races, but the gain is small: usually about a tenth.** Nearly all of the speed-up in section 1 came from which call was first.
+# **Does the line make the network faster? Yes, if B has won your six races, but the gain is small: usually 5 to 12 per cent.** Nearly all of the speed-up in section 1 came from the order of the calls.
 #
-# If B loses even one race, you haven't shown a gain. And if you keep repeating the six races until B wins them all, you've only waited for luck.
+# If B loses even one race, you haven't shown a gain. You haven't shown that there's none, either: it may be too small for 31 rounds. And if you keep repeating the six races until B wins them all, you've only waited for luck.
 #
 # ### How large is the noise?
 #
-# Look at the small grey dots: each is A against itself in a single round. How far they lie apart is called their **spread**. To measure it, sort the ratios, and leave out the smallest quarter and the largest. The ends of what is left are the *quartiles*, and the distance between them is the **interquartile range**, or **IQR**.
+# Look at the small grey dots: each is A against itself in a single round. How far apart they lie is called their **spread**. To measure it, sort the ratios, and leave out the smallest quarter and the largest. The ends of what is left are the *quartiles*, and the distance between them is the **interquartile range**, or **IQR**.
 
 # %% noise
 low, high = races[0].ratio_quartiles("A again")
 print(f"race 1, A against itself: quartiles {low:.2f} and {high:.2f}, IQR {high - low:.2f}")
 
 # %% [markdown]
-# This IQR, computed before rounding, is the **noise floor** of a single round. A gain no larger than that shows nothing when it comes from one round, because A differs from itself by as much or more. But we didn't judge by one round. The median of 31 moves much less, so the large grey dots usually lie closer together than the small ones, and six races can show a gain that a single round can't.
-#
-# And how large is the gain? The orange squares differ from race to race, so the second decimal is uncertain.
+# This IQR of the unrounded quartiles is the **noise floor** of a single round. If one round shows a gain no larger than that, it shows nothing, because now and then A beats even itself by as much. But we didn't judge by one round. The large grey dots, each a median of 31, usually lie closer together than the small ones, so six races can show a gain that a single round can't.
 
 # %% [markdown]
 # ## 5. What a report must name
 #
-# By itself, a speed-up can neither be trusted nor used. Here is a whole report on our change (A as it was, B in inference mode), with the reason for each of its parts. Fill in the gaps for your own run: `races[0].median_ms("A")` gives milliseconds, and `gains` holds the six medians.
+# By itself, a speed-up can neither be trusted nor used. Here is a whole report on our change. Fill in the gaps for your own run: `races[0].median_ms("A")` gives milliseconds, and `gains` holds the six medians.
 #
 # | a report says… | because… |
 # |---|---|
 # | "Both give the same answers by `torch.allclose(a(), b())`." | the faster one might compute something else |
 # | "I timed the network alone, with one photo at a time, …" | an app has other parts that stay as slow as before, and a gain with one photo may be gone with a hundred |
-# | "… on my laptop (its name, PyTorch's version), with one thread." | PyTorch shares the work among *threads*, its workers, usually about as many as there are cores; `torch.get_num_threads()` says how many |
-# | "After a warm-up, I made six races of 31 rounds in turn. The typical median speed-up was …, from … to … ms." | otherwise the order may decide who looks faster |
+# | "… on my laptop (its name, PyTorch's version), with one thread." | PyTorch shares the work among *threads*, its workers, usually about as many as there are cores, so their number changes the time; `torch.get_num_threads()` says it |
+# | "After a warm-up, I made six races of 31 rounds in turn. The typical median speed-up was …: A took … ms, and B … ms." | otherwise the order, or one bad call, may decide who looks faster |
 # | "In a round, A against itself has an IQR of …; B won … races of six, with medians from … to …." | the gain might be chance, or its size |
 
 # %% [markdown]
@@ -227,7 +225,7 @@ print(f"race 1, A against itself: quartiles {low:.2f} and {high:.2f}, IQR {high 
 #
 # <details><summary>Hint</summary>
 #
-# Let each round time three calls: `a`, `a`, `b`. Make every second round backwards, `b`, `a`, `a`, and turn its times around, because in a fixed order even A may look a few per cent faster than itself: a bias. Forty rounds without the first ten hold all the ratios that you need: the first `a` over the second for the noise, and the second over `b` for the speed-up. `quantiles(ratios, n=4)` gives the two quartiles, and between them the median.
+# Let each round time three calls: `a`, `a`, `b`. In a fixed order, even `a` may look a few per cent faster than itself: a bias. So call every second round backwards, `b`, `a`, `a`, and turn its three times around again. Forty rounds without the first ten hold all the ratios that you need: the first `a` over the second for the noise, and the second over `b` for the speed-up. `quantiles(ratios, n=4)` gives the two quartiles, and between them the median.
 #
 # </details>
 
@@ -293,7 +291,7 @@ print(f"fastest block: A {fastest_ms(a):.2f} ms, B {fastest_ms(b):.2f} ms")
 print(f"median of A in the last race: {races[-1].median_ms('A'):.2f} ms")
 
 # %% [markdown]
-# Here we take the fastest block, and not the median. Other programs can only add time, so the fastest block comes nearest to what the code itself takes, if the machine itself stays the same. Often it doesn't: if A's fastest block is slower here than A's median in the last race, the machine has changed in between. And since the timer measures one function after the other, in blocks, such a change fools it. For a few per cent, let them take turns. The fastest time is good enough where one side is several times as fast, and in later lessons you'll meet it there.
+# Here we take the fastest block, and not the median. Other programs can only add time, so the fastest block comes nearest to what the code itself takes, if the machine itself stays the same. Often it doesn't. Usually A's fastest block is a little faster than A's median in the last race. If it's slower, the machine has changed in between. And since the timer measures one function after the other, in blocks, such a change fools it. For a few per cent, let them take turns. The fastest time is good enough where one side is several times as fast, and in later lessons you'll meet it there.
 #
 # ### A second thread
 #
@@ -319,7 +317,7 @@ for name, call in (("product", lambda: matrix @ matrix), ("SmallCNN", b)):
 torch.set_num_threads(1)
 
 # %% [markdown]
-# On most machines with two free cores, the large matrix product needs clearly less wall time with two threads, for about as much CPU time, or somewhat more. The small network gains little, or even loses, probably because its operations are short, and after each of them the threads have to wait for each other.
+# On most machines with two free cores, the large matrix product needs clearly less wall time with two threads, for about as much CPU time, or somewhat more. If the CPU time with two threads is no more than the wall time, no second core was free, and a second thread brings nothing. The small network gains little, or even loses, probably because its operations are short, and after each of them the threads have to wait for each other.
 #
 # ### One block of code
 #

@@ -106,7 +106,7 @@ for node in torch.export.export(Toy(), (batches[0],)).graph.nodes:
 # %% [markdown]
 # Each line has the name of a result, and in brackets what the operation takes; `p_` marks a parameter of the network.
 #
-# The loop is gone. Its two rounds follow each other, and read the same weight. The `+` is an operation like all others, and so is the ReLU, whether the author wrote it as a function or as a module. So a program can find by itself what to fuse: a `conv2d` whose result goes into a `relu`.
+# The loop is gone. Its two passes now stand one after the other, and both read the same weight. The `+` is an operation like all others, and so is the ReLU, whether the author wrote it as a function or as a module. So a program can find by itself what to fuse: a `conv2d` whose result goes into a `relu`.
 #
 # ### Call `eval()` before you export
 #
@@ -125,7 +125,7 @@ for node in torch.export.export(Toy(), (batches[0],)).graph.nodes:
 # **Predict.** One of these lines in a `forward` stops the export. Which one, if `x` is the input: **A** `for layer in self.layers:`, **B** `if x.shape[0] > 1:`, **C** `if x.max() > 1:`?
 
 # %% [markdown] tags=["answer"]
-# **C, because it asks for a number that the export doesn't have.** The layers and the shape are known. But the largest value depends on the image, so nobody can say which branch belongs in the list.
+# **C, because it asks for a number that the export doesn't have.** The layers and the shape are known, though our graph then takes only batches of 50, like the example. But the largest value depends on the image, so nobody can say which branch belongs in the list.
 
 # %% [markdown]
 # ## 3. The list describes int8
@@ -134,7 +134,7 @@ for node in torch.export.export(Toy(), (batches[0],)).graph.nodes:
 #
 # - **The quantizer** knows which operations one target can do in int8, and which scales it wants. Our target is PyTorch's compiler on an x86 processor. It wants one scale for a layer's input, and one for each output channel of the weight.
 # - **`prepare_pt2e`** gets the list as `program.module()`, a network that can be called. It asks the quantizer where a range is needed, and puts an observer there. So nobody has to write stubs. It also folds each batch norm into its convolution.
-# - **`convert_pt2e`** comes after the calibration, in which images pass and the observers note ranges, as in [[static]]. It replaces each observer by two operations: `quantize` turns a float into an integer, and `dequantize` turns the integer back into a float. A weight is already stored as integers, so it only needs the second.
+# - **`convert_pt2e`** comes after the calibration, in which images pass and the observers note ranges, as in [[static]]. It replaces each observer by two operations: `quantize` turns a float into an integer, and `dequantize` turns the integer back into a float. A weight is now stored as integers, so it only needs the second.
 #
 # Here's the first layer in the converted list. The `dequantize` of its weight isn't shown, and the one that belongs to `quantize_1` opens the next layer:
 
@@ -161,7 +161,7 @@ show.first_layer(int8)
 # %% [markdown]
 # ## 4. A compiler reads the list
 #
-# Who can put an int8 kernel where the list says `conv2d`? A compiler. PyTorch's own, *inductor*, is called by `torch.compile`. It looks for chains such as `dequantize` (dq), `conv2d`, `relu`, `quantize` (q), and replaces each of them by one int8 kernel. The figure shows a layer inside the network.
+# Who can put an int8 kernel where the list says `conv2d`? A compiler. PyTorch's own, *inductor*, is called by `torch.compile`. It looks for chains such as `dequantize` (dq), `conv2d`, `relu`, `quantize` (q), and replaces each of them by one int8 kernel.
 
 # %% chain tags=["hide-input"]
 # Draws one layer: as exported, as converted, and what the compiler makes of it.
@@ -170,7 +170,7 @@ show.chain()
 # %% [markdown]
 # There's one condition. An int8 kernel wants its weights rearranged in memory beforehand, and the compiler may do that only if they never change again. This promise is called **freezing**: you set `freezing = True`, and switch gradients off (our first cell did).
 #
-# How will we know that int8 is running? Correct answers don't prove it, because float gives them, too. And a layer can stay in float unnoticed, which is the main danger of foreign code. Our quantizer knows a convolution by the class of its module, which the graph remembers. If the author made a class of their own, `class MyConv(nn.Conv2d): pass`, the quantizer passes over it, and no error tells you. *Deeper* shows such a layer.
+# How will we know that int8 is running? Correct answers don't prove it, because float gives them, too. And a layer can stay in float unnoticed, which is the main danger of foreign code. Beside each operation, the graph remembers the class of its module, and by this class our quantizer knows a convolution. If the author made a class of their own, `class MyConv(nn.Conv2d): pass`, or called `F.conv2d` as a function, the quantizer skips it, and no error tells you. *Deeper* shows such a layer.
 #
 # So we count. PyTorch's profiler writes down what was called. On x86 processors the int8 kernels come from the library oneDNN, and their names begin with `onednn::q`.
 
@@ -206,7 +206,7 @@ show.kernels_and_speed(kernels, speeds, right)
 # %% [markdown]
 # The int8 graph calls no int8 kernel. Compiled, it calls seven. Is that every layer? The exported graph can tell: `print(program.graph)` shows six lines that call `conv2d` and one that calls `linear`. So no layer has stayed in float, and now int8 is faster.
 #
-# How much of that comes from int8? The compiler makes float faster, too. So the fair opponent is *compiled* float: divide the last speed by the one above it, to get what int8 itself gains. It depends on the processor.
+# How much of that comes from int8? The compiler makes float faster, too. So the fair opponent is *compiled* float: divide the last speed by the one above it, to get what int8 itself gains.
 
 # %% [markdown]
 # ## 5. Does it still answer alike?
@@ -224,13 +224,13 @@ show.compared(logits, wide)
 # **The graph and compiled int8 (A), because the compiler takes its scales from the graph, and rounds where the graph rounds.** So most images keep all ten outputs.
 
 # %% [markdown]
-# **From float to the graph** you see what rounding and clipping cost. No image keeps its outputs, but fewer than one in 100 gets another class, and you need no labels to measure that.
+# **From float to the graph** you see what rounding and clipping cost. No image keeps its outputs, but fewer than one in 100 changes its class, and you need no labels to measure that.
 #
-# **From the graph to compiled int8** nothing should change, but for about a quarter of the images something does. So what does the kernel do that isn't in the graph? Our observers leave a few large values outside the range, because all the others then get finer steps. Say the scale is 0.01, and a value is 1.40. That's the integer 140. The graph clips it at 127. The kernel stores it in a byte, which ends at 255, so it keeps 140.
+# **From the graph to compiled int8** nothing should change, but for about a quarter of the images something does. So what does the kernel do that isn't in the graph? Our observers, like the *histogram* observer of [[static]], leave a few large values outside the range, because all the others then get finer steps. Say the scale is 0.01, and a value is 1.40. That's the integer 140. The graph clips it at 127. The kernel stores it in a byte, which ends at 255, so it keeps 140.
 #
-# As a control, the graph of the third row clips at 255, too. Nearly all differences vanish, so that was the cause.
+# As a control, the graph of the third row clips at 255, too. Nearly all of the differences vanish, so that was the cause.
 #
-# **From float to compiled int8**, an image can change its class only if one of the two steps does it. Add up what both rows lack to 100 %: it's still fewer than one image in 100.
+# **From float to compiled int8**, an image can change its class only if one of the two steps does it. Add up how far both rows fall short of 100 %: it's still fewer than one image in 100.
 #
 # ### A graph that nobody calibrated
 #
@@ -335,7 +335,7 @@ claims.show("pt2e")
 #
 # ### A layer that stays float, and nobody notices
 #
-# In section 4 you read that the quantizer passes over a convolution whose class it doesn't know. Here's one convolution of each class:
+# In section 4 you read that the quantizer skips a convolution whose class it doesn't know. Here's one convolution of each class:
 
 # %% own_class tags=["hide-input", "nbval-check-output"]
 # Converts one convolution of each class, and counts the roundings to int8.

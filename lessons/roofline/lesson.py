@@ -77,9 +77,9 @@ print(f"The network takes {race.ratio('product'):.0f} times as long.")
 # %% [markdown]
 # ## 2. Two times, and the longer one counts
 #
-# Let's start with a toy machine. Its processor does **100 operations per second**, where an *operation* is one multiplication or one addition. (A MAC of [[energy]] is two.) Its memory delivers **10 bytes per second**.
+# Let's start with a toy machine. Its processor does **100 operations per second**, where an *operation* is one multiplication, addition or comparison. (A MAC of [[energy]] is two.) Its memory delivers **10 bytes per second**.
 #
-# It runs a layer with 20 weights of one byte each. With one input, each weight takes part in one MAC, so that's 40 operations. (Inputs and outputs come later.)
+# It runs a layer with 20 weights of one byte each. With one input, each weight takes part in one MAC, so that's 40 operations.
 #
 # - *Arithmetic:* 40 operations at 100 per second take 0.4 s.
 # - *Memory:* 20 bytes at 10 per second take 2 s.
@@ -143,7 +143,7 @@ for job, n_bytes in {"product": 3 * left.nbytes, "network": weights}.items():
     print(f"         measured {race.median_ms(job):.1f} ms")
 
 # %% [markdown]
-# So the guess holds: the network takes about as long as its memory time, so it's memory-bound. The product takes about as long as its arithmetic, or somewhat longer. Its memory time is far shorter, and in a cache it would be shorter still, so the product is compute-bound.
+# So the guess holds: the network takes about as long as its memory time, so it's memory-bound. The product takes about as long as its arithmetic, or somewhat longer. Its memory time is far shorter, so the product is compute-bound.
 #
 # Perhaps your network took *less* than its memory time. How can that be? Our bandwidth is only what the dot product *reached*, and our peak what PyTorch's usual routine for products reached. Other jobs may reach somewhat more.
 
@@ -155,7 +155,7 @@ for job, n_bytes in {"product": 3 * left.nbytes, "network": weights}.items():
 # - the **arithmetic intensity** of the layer: the operations that it does for each byte that it moves;
 # - the **ridge** of the machine, peak / bandwidth: the operations that it can do while one byte arrives.
 #
-# The ridge of the toy machine is 100 / 10 = 10. With one input, the layer does 40 operations with 20 bytes, so its intensity is 2. Each byte brings two operations, where the processor could do ten, so the layer is memory-bound. With 16 inputs the intensity is 640 / 20 = 32. That's above 10, so the layer is compute-bound.
+# The ridge of the toy machine is 100 / 10 = 10. With one input, the layer does 40 operations with 20 bytes, so its intensity is 2. Each byte is good for two operations, but while it arrives the processor could do ten, so the layer is memory-bound. With 16 inputs the intensity is 640 / 20 = 32. That's above 10, so the layer is compute-bound.
 #
 # **A linear layer** in fp32 has weights of 4 bytes. Each weight takes part in 2 operations per input, so with a batch of $B$ inputs the intensity is about $2B/4$, **half of the batch**. With the toy's ridge of 10, such a layer becomes compute-bound at a batch of about 20.
 #
@@ -179,11 +179,11 @@ for name, layer, x in [("convolution", conv, maps), ("linear layer", network[0],
 # %% [markdown]
 # ### The roof
 #
-# So by these counts the convolution is compute-bound, and the linear layer memory-bound. How *fast* can a layer be at most? With one input, each byte brings the toy layer 2 operations, and 10 bytes arrive per second. So it can do at most 2 · 10 = 20 operations per second. With 16 inputs it would be 32 · 10 = 320, but no layer exceeds the peak, which is 100:
+# So by these counts the convolution is compute-bound, and the linear layer memory-bound. How *fast* can a layer be at most? Its speed is its operations divided by its time, so the least time gives the highest speed. With one input, each byte brings the toy layer 2 operations, and 10 bytes arrive per second. So it can do at most 2 · 10 = 20 operations per second. With 16 inputs it would be 32 · 10 = 320, but no layer exceeds the peak, which is 100:
 #
 # $$\text{highest speed} = \min(\text{peak},\; \text{intensity} \cdot \text{bandwidth})$$
 #
-# Drawn over the intensity, on logarithmic axes, this looks like a roof. Each dot under it shows the same four layers of our network, with a batch of 1, 16, 64 or 256. Their intensity is about half of the batch, so the dot of 16 stands near 8.
+# Drawn over the intensity, on logarithmic axes, so that 0.5 and 100 both find room, this looks like a roof. Each dot under it shows the same four layers of our network, with a batch of 1, 16, 64 or 256. Their intensity is about half of the batch, so the dot for 16 sits near 8.
 
 # %%
 batches = {n: torch.randn(n, 4096) for n in (1, 16, 64, 256)}
@@ -200,7 +200,7 @@ across = {
 show.under_the_roof(peak, bandwidth, {n: (across[n], speed[n]) for n in batches}, ring=(across[16], speed["oneDNN"]))
 
 # %% [markdown]
-# In a larger batch each fetched weight serves more inputs, so the roof rises until the ridge, and the time *per input* gets shorter. To the right of the ridge the roof is flat. Where the dots still climb there, it's probably for two reasons. Larger products suit the routine better. And a real routine hides the fetch only partly behind the arithmetic, but in a larger batch more inputs share the rest.
+# In a larger batch each fetched weight serves more inputs, so the roof rises until the ridge, and the time *per input* gets shorter. To the right of the ridge the roof is flat. If the dots still climb there, it's partly because larger products suit the routine better.
 #
 # But a dot may lie well below the roof, and in our figure batch 16 lies furthest below. The roof says how fast a layer *can* be, and the routine that multiplies has to be good enough to get there. As a test, the blue ring has the same 16 inputs and weights, multiplied by oneDNN, another library inside PyTorch, which puts the weights into an order of its own beforehand. Where the ring lies clearly above the dot, as on our AMD processor, the usual *routine* is a part of the reason. So the roof is a limit, and not a forecast.
 
@@ -215,7 +215,7 @@ show.under_the_roof(peak, bandwidth, {n: (across[n], speed[n]) for n in batches}
 # **All but the peak (A), because with one input the layer is memory-bound.** Twice the peak leaves max(0.2, 2) = 2 s. Twice the bandwidth and half the bytes give max(0.4, 1) = 1 s, and half of the weights max(0.2, 1) = 1 s.
 
 # %% [markdown]
-# With 16 inputs the least time was max(6.4, 2) = 6.4 s. Here is what each offer makes of it:
+# With 16 inputs the least time was max(6.4, 2) = 6.4 s. Here is what each offer does to it:
 #
 # | change | least time |
 # |---|---|
@@ -224,7 +224,7 @@ show.under_the_roof(peak, bandwidth, {n: (across[n], speed[n]) for n in batches}
 # | half the bytes per weight | max(6.4, 1) = 6.4 s |
 # | half of the weights | max(3.2, 1) = **3.2 s** |
 #
-# **If a layer is memory-bound, move fewer bytes, or use each byte more often, as a batch does. If it's compute-bound, do fewer or cheaper operations.** And a gain ends where the other time takes over.
+# **If a layer is memory-bound, move fewer bytes, or use each byte more often, as a batch does. If it's compute-bound, do fewer or cheaper operations.** And the gain stops once the other time is the longer one: with one input, ten times the bandwidth gives max(0.4, 0.2) = 0.4 s, and not 0.2.
 #
 # Now our network. [PyTorch's page on quantization](https://docs.pytorch.org/docs/1.13/quantization.html) promises two things of int8: a "4x reduction in memory bandwidth requirements", and arithmetic that is "typically 2 to 4 times faster". The second is a higher peak, so with one input only the first can help. `quantize_dynamic` makes an int8 copy; [[dynamic]] shows how.
 
@@ -238,7 +238,7 @@ fewer = timing.compare({"fp32": lambda: network(one), "int8": lambda: int8(one)}
 print(f"With one input, int8 is {fewer.ratio('int8'):.1f} times as fast.")
 
 # %% [markdown]
-# The bytes allow four times. You may see less where the int8 routine stays below its roof, and more where the fp32 routine does.
+# The bytes allow four times. You may see less, because the int8 routine also quantizes each layer's input, and more where the fp32 routine stays below its roof.
 
 # %% [markdown]
 # ## Exercise · Two offers for AlexNet
@@ -308,9 +308,9 @@ again = timing.compare(jobs, rounds=5, device="cpu")
 print(f"One layer again and again is {again.ratio('one layer, 256 times'):.1f} times as fast.")
 
 # %% [markdown]
-# The operations are the same, and so are the calls. But one layer takes only 1 MB, so its weights stay in a cache, which has a higher bandwidth than the main memory. Both jobs also spend some time on each call before anything is multiplied. The bound doesn't count that, so a very small layer stays well below its roof. And a benchmark that calls one small layer in a loop looks faster than a real network will be.
+# The operations are the same, and so are the calls. But one layer takes only 1 MB, so its weights stay in a cache, which has a higher bandwidth than the main memory. So a machine has a ridge for each of its memories: if a cache of the toy machine delivers 40 bytes per second, its ridge is 100 / 40 = 2.5.
 #
-# In other words, a machine has a ridge for each of its memories. If a cache of the toy machine delivers 40 bytes per second, its ridge is 100 / 40 = 2.5.
+# Both jobs also spend some time on each call before anything is multiplied. The bound doesn't count that, so a very small layer stays well below its roof. And a benchmark that calls one small layer in a loop looks faster than a real network will be.
 #
 # ### Another machine, another ridge
 #

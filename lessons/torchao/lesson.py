@@ -77,19 +77,19 @@ for name, size in files.items():
 # %% [markdown]
 # ## 2. A config and a filter
 #
-# `quantize_(model, config, filter_fn)` goes through all modules of a network. The *filter* gets each module with its name, and answers yes or no. Where it says yes, the **config** decides what becomes of the weights, and perhaps of the inputs.
+# `quantize_(model, config, filter_fn)` goes through all modules of a network. The *filter* gets each module with its name, and answers yes or no. Where it says yes, the **config** decides what happens to the weights, and perhaps to the inputs.
 #
 # Our config rounds only weights. `PerGroup(40)` cuts each row of `fc1`, 400 weights, into ten **groups of weights**: 40 neighbours that share a scale, so one large weight harms only 39 others ([[integers]]).
 #
-# Now print the network, and look at `fc1`:
+# Print the network, and look at `fc1`:
 
 # %% one_call
 print(networks[torch.int2])
 
 # %% [markdown]
-# `fc1` is still a `Linear`. Only its *weight* has another class, one of torchao's, and PyTorch asks this class how to multiply. That's why your code can stay as it is. `target_dtype` is the int2 that we asked for. But the name of the class says *unpacked to int8*, and that's what the file showed.
+# `fc1` is still a `Linear`. Only its *weight* has another class, one of torchao's, and PyTorch asks this class how to multiply, so your code can stay as it is. `target_dtype` is the int2 that we asked for. But the name of the class says *unpacked to int8*, and that's what the file showed.
 #
-# Always look at the types of the weights, by printing the network after `quantize_` or by `type(layer.weight)`, because `quantize_` can leave a layer in float without a word. A weight in float is a plain `Parameter`.
+# Always look at the types of the weights, by printing the network or by `type(layer.weight)`, because `quantize_` can leave a layer in float without telling you, as a config in section 3 would with `fc1`. A weight in float is a plain `Parameter`.
 #
 # Without a filter, `quantize_` takes the linear layers, but neither convolutions nor the last layer of PyTorch's own attention ([[audit]]). Your own filter replaces this rule and is asked about every module, so unless it asks for a name, as ours did, it should begin with `isinstance(module, nn.Linear)`.
 
@@ -143,7 +143,7 @@ print([bits(networks[dtype].fc1.weight) for dtype in (torch.int8, torch.int4, to
 #
 # ### Where 6 bits hide in "int4"
 #
-# `PrototypeInt4WeightOnlyConfig` does pack. It's a prototype. Its groups have 32, 64 or 128 weights, which doesn't fit our `fc1`. So until the end of section 4 we take a wider layer, and four configs.
+# `PrototypeInt4WeightOnlyConfig` does pack. Its groups have 32, 64 or 128 weights, and 400 isn't a multiple of 32, so it would leave our `fc1` in float. Until the end of section 4 we take a wider layer, and four configs.
 
 # %%
 from torchao.prototype.quantization.int4 import PrototypeInt4WeightOnlyConfig
@@ -166,7 +166,7 @@ for name, config in configs.items():
 show.a_group_in_bytes(layers, bits)
 
 # %% [markdown]
-# Packed, two integers share a byte, so 32 of them take 16 bytes. But there are two more numbers: the scale, and the value from which the steps are counted, a zero point in float. In this float32 layer each takes 4 bytes. Together that's 24 bytes, or 192 bits, for 32 weights: **6 bits a weight. The name says 4.** In a bfloat16 network each takes 2 bytes, and a weight 5 bits. Without packing, int4 takes 9.25 bits: a byte for each integer, exactly as int8 would in such small groups.
+# Packed, two integers share a byte, so 32 of them take 16 bytes. But there are two more numbers: the scale, and the value from which the steps are counted, a zero point in float. In this float32 layer each takes 4 bytes. Together that's 24 bytes for 32 weights: **6 bits a weight. The name says 4.** In a bfloat16 network each takes 2 bytes, and a weight 5 bits. Without packing, int4 takes 9.25 bits: a byte for each integer, as int8 would in such small groups.
 #
 # To see the values of packed int4, separate the two integers in each byte of its `qdata`. It has no `dequantize()`.
 
@@ -191,7 +191,7 @@ for name, layer in layers.items():
     print(f"{name:13}", *[e.key for e in seen.key_averages() if "mm" in e.key])
 
 # %% [markdown]
-# `_int_mm` multiplies integers. `mm` and `addmm` get floats here, as in the float layer: the inputs are floats, and a product needs two factors of one type. `addmm` adds the bias as well, and with int8 weights torchao applies the scale and the bias afterwards. And `_weight_int4pack_mm_for_cpu` gets packed weights and float inputs: it unpacks a few weights, multiplies them as floats, and goes on to the next few.
+# `_int_mm` multiplies integers. `mm` and `addmm` get floats here, as in the float layer: the inputs are floats, and a product needs two factors of one type. `addmm` adds the bias as well. With int8 weights, torchao turns the 7 into 7.0 and applies the scale to the product, 7.0 · 0.6 · 0.1 = 0.42. And `_weight_int4pack_mm_for_cpu` gets packed weights and float inputs: it unpacks a few weights, multiplies them as floats, and goes on to the next few.
 #
 # ### Does it save time?
 #
@@ -205,12 +205,12 @@ race = show.race(wide, layers, configs, x)
 show.times(race)
 
 # %% [markdown] tags=["answer"]
-# **Slower (C), because at each call it first makes floats of all 16.8 million weights.** The third row is the time for that alone, and the product of floats comes on top.
+# **Slower (C), because at each call it first makes floats of all 16.8 million weights.** The third row is the time for that alone: most of the second.
 
 # %% [markdown]
-# In the fourth row the same floats go into memory that is already there, so most of the third row is the price of 67 MB of new memory at each call.
+# In the fourth row the same floats go into memory that is already there, so most of the time in the third row goes into getting 67 MB of new memory, which the system has to clear first.
 #
-# The packed layer's routine unpacks *while* it multiplies, so it needs no float matrix. It's made for bfloat16: compare it with the row above it. With one row of inputs, most of the time goes into fetching weights, so fewer bytes can save time, if the routine is a fast one for your processor.
+# The packed layer's routine unpacks *while* it multiplies, so it needs no float matrix. It's made for bfloat16: compare it with the row above it. With one row of inputs, a float layer mostly waits for its weights, so fewer bytes can save time. How much depends on how fast your processor unpacks them.
 #
 # ### The three answers
 
@@ -244,7 +244,7 @@ except RuntimeError as error:
 # **An error (A), because `load_state_dict` copies numbers into the tensors that are there, and torchao's tensor can't be copied into a float tensor.**
 
 # %% [markdown]
-# With `assign=True`, it puts the tensors of the file in the place of those that are there:
+# With `assign=True`, it replaces the network's tensors by those from the file:
 
 # %% into_a_new_network
 fresh.load_state_dict(torch.load("lenet_int4.pt"), assign=True)
@@ -260,7 +260,7 @@ print("the same outputs:", torch.equal(fresh(image), networks[torch.int4](image)
 #
 # Write `ship(model, make, least)`:
 #
-# 1. In a copy of `model`, quantize the linear layers that have `least` inputs or more, with `Int8WeightOnlyConfig()`. All else stays float.
+# 1. In a copy of `model`, quantize the linear layers that have `least` inputs or more, with `Int8WeightOnlyConfig()`. Everything else stays in float.
 # 2. Save its state as `"int8.pt"`.
 # 3. Load the file into a new network from `make()`, and return it in evaluation mode.
 #
