@@ -36,7 +36,7 @@ torch.set_num_threads(1)
 #
 # PyTorch computes in **fp32**, with 32 bits for each number. A 16-bit number takes half the memory, and many chips multiply such numbers faster. Let's train a small network, LeNet-300-100, on 3,000 images of Fashion-MNIST, small pictures of clothes, once in fp32, and once with its matrix products in the 16-bit type **fp16**.
 #
-# One thing is unusual. In a real training some gradients are tiny. To see what becomes of such gradients, we make all of ours tiny: we divide the loss by $2^{20}$, about a million. To make up for it, we multiply the learning rate by as much. In exact arithmetic each step of SGD stays the same.
+# In a real training some gradients are tiny. To see what becomes of them, we make all of ours tiny: we divide the loss by $2^{20}$, about a million. To make up for it, we multiply the learning rate by as much. In exact arithmetic the two factors cancel in each step of SGD.
 
 # %%
 import torch
@@ -110,12 +110,12 @@ print(torch.tensor(1.5e-8, dtype=torch.float16).item())
 # %% [markdown]
 # ### Autocast chooses a type for each operation
 #
-# If a weight stored in fp16 is 1, and a step adds 0.0001, the sum is rounded back to 1: the step is **swallowed**. So the weights stay in fp32. (Don't call `net.half()`.) But most of the time goes into products of matrices, and a product only *reads* the weights, so a copy in 16 bits will do.
+# If a weight stored in fp16 is 1, and a step adds 0.0001, the sum is rounded back to 1: the step is **swallowed**. So the weights stay in fp32: don't call `net.half()`. But most of the time goes into products of matrices, and a product only *reads* the weights, so a copy in 16 bits will do.
 #
 # This is **mixed precision**. `torch.autocast` makes the copies, and gives each operation of the forward pass its type:
 #
 # - Linear layers and convolutions are such products, so they run in 16 bits.
-# - Losses run in fp32, and on a GPU so do softmax, exponentials and *layer norm* (it gives each row a typical size of 1), which need the digits or the range.
+# - Losses run in fp32, and on a GPU so do softmax and exponentials, which need the digits or the range.
 # - The rest, such as ReLU, takes the type of its inputs.
 
 # %% types
@@ -127,9 +127,9 @@ loss.backward()  # after the block
 print(output.dtype, loss.dtype, net.fc1.weight.grad.dtype)
 
 # %% [markdown]
-# The output comes from a product, so it's in fp16. The weight's gradient is in fp32, because a gradient is stored in the type of its weight.
+# The output comes from a product, so it's in fp16. The weight's gradient is in fp32, because a gradient has the type of the number that it belongs to.
 #
-# Then where did ours vanish? On the way there. Each operation goes backward in the type that it had going forward, so the loss hands its gradient to an output in fp16, and there it became 0.
+# Then where did ours vanish? Before it reached a weight. The output is in fp16, so its gradient is rounded to fp16 as well, and there it became 0.
 
 # %% [markdown]
 # ### The scaler saves small gradients
@@ -173,9 +173,9 @@ four_ways = {
 show.by_seed(four_ways)
 
 # %% [markdown]
-# It does. After this one epoch all six runs with the scaler are close to those in fp32, and all six without it stand still.
+# It does. After one epoch all six runs with the scaler are close to those in fp32. All six without it keep their first weights, so they only guess.
 #
-# With fp16, always use a scaler, because you can't know beforehand how small your gradients will be. In bf16 they don't vanish, so choose bf16 if your chip has units for it: give autocast `dtype=torch.bfloat16`, and turn the scaler off. But then autocast needs a switch of its own. In our loop it takes the scaler's, so it would be off as well, and you'd train in fp32 without noticing.
+# With fp16, always use a scaler, because you can't know beforehand how small your gradients will be. In bf16 they hardly ever vanish, so choose bf16 if your chip has units for it: give autocast `dtype=torch.bfloat16`, and turn the scaler off. But in our loop autocast takes the scaler's switch. It would be off as well, and you'd train in fp32 without noticing, so give it a switch of its own.
 
 # %% [markdown]
 # ## 3. How the scaler finds its scale
@@ -219,14 +219,14 @@ times = show.race(device)
 show.side_by_side(times, device)
 
 # %% [markdown]
-# On the H100, 9.48 flatters the 16 bits, because PyTorch's default fp32 leaves these units idle. If you let fp32 products use them, too, with fewer digits, 16 bits are at most twice as fast.
+# On the H100, 9.48 flatters the 16 bits, because PyTorch's default fp32 leaves these units idle. Over *tf32*, a shorter form that uses them, 16 bits are at most twice as fast.
 #
-# A small network may gain nothing even there, because it has few multiplications, and autocast's conversions between 16 and 32 bits take time as well. So time *your* network on *your* chip.
+# Even with such units a small network may gain nothing, because it has few multiplications, and autocast's conversions between 16 and 32 bits take time as well. So time *your* network on *your* chip.
 
 # %% [markdown]
 # ### Half the memory?
 #
-# Does halving the bits halve the memory? Take twelve linear layers, 256 wide, and a batch of 32. Apart from its weights and the optimizer's numbers, which autocast leaves as they are, a layer needs room for two things:
+# Take twelve linear layers, 256 wide, and a batch of 32. Apart from its weights and the optimizer's numbers, which autocast leaves as they are, a layer needs room for two things:
 #
 # - its input, an *activation*, until the backward pass has used it: 32 · 256 = 8,192 numbers, under autocast in 16 bits;
 # - the gradients of its weights, from then on: 256 · 256 = 65,536 numbers, stored in fp32.
@@ -241,10 +241,10 @@ for batch in (32, 1024):
     print(f"batch {batch}: {peaks[batch]:.2f} times the peak in fp32")
 
 # %% [markdown] tags=["answer"]
-# **About the same (A), because the peak comes at the end of the backward pass, where all gradients are there, in fp32, and the activations are gone.**
+# **About the same (A), because the peak comes at the end of the backward pass, where all gradients are there, in fp32, and the activations are gone.** It's even a little higher, because the last gradient is there in 16 bits as well.
 
 # %% [markdown]
-# With a batch of 1,024, a layer's activation has 1,024 · 256 numbers, four times as many as there are gradients. Now the peak comes at the start of the backward pass, where all activations are there, so autocast saves memory. It doesn't save half, because two things come on top: the 16-bit copies of the weights, each until the backward pass has used it, and the loss's copy of the output, in fp32, with its gradient.
+# With a batch of 1,024, a layer's activation has 1,024 · 256 numbers, four times as many as there are gradients. Now the peak comes at the start of the backward pass, where all activations are there, so autocast saves memory. It saves less than half, because two more things need room: the 16-bit copies of the weights, and the fp32 copy of the output that the loss needs, with its gradient.
 
 # %% [markdown]
 # ## Exercise · A batch in parts

@@ -41,7 +41,7 @@ torch.backends.quantized.engine = legacy_int8.best()
 #
 # You have a trained model that is too slow, and no training data at hand. In [[integers]] we stored weights as 8-bit integers. The file became nearly four times smaller, but the network didn't become faster, because it turned the integers back into floats before it multiplied.
 #
-# PyTorch can also *multiply* the integers. You name a type of layer and a type of integer, and `quantize_dynamic` returns a copy of your model in which these layers are int8 layers. We try it on two networks. One is a *Transformer* with the shape of BERT-base ([Devlin et al., 2019](https://arxiv.org/abs/1810.04805)). That's a network of blocks, which reads a row of *tokens*, pieces of text, here 128. In each block, an *attention* lets each token look at the others ([[attention]]), and linear layers work on each token by itself. Random weights will do, since neither time nor bytes depend on them. The other is the trained LeNet of [[integers]], which gets one picture.
+# PyTorch can also *multiply* the integers. You name a type of layer and a type of integer, and `quantize_dynamic` returns a copy of your model in which these layers are int8 layers. We try it on two networks. One is a *Transformer* with the shape of BERT-base ([Devlin et al., 2019](https://arxiv.org/abs/1810.04805)). That's a network of blocks, which reads a row of *tokens*, pieces of text, here 128. Its linear layers work on each token by itself. Random weights will do, since neither time nor bytes depend on them. The other is the trained LeNet of [[integers]], which gets one picture.
 
 # %% tags=["legacy"]
 import torch
@@ -108,7 +108,7 @@ show.way_of_a_call()
 # %% [markdown]
 # ### PyTorch's layer takes the same four steps
 #
-# PyTorch's integers for the inputs go up to 127 (with `qnnpack`, the int8 engine for Apple's chips, up to 255: change it in the code), so it comes much closer. Let's take the four steps ourselves, with LeNet's first linear layer and five rows of random inputs. Like PyTorch, we widen a range until it holds 0, because the zero point has to be one of the integers. We sum in 32 bits (`.int()`), because one product can come near 16,000, and we add 400.
+# PyTorch's integers for the inputs go from 0 to 127, where ours ended at 3, so its layer comes much closer. With `qnnpack`, the int8 engine for Apple's chips, they go to 255: change it in the code. Let's take the four steps ourselves, with LeNet's first linear layer and five rows of random inputs. Like PyTorch, we widen a range until it holds 0, because the zero point has to be one of the integers. We sum in 32 bits (`.int()`), because one product alone can come near 127 · 127, about 16,000.
 
 # %% by_hand tags=["legacy"]
 layer, x = lenet_int8.fc1, torch.randn(5, 400)
@@ -155,14 +155,14 @@ races = {width: race_layer(nn.Linear(width, width), rows=1) for width in (8, 32,
 show.price_curves(races)
 
 # %% [markdown]
-# From width 8 to 128 the number of weights grows 256-fold, and yet the int8 call takes hardly any longer: nearly all of its time is overhead. Where the curves cross, the gain makes up for the overhead. LeNet's largest layer, 400 → 120, lies left of the crossing, so it loses.
+# From width 32 to 256 the number of weights grows 64-fold, and yet the int8 call takes hardly any longer: nearly all of its time is overhead. A point that sticks out was disturbed by another program. Where the curves cross, the gain makes up for the overhead. LeNet's largest layer, 400 → 120, lies left of the crossing, so it loses.
 
 # %% [markdown]
 # ### Measure your layers, with your rows
 #
 # So far each layer got one row, on one thread. Your model may get more of both, so measure *its* linear layers, with the rows and the threads (`torch.set_num_threads`) that they will get.
 #
-# **Predict.** With one picture, int8 loses on all three layers of LeNet. How does int8 do with 256 pictures at once, compared with fp32: **A** better, **B** just as badly, or **C** worse on the largest layer, because it rounds 256 times as many inputs?
+# **Predict.** With one picture, int8 loses on all three layers of LeNet. With 256 pictures at once, how does it do: **A** better, **B** just as badly, or **C** worse on the largest layer, because it rounds 256 times as many inputs?
 
 # %%
 gains = {}
@@ -179,13 +179,13 @@ for (rows, name), gain in gains.items():
 # **Better (A), because most of the overhead is paid once for all 256 rows, while each row brings its gain.** But a small layer may still lose: the last one, `fc3`, has only 840 weights, and even 256 rows don't make up for its overhead. The Transformer gains because its layers are wide, and each call brings them 128 rows.
 
 # %% [markdown]
-# So convert the layers that gain in every run, and leave the others in fp32: in place of a type, the set may hold *names* of layers. A name that matches nothing is skipped without a warning, so print the copy.
+# Run this twice, convert the layers that gain both times, and leave the others in fp32. To do so, put *names* of layers into the set in place of a type. A name that matches nothing is skipped without a warning, so print the copy.
 
 # %% by_name tags=["legacy", "nbval-check-output"]
 print(quantize_dynamic(lenet, {"fc1"}, dtype=torch.qint8))
 
 # %% [markdown]
-# Convolutions, norms and the products by which tokens look at each other stay in fp32, and take their time as before. In LeNet that's most of the time, so a faster `fc1` hardly shows. So in the end, `race` the whole model as it will run.
+# Convolutions, norms and the products of *attention*, by which tokens look at each other ([[attention]]), stay in fp32, and take their time as before. In LeNet the convolutions take most of it, so a faster `fc1` hardly shows. In the end, `race` the whole model as it will run.
 
 # %% [markdown]
 # ## 4. How small the file gets
@@ -231,7 +231,7 @@ print(f"fp32, × 255: {(answers(lenet, 255) == before).float().mean():6.1%} the 
 # **Fewer (C), because each call has one range. The bright picture widens it for all 64, and so the others are rounded coarsely.**
 
 # %% [markdown]
-# How coarsely? Let the numbers of an ordinary picture lie between 0 and 1. Beside the bright one the range reaches 255, so the scale is 255 / 127 = 2, and everything up to 1 becomes 0. To the layer, these pictures look alike, so most of them get the same answer.
+# How coarsely? Say that an ordinary picture gives `fc1` inputs between 0 and 1. Beside the bright one the range reaches 255, so the scale is 255 / 127 = 2, and everything up to 1 becomes 0. To `fc1`, these pictures look alike, so most of them get the same answer.
 #
 # The first row answers our question: a few answers in a thousand have changed. The second is a warning. With one range for the whole call, an int8 answer can depend on the rest of its batch. In fp32, LeNet's don't, as the third row shows. So check the inputs first, and test with batches like those that you'll serve.
 
@@ -279,7 +279,7 @@ def own_scales_solution(x, weight, weight_scale, bias):
 #
 # - Dynamic quantization rounds the weights once and the inputs at each call, by the range of that call, so it needs no data.
 # - Each call has an overhead and each product a gain. So time your layers with your rows, convert those that gain, and time the whole model.
-# - What stays in fp32 keeps its bytes, and without labels you can still count changed answers, on batches like yours.
+# - What stays in fp32 keeps its bytes. Without labels you can still count changed answers, on batches like yours.
 
 # %% [markdown]
 # ## Scorecard
@@ -292,7 +292,7 @@ claims.show("dynamic")
 #
 # ### Faster than which fp32?
 #
-# We compared with **eager** fp32, PyTorch's usual way, which runs one operation after the other. But `quantize_dynamic` changes more than the type of the numbers. It hands the layers to another library, which arranges the weights beforehand in the order in which it will read them: they are **packed**. fp32 can be packed as well, or compiled with its weights as constants (*frozen*), and bfloat16 ([[formats]]) needs no scales at all. So here is the Transformer with better opponents, on one thread of two processors (`records/quantization`). Section 1 was run on another day, so its number differs. Both have instructions for int8, but only the EPYC has some for bfloat16.
+# We compared with **eager** fp32, PyTorch's usual way, which runs one operation after the other. But `quantize_dynamic` changes more than the type of the numbers. It hands the layers to another library, which arranges the weights beforehand in the order in which it will read them: they are **packed**. fp32 can be packed as well, or compiled with its weights as constants (*frozen*), and bfloat16 ([[formats]]) needs no scales at all. So here is the Transformer with better opponents, on one thread of two processors (`records/quantization`). Both have instructions for int8, but only the EPYC has some for bfloat16. Our run of section 1 was on a third, which has neither.
 #
 # | times as fast as eager fp32 | Intel Xeon | AMD EPYC |
 # |---|---|---|
@@ -318,7 +318,7 @@ for way, timed in {"from Python": race(deep, deep_int8, row), "in a trace": race
 # %% [markdown]
 # In the trace int8 is several times faster than before, though it still searches and rounds. So most of the overhead was Python, and the way from it into the int8 engine.
 #
-# Overhead isn't always the cause. `quantize_dynamic` converts LSTMs as well. One of 128 units, which reads a picture of Fashion-MNIST row by row, became slower, too, although its 28 steps are one call. [[audit]] finds out why.
+# Overhead isn't always the cause. `quantize_dynamic` converts LSTMs as well. One of 128 units, which reads a picture of Fashion-MNIST row by row, became slower, although its 28 steps are one call. [[audit]] finds out why.
 #
 # ### Embeddings in 8 bits, and the way back from a file
 #

@@ -103,11 +103,11 @@ print(f"If each weight is used once, half-price arithmetic saves {mac / 2 / (mac
 show.uses_of_a_weight()
 
 # %% [markdown]
-# **A linear layer** turns one list of numbers into another. It has one weight for each pair of a number that goes in and one that comes out, and uses it in one MAC. With $n$ going in and $m$ coming out, that's $n \cdot m$ weights, and $n \cdot m$ MACs for each list. LeNet-300-100 reads an image as one list, and has three such layers. The first turns the 28 · 28 = 784 pixels into 300 numbers, the second turns these into 100, and the third into 10:
+# **A linear layer** turns one list of numbers into another. It has one weight for each pair of a number that goes in and one that comes out, and uses it in one MAC. With $n$ numbers going in and $m$ coming out, that's $n \cdot m$ weights, and $n \cdot m$ MACs for each list. LeNet-300-100 reads an image as one list, and has three such layers. The first turns the 28 · 28 = 784 pixels into 300 numbers, the second turns these into 100, and the third into 10:
 #
 # $$784 \cdot 300 + 300 \cdot 100 + 100 \cdot 10 = 266{,}200$$
 #
-# **A convolution** slides a small window of weights, the *kernel*, over the image, and uses all of them again at every position. A kernel of 3 × 3 fits into an image of 5 × 5 at 3 · 3 = 9 positions, and each gives one pixel of the output. So its 9 weights make 9 · 9 = 81 MACs:
+# **A convolution** slides a small window of weights, the *kernel*, over the image, and uses all of them again at every position. A kernel of 3 × 3 fits into an image of 5 × 5 at 3 · 3 = 9 positions, and each gives one pixel of the output. Each of its 9 weights is used once at each of the 9 positions, which makes 9 · 9 = 81 MACs:
 #
 # $$\text{MACs} = \text{weights} \cdot \text{positions}$$
 #
@@ -163,7 +163,7 @@ for name, (macs, weights) in counted.items():
 #
 # LeNet-300-100 uses each weight only once for an image. But it can read several images together, as a **batch**. Then one fetch serves all of them. If 4 images share it, each of them pays 640 / 4 = 160 pJ for the fetch of a weight and 4.6 pJ for its own MAC: 164.6 in place of 644.6. In a convolution with 9 positions, 4 images make 36 uses. A server with many users can collect a batch. A phone with a single image to classify can't.
 #
-# The next cell compares five remedies. Beside each stand two prices for one image: that of a MAC, and that of fetching a weight. If a weight is stored in 8 bits, its fetch costs 8 · 20 = 160 pJ. To multiply in int8 as well, the layer's inputs need 8 bits, too. A weight that is removed needs neither a MAC nor a fetch. So if half of them go, evenly from all layers, and the chip really skips them, both parts are halved.
+# The next cell compares five remedies. Each has two prices, for one image: what a MAC costs, and what it costs to fetch a weight. The first remedy changes only the MAC, because its weights still come from memory in 32 bits. Stored in 8 bits, a weight costs 8 · 20 = 160 pJ to fetch. To multiply in int8 as well, the layer's inputs need 8 bits, too. A weight that is removed needs neither a MAC nor a fetch. So if half of them go, evenly from all layers, and the chip really skips them, both parts are halved.
 
 # %%
 remedies = {  # a MAC and the fetch of a weight, in picojoules
@@ -192,12 +192,12 @@ Table(["saved by", "LeNet-300-100 (1 use)", "ResNet-50 (160 uses)"], rows)
 # **More (A), because ResNet-50 pays half of its bill for MACs, and these fall to a fifteenth, while a fetch falls to a quarter.** What is left is 160 · 0.3 = 48 pJ for MACs and 160 for the fetch: 208 in place of 1,376.
 
 # %% [markdown]
-# - **Where a weight is used once**, only fewer or cheaper fetches matter. Storing in 8 bits saves three quarters, whether you also multiply in int8 or not, and a batch of 8 saves even more. A network small enough to stay in a cache saves most: reading it there takes less than a tenth.
-# - **Where a weight is used 160 times**, both parts are about equal, so a remedy for one of them can't save much more than half.
+# - **Where a weight is used once**, only fewer or cheaper fetches matter. Storing in 8 bits saves three quarters, whether you also multiply in int8 or not. A batch of 8 saves even more, and so does a network small enough to stay in a cache, where reading a weight takes less than a tenth.
+# - **Where a weight is used 160 times**, MACs and fetches cost about the same. So even a remedy that made one of them free would save only about half.
 #
 # But 160 is an average. Nearly two thirds of ResNet-50's weights are used 49 times or less. There the MACs cost at most 49 · 4.6 = 225 pJ, and the fetch 640, so a cheaper fetch helps more. In the first layer, 12,544 uses cost 57,702 pJ, and only cheaper or fewer MACs matter.
 #
-# Our bill leaves out the **activations**, the values that one layer passes to the next, and more (see *Deeper*). They don't get cheaper when MACs do, and each image of a batch has its own. So with weights from DRAM, half-price arithmetic and a batch both save less than we worked out.
+# Our bill leaves out the **activations**, the values that one layer passes to the next, and more (see *Deeper*). They don't get cheaper when MACs do, and each image of a batch has its own. So half-price arithmetic and a batch both save less than we worked out.
 #
 # Fewer bits and fewer weights can also cost accuracy. You'll see how much in [[dynamic]] and [[structured]].
 
@@ -205,7 +205,7 @@ Table(["saved by", "LeNet-300-100 (1 use)", "ResNet-50 (160 uses)"], rows)
 # ## Exercise · From which batch on?
 # ★★ · 10 minutes
 #
-# Write `batch_needed(model, x, mac_pj, fetch_pj)`: the smallest batch with which a network's arithmetic costs at least as much energy as the fetch of its weights, as an `int`. A MAC takes `mac_pj`, and a weight `fetch_pj`, once for each batch. `x` holds some inputs, one or more. For LeNet-300-100 with 4.6 and 640 it's 140.
+# Write `batch_needed(model, x, mac_pj, fetch_pj)`: the smallest batch with which a network's arithmetic costs at least as much energy as the fetch of its weights, as an `int`. A MAC takes `mac_pj`, and a weight `fetch_pj`, once for each batch. `x` is itself a batch, of one input or more. For LeNet-300-100 with 4.6 and 640 it's 140.
 #
 # <details><summary>Hint</summary>
 #
@@ -240,7 +240,7 @@ def batch_needed_solution(model, x, mac_pj, fetch_pj):
 # ## Remember
 #
 # - By the prices of 2014, fetching an fp32 weight from DRAM takes as much energy as about 140 MACs.
-# - How often a fetched weight is used decides which part of the bill is larger: a linear layer uses it once for each list of numbers, a convolution once at each position, and the images of a batch share its fetch.
+# - How often a fetched weight is used decides which part of the bill is larger. A linear layer uses it once for each list of numbers, a convolution once at each position, and the images of a batch share its fetch.
 # - Cheaper arithmetic alone saves next to nothing where a weight is used once; int8 and fewer weights lower both parts.
 
 # %% [markdown]
