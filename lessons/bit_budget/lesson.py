@@ -32,7 +32,7 @@ torch.set_num_threads(1)
 # %% [markdown]
 # ## 1. Two bits for all
 #
-# Suppose that a network has to fit into a very small file. Ours is DepthwiseCNN of [[depthwise]], which recognizes photos of clothing with 30,208 weights in eight layers. We round all of them to 2 bits, so each weight becomes −2, −1, 0 or 1 times the scale of its channel. The channel's largest weight sets this scale.
+# Suppose that a network has to fit into a very small file. Ours is DepthwiseCNN of [[depthwise]], which recognizes photos of clothing with 30,208 weights in eight layers. We round all of them to 2 bits, so each weight becomes −2, −1, 0 or 1 times the scale of its channel, which is two thirds of the channel's largest weight.
 #
 # Rounding also shifts the means of the channels, and the batch norms behind them still subtract the old ones. So before each measurement, in float as well, we *re-estimate the statistics*: 1,000 images pass through the network, and the batch norms average their means and variances anew.
 #
@@ -72,7 +72,7 @@ in_float, two, spared = (accuracy(with_bits(bits)) for bits in ({}, all_2, more)
 print(f"float {in_float:.1f} %, all in 2 bits {two:.1f} %, block 1 in 4 bits {spared:.1f} %")
 
 # %% [markdown] tags=["answer"]
-# **More than half (A), because the errors of the others cost much less as soon as this one small layer has 4 bits.**
+# **More than half (A), because rounding this one small layer does more harm than rounding any other, as we'll measure.**
 
 # %% [markdown]
 # In about [[minutes]] minutes you will be able to
@@ -100,7 +100,7 @@ print(f"float {in_float:.1f} %, all in 2 bits {two:.1f} %, block 1 in 4 bits {sp
 # | coat | 0.2 | 0.4 | −0.69 |
 # | bag | 0.1 | 0.1 | 0 |
 #
-# We could ask for the accuracy. But both networks say *shirt*, so the accuracy notices nothing, and it needs a label.
+# We could compare accuracies. But both networks say *shirt*, so the accuracy doesn't notice, and it needs a label.
 #
 # So we ask how far the answer has moved. For each class we take $\ln (p / q)$, weight it by $p$, and add it all up:
 #
@@ -128,12 +128,12 @@ sensitivity = {name: {b: divergence({name: b}) for b in range(2, 7)} for name in
 show.sensitivities(sensitivity, sizes)
 
 # %% [markdown]
-# At 2 bits, block 1 stands far above all the others. It's a depthwise layer. But so are blocks 3 and 5, which stand lowest, so the kind of layer can't be the whole reason.
+# At 2 bits, block 1 stands far above all the others. It's a depthwise layer. But so are blocks 3 and 5, whose weights lose about as much by rounding, and they stand lowest. So only measuring tells.
 
 # %% [markdown]
 # ## 3. Bits where they save most
 #
-# We know what each layer loses. How do we share out the bits? To give different layers different numbers of bits is called **mixed-precision quantization**, and the number of bits that the weights may take in the file is our **bit budget**.
+# We know what each layer loses. How do we share out the bits? Giving different layers different numbers of bits is called **mixed-precision quantization**, and the number of bits that the weights may take in the file is our **bit budget**.
 #
 # Let's try it on three layers. They begin with 2 bits for each weight, so their 100 weights take 200 bits. The budget is 300, and a weight gets 4 bits at most. Here are the sensitivities:
 #
@@ -166,16 +166,14 @@ chosen = greedy(sizes, sensitivity, budget=2.5 * total)
 show.bits_of_layers(chosen, sizes, even=2.5)
 
 # %% [markdown]
-# The small layers come first, because a bit for them costs little. Why do the two largest, blocks 4 and 6, stay at 2 bits? Half a bit more for each weight makes 15,104 bits. A third bit for block 6 would cost 16,384, so it never fits. For block 4 it would cost 8,192, and when its turn comes, the small layers have left too little. The rule goes on with what still fits, so some of them reach 6 bits.
+# The small layers come first, because a bit for them costs little. Why do the two largest, blocks 4 and 6, stay at 2 bits? Half a bit more for each weight makes 15,104 bits. A third bit for block 6 would cost 16,384, so it never fits. For block 4 it would cost 8,192, and when its turn comes, the small layers have left too little. The rule goes on with what still fits, so some small layers reach 6 bits.
 
 # %% [markdown]
 # ## 4. Test the whole choice
 #
-# Does the choice pay? Before we look, let's ask what the rule assumes.
+# Does the choice pay? Greedy assumes that losses *add up*. Each sensitivity was measured with one layer rounded, but in the file all eight are rounded together. Suppose that rounding one layer moves the score of a class by 0.1, and rounding a second one moves it by 0.1 in the same direction. Then both together move it by 0.2. Without a move, the divergence has its minimum, 0, and near a minimum a smooth curve grows about like the square of the move. So alone each layer counts 0.1² = 0.01, and the sum says 0.02, but together they count 0.2² = 0.04. If the two errors have opposite signs, they cancel, and the sum says far too much. And if they have nothing to do with each other, they sometimes help and sometimes cancel, and the sum is about right.
 #
-# It assumes that losses *add up*. Each sensitivity was measured with one layer rounded, but in the file all eight are rounded together. Suppose that rounding one layer moves the score of a class by 0.1, and rounding a second one moves it by 0.1 in the same direction. Then both together move it by 0.2. A small divergence grows about like the square of such a move, because it's smooth, 0 without a move, and above 0 in both directions. So alone each layer counts 0.1² = 0.01, and the sum says 0.02, but together they count 0.2² = 0.04. If the two errors have opposite signs, they cancel, and the sum says far too much. And if they have nothing to do with each other, they sometimes help and sometimes cancel, and the sum is about right.
-#
-# **Predict.** At 2 bits, the sensitivities of our eight layers add up to about 0.37. We round all eight together. Which of the three cases prevails: is the divergence **A** about half of that, **B** about the same, **C** about twice as much?
+# **Predict.** At 2 bits, the sensitivities of our eight layers add up to about 0.37. We round all eight together. Which of the three cases is ours: is the divergence **A** about half of that, **B** about the same, **C** about twice as much?
 
 # %%
 from lessons.bit_budget.network import in_turn
@@ -196,14 +194,14 @@ right = {name: accuracy(with_bits(bits)) for name, bits in choices.items()}
 show.whole(choices, sizes, sums, together, right)
 
 # %% [markdown] tags=["answer"]
-# **About twice as much (C), probably because more of the errors push in the same direction than in opposite ones.** The squares can't tell how much, because our divergences aren't small. The sum is too small for each choice, but it tells the good ones from the bad one.
+# **About twice as much (C), probably because more of the errors push in the same direction than in opposite ones.** How much more, the squares can't tell: they hold for small moves, and ours are large. The sum is too small for each choice, but it tells the good ones from the bad one.
 
 # %% [markdown]
 # Compared with one width for all layers, greedy pays. An eighth more bits for the weights bring back most of what 2 bits lost. With 2.5 bits, greedy is about as good as 3 bits for all, with a sixth fewer bits for the weights.
 #
-# But do the sensitivities pay? The row *in turn* is a control without any. It goes round the layers, the smallest first, and gives each of them one bit more if it still fits. By the sums, the two choices at 2.25 bits are equally good. Yet with all layers rounded, *in turn* has the smaller divergence. How can the sum miss this? It has a number for each layer and none for two layers together, so it can't see whether their errors strengthen each other.
+# But do we need the sensitivities? The row *in turn* is a control that does without them. It goes round the layers, the smallest first, and gives each of them one bit more if it still fits. By the sums, the two choices at 2.25 bits are equally good. Yet with all layers rounded, *in turn* has the smaller divergence. How can the sum miss this? It has a number for each layer and none for two layers together, so it can't see whether their errors strengthen each other.
 #
-# On the test images, *in turn* is slightly ahead, on all 10,000 as well. So here the sensitivities gain nothing over size alone. Why? A quarter of a bit more for each weight makes 7,552 bits, and a third bit for block 4 or 6 costs more than that. So under both rules these two stay at 2 bits, and most of either sum comes from them. Among the others, both rules serve block 1 early: greedy because it's sensitive, *in turn* because it's small. If a large layer were the sensitive one, size alone would serve it last.
+# On these 2,000 test images *in turn* is slightly ahead, and on all 10,000 it was, too. So here the sensitivities gain nothing over size alone. Why? A quarter of a bit more for each weight makes 7,552 bits, and a third bit for block 4 or 6 costs more than that. So under both rules these two stay at 2 bits, and most of either sum comes from them. Among the others, both rules serve block 1 early: greedy because it's sensitive, *in turn* because it's small. If a large layer were the sensitive one, size alone would serve it last.
 #
 # The rule also assumes that the best next step leads to the best choice. Eight layers with five possible widths make 390,625 choices. That's few enough to add up the sensitivities of each, and to take the smallest sum:
 
@@ -223,7 +221,7 @@ print(f"divergence together:      greedy {together['greedy, 2.5 bits']:.3f}, bes
 # %% [markdown]
 # The choice with the smallest sum gives the small layers less, so the third bit for block 4, the fifth number, still fits. Its sum is only about a tenth smaller, so greedy hasn't missed much. Its divergence is smaller as well. But that proves little, because we chose with these very images.
 #
-# So both assumptions can fail. Only a test shows whether your choice is good enough: **measure it as a whole, beside simple choices such as one width for all, on images that took no part in choosing.** The table's last column does this, and for the smallest sum you can run `accuracy(with_bits(best))`.
+# So both assumptions can fail. Only a test shows whether your choice is good enough: **measure it with all layers rounded, beside simple choices such as one width for all, on images that took no part in choosing.** The table's last column does this.
 
 # %% [markdown]
 # ## Exercise · Share out a budget

@@ -53,7 +53,7 @@ plain = saved(dense)  # the bytes that torch.save writes
 print(f"{percent_right(dense):.1f} % right, {len(plain):,} bytes, under gzip {len(gzip.compress(plain)):,}")
 
 # %% [markdown] tags=["answer"]
-# **By about a tenth (C), because gzip needs strings that repeat, or bytes that are more frequent than others.** The digits of a trained weight such as 0.0317459 hardly ever come twice, and all digits are about equally frequent. If so, only the byte with a weight's rough size should compress.
+# **By about a tenth (C), because gzip needs strings that repeat, or bytes that are more frequent than others.** The digits of a trained weight such as 0.0317459 hardly ever come twice, and all digits are about equally frequent. Then only the byte with a weight's rough size should compress.
 
 # %% [markdown]
 # Of the four bytes of a float, the last holds its sign and its rough size, and the first two only its least significant digits. Let's zip each alone:
@@ -63,7 +63,7 @@ print(f"{percent_right(dense):.1f} % right, {len(plain):,} bytes, under gzip {le
 show.four_bytes(dense)
 
 # %% [markdown]
-# So the digits are to blame. Let's *make* values repeat, at little cost in accuracy. In 2015, Han, Mao and Dally did this in three stages, *prune, share, code*, and took a network of this shape from 1,070 kB to 27 kB ([*Deep compression*](https://arxiv.org/abs/1510.00149)). In about [[minutes]] minutes you will be able to
+# So the digits are to blame. Alone, the last byte would make the file a sixth smaller, but gzip treats all four bytes alike. Let's *make* values repeat, at little cost in accuracy. In 2015, Han, Mao and Dally did this in three stages, *prune, share, code*, and took a network of this shape from 1,070 kB to 27 kB ([*Deep compression*](https://arxiv.org/abs/1510.00149)). In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
@@ -142,14 +142,14 @@ print(f"{bits * len(symbols) / int(line(pruned).count_nonzero()):.2f} bits for e
 #
 # We store the three centroids, and for each weight of the row the number of its own: 1, 0, 1, 2, 1, 0.
 #
-# `share(net, many)` does this for the whole network, with one codebook for all layers. Zeros stay out of it, since the gaps tell where they are. How many values do we need? This is a choice, so we ask the held-out images.
+# `share(net, many)` does this for the whole network, with one codebook for all layers. Zeros stay out of it, since the gaps tell where they are. How many values do we need? Let's ask the held-out images.
 
 # %% few_values tags=["hide-input"]
 # Shares 64 to 4 values, and tabulates the accuracy on the held-out images.
 show.few_values(pruned)
 
 # %% [markdown]
-# Down to 8 values, the differences are fewer than ten images, which may be chance. So these images can't choose between 8 and 16. We take 16, the cautious choice.
+# Down to 8 values, the differences are fewer than ten images, which may be chance. We take 16, the cautious choice.
 
 # %%
 small = share(pruned, 16)
@@ -159,10 +159,10 @@ small = share(pruned, 16)
 #
 # So far every gap symbol takes 5 bits and every number of a value 4. Shorter words for frequent symbols, and longer ones for rare symbols, would be cheaper. But how does a reader know where a word ends? We let no word be the beginning of another. Then a word ends as soon as the bits read so far match one. Such words form a **prefix code**.
 #
-# How long should the words be? Our row stored the numbers 1, 0, 1, 2, 1, 0. To keep them apart from bits, let's write A, B and C for 0, 1 and 2: B, A, B, C, B, A. That's B three times, A twice and C once. **Huffman coding** joins the two rarest, again and again, and each joining makes the words of all its symbols one bit longer:
+# How long should the words be? To keep our row's numbers apart from bits, let's write A, B and C for 0, 1 and 2: B, A, B, C, B, A. That's B three times, A twice and C once. **Huffman coding** joins the two rarest, again and again. Each time, the words of all that's joined get one bit longer. That costs one bit for each occurrence, so it's cheapest with the rarest:
 #
 # - The rarest are C and A. We join them, and both words get one bit.
-# - What's left is this group and B. We join them, and all three words get one bit more.
+# - That leaves this group and B. We join them, too, and all three words get one bit more.
 #
 # So B has a word of one bit, and A and C have two bits: 3 · 1 + 2 · 2 + 1 · 2 = **9 bits**. Words of equal length would need 12.
 #
@@ -189,9 +189,9 @@ parts = file_parts(small, gap_symbols(line(small)), huffman)
 print({name: len(part) for name, part in parts.items()})
 
 # %% [markdown]
-# *How many* tells how many gap symbols there are, and how many values the codebook has. Each *length of a word* takes a byte. The *codebook* and the *biases* are floats. The codebook costs little, because nearly 22,000 weights share it. *Places* are the words of all gaps, and *codes* the words of the weights' numbers. **About half of the file now says where the weights are.**
+# *How many* says how many gap symbols there are, and how many values the codebook has. Each *length of a word* takes a byte. The *codebook* and the *biases* are floats. *Places* are the words of all gaps, and *codes* the words of the weights' numbers. **About half of the file now says where the weights are.**
 #
-# Did we forget something? Somebody else has to read the file. The script `reader.py` knows only the format, which includes the layers' shapes and the 5 bits. It shares no code with our writer, so a slip in the one isn't in the other, and in a fresh process it can't use our variables.
+# Did we forget something? The script `reader.py` knows only the format, which includes the layers' shapes and the 5 bits. It shares no code with our writer, so the two won't make the same slip, and in a fresh process it can't use our variables.
 
 # %%
 import subprocess
@@ -208,13 +208,13 @@ print(f"here:  {report(small)}\nthere: {there}", end="")
 print(f"{len(plain) / path.stat().st_size:.1f} times smaller than at first")
 
 # %% [markdown]
-# The *digest* is a fingerprint of all weights and biases: one changed bit would give another. So the reader has exactly our network, and coding loses nothing. Pruning and sharing did lose accuracy. Compared with the twin, it's less than a point in this one network, but about a third more errors, and pruning lost the larger part.
+# The *digest* is a fingerprint of all weights and biases: one changed bit would give another. So the reader has exactly our network, and coding loses nothing. Pruning and sharing did lose accuracy: in this one network, the file makes about a third more errors than the twin.
 #
 # But only the *file* is small. The reader unpacks it into an ordinary network, zeros and all, which needs as much memory and time as before.
 #
 # ### Which stage did the work?
 #
-# We write all eight files in our format, with each stage or without it. Without sharing, we code the single bytes of the floats, with one prefix code for all four. For the files without pruning, we take the twin.
+# We write all eight files in our format, with each stage or without it. Without sharing, we code the single bytes of the floats, with one prefix code for all four bytes of a float, as gzip does. For the files without pruning, we take the twin.
 #
 # **Predict.** Pruning alone makes the file about ten times smaller. Now take the twin's file, already shared and coded, and prune as well. Does that make it **A** ten times smaller again, **B** about five times, **C** hardly smaller?
 
@@ -233,13 +233,13 @@ show.eight_files(files)
 # ## Exercise · How should a layer say where its weights are?
 # ★★ · 10 minutes
 #
-# Write `gap_bits(weight)`: how many bits, 1 to 8, should a gap symbol have, so that this layer's gaps and values take the fewest bits? A value takes 4 bits; an escape has none. Ignore Huffman coding. Without gaps, *every* weight takes 4 bits, with zero as one of the 16 values. Return 0 where that's cheaper. If there's a tie, return the smaller number.
+# Write `gap_bits(weight)`: how many bits, 1 to 8, should a gap symbol have, so that this layer's gaps and values take the fewest bits? Each remaining weight adds 4 bits for its value. Ignore Huffman coding. Without gaps, *every* weight takes 4 bits, with zero as one of the 16 values. Return 0 where that's cheaper. If there's a tie, return the smaller number.
 #
 # First on paper: what would a symbol of 1 bit say in our row?
 #
 # <details><summary>Hint</summary>
 #
-# With 1 bit, 0 says "a weight", and 1, the escape, says "a zero". So each position up to the last weight takes one bit. With 2 bits the escape is 3, and the gap 3 takes two symbols. The gaps run through all rows, so flatten the weight first.
+# With 1 bit, 0 says "a weight", and 1, the escape, says "a zero". So each position up to the last weight takes one bit. The gaps run through all rows, so flatten the weight first.
 #
 # </details>
 
@@ -298,7 +298,7 @@ claims.show("deep_compression")
 #
 # ### What the paper does differently
 #
-# The paper gives each layer a codebook of its own, and trains on after sharing. All weights with the same value move together, so the gradient of a centroid is the *sum* of its weights' gradients. The file doesn't grow, since it has the centroids anyway. But in the last layer, a codebook of 16 floats takes 64 bytes, half as many as the numbers of the 260 weights that are left. The paper reports no loss of accuracy. Its file is 40 times smaller than at first, and ours a bit more than that, because its values take 6 bits and ours 4.
+# The paper gives each layer a codebook of its own, and trains on after sharing. All weights with the same value move together, so the gradient of a centroid is the *sum* of its weights' gradients. The file doesn't grow, since it has the centroids anyway. The paper reports no loss of accuracy. Its file is 40 times smaller than at first, and ours a bit more than that, because its values take 6 bits and ours 4.
 
 # %% [markdown]
 # **Sources.** S. Han, H. Mao and W. J. Dally, *Deep compression*, 2015, [arXiv:1510.00149](https://arxiv.org/abs/1510.00149), tables 1 and 2; D. Huffman, *A method for the construction of minimum-redundancy codes*, 1952, [doi:10.1109/JRPROC.1952.273898](https://doi.org/10.1109/JRPROC.1952.273898); C. Shannon, 1948, [doi:10.1002/j.1538-7305.1948.tb01338.x](https://doi.org/10.1002/j.1538-7305.1948.tb01338.x), on the entropy.

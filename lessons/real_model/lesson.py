@@ -37,7 +37,7 @@ torch.set_num_threads(1)
 # %% [markdown]
 # ## 1. Words and seconds
 #
-# Let's start with a small one: SmolLM2-135M-Instruct ([Allal et al., 2025](https://arxiv.org/abs/2502.02737)), the model of [[weight_only]]. It writes with a cache, as in [[decoding]], on one thread of your processor, and we time each token.
+# Let's start with a small model: SmolLM2-135M-Instruct ([Allal et al., 2025](https://arxiv.org/abs/2502.02737)), which you know from [[weight_only]]. It writes with a cache, as in [[decoding]], on one thread of your processor, and we time each token.
 
 # %%
 import time
@@ -100,7 +100,7 @@ print(f"first token {seconds[0]:.2f} s, then from {took['float32']:.3f} to {max(
 #
 # Why two columns of bytes? In the file, the blocks have codes of 4 bits. Each group of 32 adds a step and a minimum of 16 bits each, so a weight takes 5 bits. The table has codes of 8 bits and no minimum, which makes 8.5 ([[weight_only]]). But PyTorch's ordinary layers multiply floats. So when we open the file, we unpack all codes, and from then on each weight takes 4 bytes. **Our float32 model is the 4-bit file, unpacked.**
 #
-# It's no more exact than the file, because unpacking can't bring back what rounding has lost.
+# It's no more accurate than the file, because unpacking can't bring back what rounding has lost.
 
 # %%
 _, tensors = real_models.read_gguf(real_models.smollm2_file())
@@ -145,9 +145,9 @@ print(f"{bandwidth / 1e9:.0f} GB per second, so the floor is {floor:.3f} s a tok
 print(f"measured: {took['float32']:.3f} s a token")
 
 # %% [markdown]
-# Your model needs longer than its floor. On our machine, that's mostly because SmolLM2's rows are short, 576 numbers. PyTorch multiplies such matrices at only 10 GB per second, and with rows of 4,096 numbers at 17. So the floor doesn't forecast the time. It's a limit.
+# Your model takes longer than its floor. On our machine, that's mostly because SmolLM2's rows are short, 576 numbers. PyTorch multiplies such a matrix at only about half of the bandwidth, and one with rows of 4,096 numbers at about four fifths. So the floor doesn't forecast the time. It's a limit.
 #
-# And you can compute it before you download or buy anything. The model's page states the size of its file. For a laptop that you don't have yet, take the bandwidth that the maker states. It's a peak, so a token can't be faster than the floor that follows from it.
+# And you can compute it before you download or buy anything. The model's page states the size of its file. For a laptop that you don't have yet, take the bandwidth that the maker states. It's a peak, so the real floor can only be higher.
 #
 # ### Seven billion
 #
@@ -191,7 +191,7 @@ print(f"a token in float32 {took['float32']:.3f} s, in int8 {took['int8']:.3f} s
 print(f"converting all codes to floats, and nothing else: {to_floats:.3f} s")
 
 # %% [markdown]
-# Int8 is slower than float32. For every token, each layer first converts all its codes to floats, and then it multiplies, as the float32 layer does. As the last line shows, this conversion takes a large part of the time. The multiplying is faster than in float32, probably because a block's floats have just been made and still lie inside the processor. But both together take longer, so the floor of the codes is out of reach here. (In [[torchao]] it took 14 times as long, mostly for 67 MB of new memory at each call. Most layers here need less than 4 MB, probably used again.)
+# Int8 is slower than float32. For every token, each layer first converts all its codes to floats, and then it multiplies, as the float32 layer does. As the last line shows, this conversion takes a large part of the time. What's left for the multiplying is less than in float32, probably because a block's floats have just been made and still lie inside the processor. But both together take longer, so the floor of the codes is out of reach here.
 #
 # ### A runtime that you can't see into
 #
@@ -231,16 +231,16 @@ show.floors(took, {"float32": in_float32, "int8": in_float32 / 4, "OpenVINO": in
 #
 # ### Fast, but is it still the same model?
 #
-# OpenVINO has opened the same file as we have, and yet it answers in other words. Our float32 model has exactly the weights of the file. But when OpenVINO opens the file, it rounds each group's minimum to a whole number of steps. Is that the cause? As a control, we rounded just the minima, in PyTorch.
+# OpenVINO has opened the same file as we have, and yet its answer is worded differently. Our float32 model has exactly the weights of the file. But when OpenVINO opens the file, it rounds each group's minimum to a whole number of steps. Is that the cause? As a control, we rounded just the minima, in PyTorch.
 #
-# The **KL divergence** says how far a model's predictions have moved from the original's: 0 means the same predictions ([[the_same_model]] explains it). Each row compares two models by it, and by the share of places with the same first choice (`records/real_model`):
+# The **KL divergence** says how far a model's predictions have moved from the original's: 0 means the same predictions ([[the_same_model]] explains it). Each row compares two models by it, and by the share of places with the same first choice (`records/real_model`). The third row is the control, and the fourth compares it with OpenVINO:
 
 # %% still_the_same tags=["hide-input"]
 # Shows the record: how far each copy has moved from the weights of the file, on a text of a thousand tokens.
 show.still_the_same()
 
 # %% [markdown]
-# OpenVINO has moved much further than int8. The control moves as far (third row), and the two are close to each other (fourth row). So the rounding of the minima is the cause. Before you trust a fast runtime, compare it with one that you know.
+# OpenVINO has moved much further than int8. The control moves as far, and the two are close to each other. So the rounding of the minima is the cause. Before you trust a fast runtime, compare it with one that you know.
 
 # %% [markdown]
 # ## Exercise · How fast at best?
@@ -324,4 +324,4 @@ claims.show("real_model")
 #
 # **Credits.** SmolLM2 is by Hugging Face, under Apache-2.0. All code was written for this course. Text CC BY 4.0, code MIT.
 #
-# **What's next.** Here, other words made us look closer. But suppose that the answer is the same, and the perplexity as well. Is it still the same model? [[the_same_model]] has a case where many first choices have changed, and neither the answer nor the perplexity shows it.
+# **What's next.** Here, a different answer made us look closer. But suppose that the answer is the same, and the perplexity as well. Is it still the same model? [[the_same_model]] has a case where many first choices have changed, and neither the answer nor the perplexity shows it.

@@ -35,7 +35,7 @@ torch.set_num_threads(1)
 # %% [markdown]
 # ## 1. Which model is the best?
 #
-# A shop builds an app that names the clothes in a photo, and asks you for the model. You have five networks, trained on Fashion-MNIST: LeNet, SmallCNN, DepthwiseCNN, SmallResNet, and *narrow*, a SmallResNet built "half as wide". Each comes in ten forms: in float or with fewer bits, with half of the channels cut away, in PyTorch or in ONNX Runtime, a program for exported networks. After a cut, the network was trained for 400 more steps. One form, called "the same training", has these steps without a cut, to tell the two apart. A script measured all fifty on one processor: the bytes of the file, the milliseconds for one image (`ms`), and the share of 5,000 test images it classifies correctly (`accuracy`).
+# A shop builds an app that names the clothes in a photo, and asks you for the model. You have five networks, trained on Fashion-MNIST: LeNet, SmallCNN, DepthwiseCNN, SmallResNet, and *narrow*, a SmallResNet built "half as wide". Each comes in ten forms, such as with fewer bits or half of the channels, in PyTorch or in ONNX Runtime, a program for exported networks. After a cut, the network was trained for 400 more steps. One form, called "the same training", has these steps without the cut, to show what the steps do alone. A script measured all fifty on one thread: the bytes of the file, the milliseconds for one image (`ms`), and the share of 5,000 test images it classifies correctly (`accuracy`).
 #
 # Let's send the best one.
 
@@ -106,7 +106,7 @@ print(len(front(rows, "file_bytes")), "of", len(rows), "models are on the front"
 show.front_figure(rows)
 
 # %% [markdown]
-# Few are left, because each rules out everything below it and to its right. But chance has a part in this front: the ring at 90 kB, narrow with the 400 more steps, leads narrow int8 by only nine images.
+# Few are left, because each rules out everything below it and to its right. But luck has a hand in this front, too: the ring at 90 kB, narrow with the 400 more steps, leads narrow int8 by only nine images.
 
 # %% [markdown]
 # ## 3. What does half a point of accuracy cost in time?
@@ -120,7 +120,7 @@ for row in sorted(front(rows, "ms"), key=lambda row: row["ms"]):
 # %% [markdown]
 # The third model has half a point more than the second one, at least on these images, and takes nearly nine times as long. Is that the price of accuracy?
 #
-# The names of these two show three differences. The second model is in int8 and in ONNX Runtime. The third one is in float and in PyTorch, and was trained for 400 more steps. The steps probably bring the half point, but can't explain the time, because the layers are the same. That leaves int8 and the program. To tell these apart, we take SmallResNet "as it is", before the 400 steps.
+# The second model is in int8 and in ONNX Runtime. The third one is in float and in PyTorch, and was trained for 400 more steps. The steps probably bring the half point, but can't explain the time, because the layers are the same. That leaves int8 and the program. To tell these apart, we take SmallResNet "as it is", before the 400 steps.
 #
 # **Predict.** In float and in PyTorch it takes 0.70 ms, and in int8 and in ONNX Runtime 0.08 ms. How long does it take in float and in ONNX Runtime: **A** about 0.6 ms (int8 brings nearly everything), **B** about 0.23 (each brings a factor of three), **C** less than 0.15 (the program brings most)?
 
@@ -135,9 +135,7 @@ for form, time in zip(forms, times, strict=True):
 # **Less than 0.15 ms (C), probably because ONNX Runtime gets the whole network before the first call.** So it can [join batch norm and ReLU to the convolutions](https://onnxruntime.ai/docs/performance/model-optimizations/graph-optimizations.html), while PyTorch calls layer after layer. Switching programs alone makes it more than five times as fast, and int8 another 1.6 times.
 
 # %% [markdown]
-# So what about the third model? In float and in ONNX Runtime it should give the same answers, half point included, in about 0.13 ms. So nearly all of the 0.6 ms were the price of PyTorch, and not of accuracy.
-#
-# Bytes hide that price: the smallest of all files takes 0.20 ms in PyTorch, so it's on the front in bytes, but not in time. **Compare times in the program and on the device that you'll ship for.**
+# In float and in ONNX Runtime, the third model should give the same answers, half point included, in about 0.13 ms. So nearly all of the 0.6 ms were the price of PyTorch, and not of accuracy. **Compare times in the program and on the device that you'll ship for.**
 
 # %% [markdown]
 # ## 4. The winner was chosen
@@ -146,11 +144,11 @@ for form, time in zip(forms, times, strict=True):
 #
 # ### By hand
 #
-# Suppose that ten networks are equally good, each right on 90 % of all images. On 3,600 test images the standard error is √(0.9 · 0.1 / 3,600) = 0.5 points ([[baseline]]). Let chance toss a coin for each network: heads, it shows 90.5 %, and tails, 89.5 %.
+# Suppose that ten networks are equally good, each right on 90 % of all images. On 3,600 test images the standard error is √(0.9 · 0.1 / 3,600) = 0.5 points ([[baseline]]). Let chance toss a coin for each network: with heads it shows 90.5 %, with tails 89.5 %.
 #
-# The best of ten shows 89.5 % only if all ten coins fall tails, in one of 1,024 cases. So it practically always shows 90.5 %.
+# The best of ten shows 89.5 % only if all ten coins come up tails, in one of 1,024 cases. So it practically always shows 90.5 %.
 #
-# **The winner of ten looks half a point too good, and nobody has cheated.** This is the **winner's curse**. Real luck can exceed one standard error: the best of ten is lucky by about one and a half on average, if each has luck of its own.
+# **The winner of ten looks half a point too good, and nobody has cheated.** This is the **winner's curse**. Real luck can exceed one standard error: if each network has luck of its own, the best of ten is too good by one and a half standard errors on average, the best of a hundred by two and a half.
 #
 # ### With real networks
 #
@@ -174,9 +172,9 @@ show.curse_table(found)
 # %% [markdown]
 # ## 5. What do you send?
 #
-# Now the shop shows us its limit. The app is already installed, with everything needed to run a model. Only the model's file is sent, as an update of at most 100 kB. Within the limit, the shop wants as many right answers as possible, but where a lead may be luck, it prefers the smaller file.
+# Now the shop shows us its limit. The app is already installed, with everything needed to run a model. Only the model's file is sent, an update of at most 100 kB. Within the limit, the shop wants as many right answers as possible, but where a lead may be luck, it prefers the smaller file.
 #
-# The shop wrote that down *before* it saw any of our models, because whoever looks first can find rules under which a favourite wins. Then the first 5,000 images choose:
+# The shop wrote that down *before* it saw any of our models, because once you've seen the models, you'll find a rule under which your favourite wins. Then the first 5,000 images choose:
 
 # %% the_two_best
 fits = [row for row in rows if row["file_bytes"] <= 100_000]
@@ -185,9 +183,9 @@ for row in (first, second):
     print(f"{row['file_bytes'] / 1000:.0f} kB {row['accuracy']:.2%}  {row['name']}")
 
 # %% [markdown]
-# Narrow float, with its 400 more steps, leads narrow int8 by nine of 5,000 images. Does that count? Only the $d$ images matter on which just one of the two is right, and luck alone makes leads up to about $2\sqrt d$ ([[baseline]]). The record doesn't say which images these are, so we made both models again. This time narrow float leads by 16, with $d$ = 96, as the record's `again` says. Since 2√96 ≈ 20, even 16 may be luck. The first pair's $d$ should be similar, so nine may be luck, too.
+# Narrow float, with its 400 more steps, leads narrow int8 by nine of 5,000 images. Does that count? Only the $d$ images matter on which just one of the two is right, and luck alone makes leads up to about $2\sqrt d$ ([[baseline]]). The record doesn't say which images these are, so we made both models again to count them: $d$ = 96, as the record's `again` says. For the first pair it should be similar. Since 2√96 ≈ 20, a lead of nine may be luck.
 #
-# That doesn't show that narrow int8 is as good: it could be (9 + 20) / 5,000 ≈ 0.6 points worse. The shop's rule accepts that for a smaller file. Every still smaller model is at least 67 images behind narrow float, more than luck explains, as *Deeper* shows. So we send narrow int8. Now the other images report:
+# That doesn't show that narrow int8 is as good: if luck hides 20 more images, it's (9 + 20) / 5,000 ≈ 0.6 points worse. The shop's rule accepts that for a smaller file. Every still smaller model is at least 67 images behind narrow float, more than luck explains, as *Deeper* shows. So we send narrow int8. Now the other images report:
 
 # %% the_promise
 print(f"{second['others']:.1%}")
@@ -209,7 +207,7 @@ print(f"{second['others']:.1%}")
 #
 # <details><summary>Hint</summary>
 #
-# `(choosing[a] != choosing[b]).sum()` is $d$, the number of choosing images on which just one of two models is right.
+# `(choosing[a] != choosing[b]).sum()` is $d$.
 #
 # </details>
 
