@@ -70,7 +70,7 @@ Table(
 #
 # [[builds_on]]
 #
-# What does a lookup need? The 7 should only count if it's the right person's, so the *names* must decide how much each *digit* counts. But the weights of a linear layer are fixed, and a 7 in position 1 always adds the same. A ReLU can help, but it takes many more neurons and batches. **Attention computes from its input how much each entry counts.**
+# What does a lookup need? The 7 should only count if it's the right person's, so the *names* must decide how much each *digit* counts. But the weights of a linear layer are fixed, and a 7 in position 1 always adds the same. A ReLU can help, but it takes many more batches. **Attention computes from its input how much each entry counts.**
 
 # %% [markdown]
 # ## 2. Three entries by hand
@@ -174,7 +174,7 @@ show.one_lookup((names, digits, asked), weights)
 # | attention weight | 0.002 | 0.002 | 0.002 | 0.993 |
 # | value | 7 | 2 | 0 | 7 |
 #
-# In training, `Ada?` finds 6.97, and all looks well. But when the model *writes*, nothing comes after `Ada?` yet. The three scores that are left are equal, so it finds the mean of 7, 2 and 0, which is 3. The model hasn't learned to compare names, because it never had to.
+# In training, `Ada?` finds 6.97, and all looks well. But when the model *writes*, nothing comes after `Ada?` yet. The three scores that are left are equal, so it finds the mean of 7, 2 and 0, which is 3.
 #
 # So a **causal mask** hides what comes later, in training as well: each token sees itself and what came before. Now looking ahead doesn't help, so the keys have to tell the names apart.
 #
@@ -188,7 +188,7 @@ show.one_lookup((names, digits, asked), weights)
 # %% [markdown]
 # Does this happen on a real text? Two small language models, identical except for the mask, are trained on the source code of Python's library. Each character is a token, one of 96.
 #
-# We measure their **perplexity** on other code: *e* to the power of the mean loss. It's as if the model chose among that many equally likely characters: 1 if it's sure and right, and 96 if it knows nothing. We measure it twice: with the whole piece visible, and with only what came before each character, as when the model writes.
+# We measure their **perplexity** on other code: *e* to the power of the mean loss. It's as if the model chose among that many equally likely characters: 1 if it's sure and right, 96 if all seem equally likely, and more if it's sure and wrong. We measure it twice: with the whole piece visible, and with only what came before each character, as when the model writes.
 
 # %%
 from lessons.attention.show import small_model
@@ -230,7 +230,7 @@ Table(
 #
 # Attention only takes means, and what has been found must also be *processed*. So the second half, the **feed-forward** part, treats each token on its own: `block.up`, a linear layer to four times as many features, a nonlinearity (GELU, a smooth relative of ReLU), and `block.down`, a linear layer back.
 #
-# In section 4, attention found 6.46 for `Ada?`. If that *replaced* the token, it would forget that it was asking for Ada. So we *add* what a half has found to what came in, by a *shortcut*, in Transformers called the **residual connection**. Sums can get large, so before each half a **norm** divides each vector by its typical size.
+# In section 4, attention found 6.46 for `Ada?`. If that *replaced* the token, it would forget that it was asking for Ada. So we *add* what a half has found to what came in, by a *shortcut*, in Transformers called the **residual connection**. Sums can get large, so before each half a **norm** divides each vector by its typical size. The 2017 paper puts it after the sum.
 
 # %% block tags=["hide-input"]
 # Draws the block.
@@ -350,7 +350,7 @@ for d in (4, 64, 1024):
 # %% [markdown]
 # **Sources.** A. Vaswani et al., *Attention is all you need*, 2017, [arXiv:1706.03762](https://arxiv.org/abs/1706.03762); J. Su et al., *RoFormer*, 2021, [arXiv:2104.09864](https://arxiv.org/abs/2104.09864).
 #
-# **Going further.** C. Olsson et al., *In-context learning and induction heads*, 2022, [arXiv:2209.11895](https://arxiv.org/abs/2209.11895). Project: give the two linear layers of section 1 ten times the neurons and batches.
+# **Going further.** C. Olsson et al., *In-context learning and induction heads*, 2022, [arXiv:2209.11895](https://arxiv.org/abs/2209.11895). Project: give the two linear layers of section 1 ten times the batches, or the neurons, or both.
 #
 # **Credits.** Text CC BY 4.0, code MIT.
 #

@@ -129,7 +129,7 @@ info = torch.finfo(torch.float16)
 print(info.eps, info.max)
 
 # %% [markdown]
-# **Predict.** Now it's your turn. bf16 has eight bits for the exponent and seven for the mantissa. What becomes of 1.001 and of 100,000 in it: **A** 1.001 keeps its digits, and 100,000 becomes `inf`, **B** 1.001 becomes 1, and 100,000 becomes `inf`, or **C** 1.001 becomes 1, and 100,000 stays near 100,000?
+# **Predict.** bf16 has eight bits for the exponent and seven for the mantissa. What becomes of 1.001 and of 100,000 in it: **A** 1.001 keeps its digits, and 100,000 becomes `inf`, **B** 1.001 becomes 1, and 100,000 becomes `inf`, or **C** 1.001 becomes 1, and 100,000 stays near 100,000?
 
 # %% three_formats tags=["hide-input"]
 # Draws the bits of three formats, their largest number and their gap at 1.
@@ -180,10 +180,10 @@ for dtype, share in swallowed.items():
     print(f"{str(dtype)[6:]}: {share:.0f} %")
 
 # %% [markdown] tags=["answer"]
-# **Most (A), because the gap of bf16 at 0.05 is $2^{-5-7} = 0.00024$, and half of it is 0.00012.** A typical update is only about a tenth of that. In fp16 half a gap is eight times smaller, about as large as a typical update, so about half of the weights stay. In fp32 hardly any do.
+# **Most (A), because the gap of bf16 at 0.05 is $2^{-5-7} = 0.00024$, and half of it is 0.00012.** A typical update is only about a tenth of that. In fp16 half a gap is eight times smaller, about as large as a typical update, so about half of the weights stay.
 
 # %% [markdown]
-# A weight is the sum of thousands of small updates, so **weights stay in fp32**. Products may read a 16-bit *copy* of them. It's made anew in each step, so its rounding errors don't add up.
+# At ten times the rate, about half would still stay in bf16. And a weight is the sum of thousands of small updates, so **weights stay in fp32**. Products may read a 16-bit *copy* of them. It's made anew in each step, so its rounding errors don't add up.
 #
 # A layer's output is a sum of many products, and once the total is large, the next product may be smaller than half a gap. So chips and libraries usually keep the total in fp32, and round only the result. The loss, a mean over the batch, stays in fp32, too, and so do Adam's running means, to which each step adds only a little.
 #

@@ -34,7 +34,7 @@ torch.set_num_threads(1)
 # %% [markdown]
 # ## 1. Two weights, rounded by hand
 #
-# In [[weight_only]] you quantized a language model by round-to-nearest: every weight went to the level closest to it. Can anyone do better with the same levels? It doesn't look like it, since every weight already moves as little as it can. Let's test that on a layer of two weights.
+# In [[weight_only]] you quantized a language model by round-to-nearest: every weight went to the level closest to it. Can anyone do better with the same levels? It doesn't look like it, since every weight already moves as little as it can. Let's test that.
 #
 # Our layer has two weights, both 0.4, so it computes $y = 0.4\,x_1 + 0.4\,x_2$. Suppose that both inputs are always equal, and that the weights must become whole numbers.
 #
@@ -61,23 +61,23 @@ show.two_weights()
 #
 # ## 2. How far should the second weight move?
 #
-# Inputs that are always equal are a lucky case. In a real layer, two inputs are usually similar, but not equal.
+# Inputs that are always equal are a lucky case. In a real layer, two inputs may be alike or opposite, and most have little in common.
 #
 # The **error** of a weight is its new value minus its original one. The first weight goes from 0.4 to 0, so its error is $e_1 = -0.4$, and that's final. The second weight isn't rounded yet, so we may give it any error $e_2$ we like. The output then differs from the right one by $e_1 x_1 + e_2 x_2$. This differs from one pair of inputs to the next, so we square it and take the mean over all of them. This is the **mean squared error** of the output, its **MSE**:
 #
 # $$\text{MSE} = e_1^2\,\text{mean}(x_1^2) + e_2^2\,\text{mean}(x_2^2) + 2\,e_1 e_2\,\text{mean}(x_1 x_2)$$
 #
-# Let both inputs have mean square 1, and call the mean of their product **ρ**. Then the formula is short:
+# Let both inputs have mean square 1, and call the mean of their product **ρ**. Then it's short:
 #
 # $$\text{MSE} = e_1^2 + e_2^2 + 2\rho\,e_1 e_2$$
 #
-# ρ measures how alike the two inputs are. It's 1 if they are always equal, and 0 if their products average out to nothing.
+# ρ measures how alike the two inputs are. It's 1 if they are always equal, 0 if their products average out to nothing, and negative if they mostly have opposite signs.
 #
 # We want the $e_2$ that makes the MSE smallest. There, the gradient with respect to $e_2$ is zero:
 #
 # $$2 e_2 + 2\rho\,e_1 = 0, \qquad\text{so}\qquad e_2 = -\rho\,e_1$$
 #
-# If ρ is 0.75, this gives $e_2 = 0.75 \cdot 0.4 = 0.3$: the second weight moves up from 0.4 to 0.7, to repair the error of the first. If ρ is 0, it stays where it is.
+# If ρ is 0.75, this gives $e_2 = 0.75 \cdot 0.4 = 0.3$: the second weight moves up from 0.4 to 0.7, to repair the error of the first. If ρ is 0, it stays where it is, and if ρ is negative, it moves down.
 #
 # Then the second weight is rounded as well, and 0.7 becomes 1, an error of +0.6. Was that better than 0? With ρ = 0.75 and 2ρ = 1.5, the formula says:
 #
@@ -86,7 +86,7 @@ show.two_weights()
 #
 # ## 3. From two weights to a whole layer
 #
-# A row of a real layer has a hundred weights or more. When the first one is rounded, how should the others share the repair?
+# A row of a real layer has many weights. Most ρ are small, but many small repairs add up. When the first weight is rounded, how should the others share the repair?
 #
 # ### Three weights by hand
 #
@@ -98,7 +98,7 @@ show.two_weights()
 #
 # The two equations treat $e_2$ and $e_3$ alike, so both errors are equal. With $e_1 = -0.4$, the first equation becomes $e_2 = 0.3 - 0.75\,e_2$, so $1.75\,e_2 = 0.3$. Each moves by only 0.17, to 0.57.
 #
-# Next, the second weight is rounded from 0.57 to 1. Its error isn't 1 − 0.57, because the right output is that of the original weights. It's 1 − 0.4 = +0.6, and final. Only the third weight is still free, and it makes up for both: $e_3 = -0.75\,(-0.4 + 0.6) = -0.15$. It goes from 0.4 to 0.25, and is rounded to 0. Nothing repairs its error, because no weight is free any more. Still, the MSE is 0.20, where round-to-nearest would leave 1.20: add the three squares, and 1.5 times each product of two errors.
+# Next, the second weight is rounded from 0.57 to 1. Its error isn't 1 − 0.57, because the right output is that of the original weights. It's 1 − 0.4 = +0.6, and final. Only the third weight is still free, and it makes up for both: $e_3 = -0.75\,(-0.4 + 0.6) = -0.15$. It goes from 0.4 to 0.25, and is rounded to 0. Nothing repairs its error, because no weight is free. Still, the MSE is 0.20, where round-to-nearest would leave 1.20: add the three squares, and 1.5 times each product of two errors.
 
 # %% row_by_hand tags=["hide-input"]
 # Draws the row after each rounding, and the errors of the weights that are final.
@@ -117,7 +117,7 @@ show.row_by_hand()
 #
 # **GPTQ** ([Frantar et al., 2022](https://arxiv.org/abs/2210.17323)) goes through the layer's columns, one for each input. It rounds a column, and that column never moves again. Then all columns that are still free make up for all errors so far.
 #
-# All rows have the same inputs. So they share one $H$, and one call of `torch.linalg.solve` finds $e_{\text{free}}$ for all of them. `solve` wants the errors of one row of weights in one column, so we transpose them with `.T`, and transpose the result back.
+# All rows have the same inputs. So they share one $H$, and one call of `torch.linalg.solve` finds $e_{\text{free}}$ for all of them. It works on columns, so we turn rows into columns and back, with `.T`.
 
 
 # %% nearest
@@ -236,7 +236,7 @@ for way, rise in rises.items():
 # **A, more.** Calibrated on code, GPTQ avoids about half of the damage. Calibrated on digits, it moves weights as well, in no layer as far as with code, and does more damage than round-to-nearest. So it isn't the moving that helps. The repair needs an $H$ that fits the inputs that the layer will get.
 
 # %% [markdown]
-# Digits are only 10 of our model's 96 characters, so their $H$ says little about the others, and a change that hardly matters on digits can spoil the outputs on code. Must the text be code, then? No. With code, the perplexity rose by 4.7 to 8.9 %, depending on the text, and in six tries with English, by 6.2 to 8.7 %. So other text can do nearly as well as code, and what does harm is probably what's missing.
+# Digits are only 10 of our model's 96 characters, so their $H$ says little about the others, and a change that hardly matters on digits can spoil the outputs on code. Must the text be code, then? No. With code, the perplexity rose by 4.7 to 8.9 %, depending on the text, and with English by 5.8 to 8.7 %. So what does harm is probably what's missing.
 #
 # **Calibrate on varied text, so that it covers what the model will meet.**
 

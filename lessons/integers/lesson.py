@@ -192,7 +192,7 @@ right_sigma = accuracy(rounded_lenet(2, scale_of=lambda weight, bits: weight.std
 show.two_combs(fc1, {"the largest weight": largest_weight(fc1, 2), "σ": fc1.std()}, [right[2], right_sigma], right[32])
 
 # %% [markdown] tags=["answer"]
-# **Most of it (C), because in each layer about half of the weights, or more, are now rounded to −σ or σ and not to 0.** Clipping the large ones does less harm. In six other trainings of LeNet, σ won back over 70 % of the lost accuracy five times, and 44 % once.
+# **Most of it (C), because in each layer about half of the weights, or more, are now rounded to −σ or σ and not to 0.** Clipping the large ones costs less: about what is still missing. In six other trainings of LeNet, σ won back over 70 % of the lost accuracy five times, and 44 % once.
 
 # %% [markdown]
 # The other large weights are in the picture as well, but their bars are too low to see.
