@@ -61,7 +61,7 @@ show.conversions_table(timed)
 # %% [markdown]
 # ## 2. How often is an input used?
 #
-# Neither the number of conversions nor the time of one is the reason. What differs is what we divide by, the time of the int8 layers: BERT's do far more work with each number. Can we see that from the shape of a layer?
+# What differs, then, is what we divide by, the time of the int8 layers: BERT's do far more work with each number. Can we see that from the shape of a layer?
 #
 # A layer's work is counted in **MACs**: multiply an input by a weight, and add the product to a sum. Take a linear layer with 3 inputs and 2 outputs, so 6 weights. It gets 4 rows.
 #
@@ -149,9 +149,9 @@ for name, often, ps in show.kinds(timed):
     print(f"{name:24} {often:7,.1f} uses, {ps:4.0f} ps for a MAC")
 
 # %% [markdown]
-# It doesn't. In the depthwise layers a MAC takes many times as long as in BERT, but only one MAC in fourteen is done there. All the others are done in ordinary convolutions, where a MAC takes two or three times as long. The few very slow MACs and the many somewhat slow ones cost about the same extra time. So MobileNet-v2's layers take several times as long as their MACs say, and because the guess divided by too short a time, it came out too high. Why these MACs are slow, we haven't measured.
+# It doesn't. In the depthwise layers a MAC takes many times as long as in BERT, but only one MAC in fourteen is done there. Nearly all the others are done in ordinary convolutions, where a MAC takes about three times as long. So MobileNet-v2's layers take several times as long as their MACs say, and because the guess divided by too short a time, it came out too high.
 #
-# **The count shows where conversions are cheap, and only the clock shows how much they add.** As a careful rule of thumb we take 100 MACs as the price, since on the two processors that we tried it was between 20 and 50. Then from 400 uses on, conversions should add no more than about 100 / 400, a quarter. With fewer uses they may still be cheap, as MobileNet-v2 shows, so below 400 let the clock decide.
+# **The count shows where conversions are cheap, and only the clock shows how much they add.** As a rule of thumb we take 100 MACs as the price, since on our two processors it was between 20 and 50 for 128 tokens, and not much above 100 for a single one. Then from 400 uses on, conversions should add no more than about 100 / 400, a quarter. With fewer uses they may still be cheap, as MobileNet-v2 shows.
 
 # %% [markdown]
 # ## 4. Three questions
@@ -165,7 +165,7 @@ show.chain()
 # %% [markdown]
 # **1. Is int8 faster than the best fp32 (section 5) on your device?** Time whichever int8 version is quickest to build: dynamic int8 for a Transformer, and for a CNN static int8, calibrated with a single batch, since the time doesn't depend on the ranges. For a small network, or without fast int8 instructions, the answer may be no. Then stay in float, unless all you want is a smaller file.
 #
-# **2. Is dynamic int8 cheap, and does it lose at most a point of accuracy?** `quantize_dynamic` converts linear layers, LSTMs and GRUs, and leaves convolutions in float ([[audit]]). Without a clock, we call it cheap if these layers account for more than half of the MACs that we counted, and use an input at least 400 times on average. A network of *BERT's shape* uses an input more than 1,000 times, and for BERT PyTorch [reported](https://pytorch.org/blog/introduction-to-quantization-on-pytorch/) a drop of 0.7 points of F1, so we stop here. A Transformer a quarter as wide uses an input some 330 times. There the clock of section 1 decides, and cheap means that conversions add at most a quarter. *MobileNet-v2* makes nearly all its MACs in convolutions, so we go on.
+# **2. Is dynamic int8 cheap, and does it lose at most a point of accuracy?** `quantize_dynamic` converts linear layers, LSTMs and GRUs, and leaves convolutions in float ([[audit]]). Without a clock, we call it cheap if these layers account for more than half of the MACs that we counted, and use an input at least 400 times on average. A network of *BERT's shape* uses an input more than 1,000 times, and for BERT PyTorch [reported](https://pytorch.org/blog/introduction-to-quantization-on-pytorch/) a drop of 0.7 points of F1, so we stop here. Below 400 uses the clock of section 1 decides, and cheap means that conversions add at most a quarter. *MobileNet-v2* makes nearly all its MACs in convolutions, so we go on.
 #
 # **3. Does static int8 lose more than a point, with all remedies that need no training?** If they help, take static. If not, it's a case for QAT, which needs the training data and code. If that fails too, stay in float. Measure accuracy on examples that you didn't calibrate with. Both limits, a quarter and a point, are our choice.
 
@@ -186,7 +186,7 @@ show.chain()
 # **2.25 times (C), because 3.6 / 1.6 = 2.25, and the factor 1.6 came from the trace alone, before anything was quantized.**
 
 # %% [markdown]
-# So a speed-up has two baselines: eager fp32, and the **best fp32**, the fastest way to run the network in fp32. For MobileNet-v2 we measure both: three routes take turns, and we compare medians.
+# So a speed-up has two baselines: eager fp32, and the **best fp32**, the fastest way that we find to run the network in fp32. For MobileNet-v2 we measure both: three routes take turns, and we compare medians.
 
 # %% routes tags=["legacy"]
 from course_utils.int8_routes import networks, torch_eager
@@ -205,7 +205,7 @@ race = show.race(routes, image)
 show.routes_table(race)
 
 # %% [markdown]
-# The last row has both factors. The one over eager fp32 makes the headline, and the one over the best fp32 is int8's own part. Their quotient is the factor of the row above, where nothing was quantized. So first try a better program in float: a trace, a compiler ([[pt2e]]), or another **runtime**, the program that runs a network.
+# The last row has both factors. The one over eager fp32 makes the headline, and the one over the best fp32 is int8's own part. But the best is only the best that we've tried. Another **runtime**, a program that runs networks, may be faster: in our records OpenVINO takes 55 to 70 % of the trace's time in fp32, and against that, int8 gains less. So first try a better program in float: a trace, a compiler ([[pt2e]]), or another runtime.
 #
 # When somebody reports a speed-up, ask for four facts: over which fp32, on which processor, with how many threads, and in which runtime.
 
