@@ -130,7 +130,7 @@ print_sparsity("global", cut_globally)
 #
 # One threshold $t$ holds for all layers. So a layer with small weights loses much, and one with large weights little. And how large they are is decided in part before any training.
 #
-# PyTorch draws a new layer's weights evenly between $-1/\sqrt{f}$ and $1/\sqrt{f}$. Here $f$ is the **fan-in**: how many weights each output sums over. It's 9 in `conv1`, and 400 in `fc1`. A sum of $f$ random terms grows with $\sqrt{f}$ only, because they partly cancel, so dividing by $\sqrt{f}$ keeps it as small as a sum of few.
+# PyTorch draws a new layer's weights evenly between $-1/\sqrt{f}$ and $1/\sqrt{f}$. Here $f$ is the **fan-in**: how many weights each output sums over. It's 9 in `conv1`, and 400 in `fc1`. A sum of $f$ random terms grows with $\sqrt{f}$ only, because they partly cancel, so dividing by $\sqrt{f}$ makes the sums of all layers about equally large.
 #
 # Now take a new, untrained LeNet, and cut 20 % globally. All weights nearer to 0 than about 0.011 go.
 #
@@ -145,21 +145,21 @@ print_sparsity("new LeNet, 20 % cut globally", new)
 # **22 % (B), because the range of `fc1` ends at $1/\sqrt{400} = 0.05$, and 0.011 is 22 % of that.** In general a new layer loses about the share $t / (1/\sqrt{f}) = t\sqrt{f}$, as long as the threshold is inside its range.
 
 # %% [markdown]
-# In a new LeNet the range decides how much a layer loses. Is it still so in the trained one? The figure shows the magnitudes of 54 weights of each layer, as many as `conv1` has, and the threshold of our 95 % cut.
+# In a new LeNet the range decides how much a layer loses. Is that still true after training? The figure shows the magnitudes of 54 weights of each layer, as many as `conv1` has, and the threshold of our 95 % cut.
 
 # %% one_threshold tags=["hide-input"]
 # Draws the magnitudes of the trained weights, layer by layer, the range in which they started, and the threshold of the cut.
 show.one_threshold(lenet, amount=0.95)
 
 # %% [markdown]
-# Here the order is that of the ranges: `conv1` keeps the largest share, `fc1` the smallest. Both the start and the training make it so: in four LeNets started with these ranges reversed, `fc1` kept nearly all that was left, and in four with equal ranges, `conv1` kept the largest share. And a threshold sees only magnitudes.
+# The layers are still in the order of their ranges. This is due to the start: in four LeNets that started with the ranges reversed, `fc1` kept nearly all that was left. And it's due to the training: in four with equal ranges, `conv1` still kept the largest share.
 
 # %% [markdown]
 # ## 4. Which cut is better? A fair comparison
 #
 # Would local pruning have given us as good a network? And what makes the difference: which weights a layer keeps, or how many? A fair answer, with 5 % of the weights left in each cut, needs four things.
 #
-# 1. **Controls.** Fine-tuning alone repairs something. So we also keep *random* weights: in one control as many per layer as the local cut, in the other as many as the global cut.
+# 1. **Controls.** Fine-tuning alone repairs part of the damage. So we also keep *random* weights: in one control as many per layer as the local cut, in the other as many as the global cut.
 # 2. **The best learning rate for each**, of 0.0003, 0.001, 0.003, 0.01 and 0.03, because one way may need a larger rate than another. It's chosen on 5,000 images that are neither trained nor tested on.
 # 3. **Several networks**, here six, because one may be lucky.
 # 4. **The same steps for the *dense* network**, the one that isn't pruned, because steps alone change a network.
@@ -171,11 +171,11 @@ show.one_threshold(lenet, amount=0.95)
 show.fair_comparison()
 
 # %% [markdown]
-# Start with the last column. Random weights, with the counts of the local cut, end at about a quarter of the digits on average. So with these counts, fine-tuning alone isn't enough.
+# Start at the end of the fourth row. Random weights, with the counts of the local cut, end at about a quarter of the digits on average.
 #
-# From there we can change one thing at a time. If each layer keeps its largest weights, with the same counts, we have the local cut, and it reaches 84 %. If the weights stay random, but with the counts of the global cut, it's 88 %. The global cut does both, and reaches 95 %. **Here, how many weights each layer keeps matters about as much as which ones.**
+# From there we can change one thing at a time. If each layer keeps its largest weights, with the same counts, we have the local cut, and it reaches 84 %. If the weights stay random, but with the counts of the global cut, it's 88 %. The global cut does both, and reaches 95 %. **Here, how many weights each layer keeps matters about as much as which ones.** That's because all that LeNet sees of an image has to pass through its two convolutions. The local cut leaves them 46 weights, the global one 364.
 #
-# In the column for the rate 0.001, global pruning is over 40 points ahead of local pruning. With the best rate for each, it's about 11. So most of that lead was due to the rate, which is too small for the local cut to recover in 200 steps.
+# In the column for the rate 0.001, PyTorch's default for Adam, global pruning is over 40 points ahead of local pruning. With the best rate for each, it's about 11. So most of that lead was due to the rate, which is too small for the local cut to recover in 200 steps.
 #
 # Finally, the dense network. Even at its best rate, the smallest, the steps cost it a little: it had 97.1 % before them. So the price of this cut is between one and a half and two points.
 
@@ -184,7 +184,7 @@ show.fair_comparison()
 #
 # A threshold compares the weights of different layers, as if magnitude meant the same in each. It needn't. Multiply the weights and biases of `fc1` by 10, and divide the weights of `fc2` by 10. Between the two there's only a ReLU, and ReLU(10 z) = 10 ReLU(z). So the network computes what it did before.
 #
-# **Predict.** We cut this network globally to a tenth, and train it for 200 steps. Is it **A** about as good as in section 1, **B** some points worse, or **C** guessing?
+# **Predict.** We cut this network globally, more gently than before, to a tenth, and train it for 200 steps. Is it **A** about as good as in section 1, **B** some points worse, or **C** guessing?
 
 # %%
 scaled = copy.deepcopy(lenet)
@@ -201,14 +201,14 @@ fine_tune(collapsed)
 print_sparsity(f"cut, 200 steps: {right(collapsed):.1f} % right", collapsed)
 
 # %% [markdown] tags=["answer"]
-# **Guessing (C), because the threshold rises to 0.87, and in the other four layers even the largest weight, 0.63, is below that.** So the whole tenth is in `fc1`, and 200 steps can't bring the others back.
+# **Guessing (C), because the threshold rises to 0.87, and in the other four layers even the largest weight, 0.63, is below that.**
 
 # %% [markdown]
 # In general, a threshold kills a layer when even the layer's largest weight lies below it. So after any cut, print what is left of *each* layer.
 #
 # What does an empty layer do in training? In the forward pass it outputs its bias, whatever the input. LeNet has no path around a layer, so from there on all images look the same, and the network can only learn one answer for all of them. The best one is the most frequent digit: about 11 % of the test digits are ones. In the backward pass, the gradient is multiplied by the layer's weights, which are 0, so nothing reaches the layers before it. And the weights themselves stay zero, because masks hold them there. This is called **layer collapse** ([Tanaka et al., 2020](https://arxiv.org/abs/2006.05467)).
 #
-# So if you cut globally, protect a part of each layer. `global_unstructured` can rank other numbers than the weights' magnitudes: as `importance_scores` it takes a dict, with a tensor of scores for each pair `(layer, "weight")`. A weight with the score infinity ranks above all others, so it stays. Only don't protect more weights than may stay.
+# So if you cut globally, protect a part of each layer. `global_unstructured` can rank other numbers than the weights' magnitudes: as `importance_scores` it takes a dict, with a tensor of scores for each pair `(layer, "weight")`. A weight with the score infinity ranks above all others, so it stays. Just don't protect more weights than you want to keep.
 
 # %% [markdown]
 # ## Exercise · One threshold, with a floor

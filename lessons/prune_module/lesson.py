@@ -59,10 +59,10 @@ print(f"whole:        {training.evaluate(lenet, *unseen):.1%} right")
 print(f"half at zero: {training.evaluate(halved, *unseen):.1%} right")
 
 # %% [markdown] tags=["answer"]
-# **About 97 % (C), because the smallest weights add very little to the sums of their neurons.** The cut costs about two digits in a thousand, so hardly anybody would notice.
+# **About 97 % (C), because the smallest weights add very little to the sums of their neurons.**
 
 # %% [markdown]
-# Removing weights from a network is called **pruning**. The **mask** says which: it holds a 1 for each weight that stays, and a 0 for each one that's removed. Let's count the zeros in each tensor of the pruned network. The share of zeros is called its **sparsity**:
+# Removing weights from a network is called **pruning**. A **mask** records which ones go: it holds a 1 for each weight that stays, and a 0 for each one that's removed. Let's count the zeros in each tensor of the network. The share of zeros is called its **sparsity**:
 
 # %% zeros
 from course_utils.measure.sparsity import sparsity_report
@@ -70,7 +70,7 @@ from course_utils.measure.sparsity import sparsity_report
 sparsity_report(halved)
 
 # %% [markdown]
-# 24,000 weights are zero, 40 % of all numbers in the row `total`. Does the network fit into the meter now? In about [[minutes]] minutes you'll know, and you will be able to
+# 24,000 weights are zero, 40 % of the network. Does it fit into the meter now? In about [[minutes]] minutes you'll know, and you will be able to
 #
 # [[abilities]]
 #
@@ -83,9 +83,9 @@ sparsity_report(halved)
 #
 # Now remove the two smallest weights, −0.1 and −0.2. The sum becomes 1.6, so the error is 0.3. Remove the two largest instead, 0.9 and 0.7, and the sum becomes −0.3, so the error is 1.6.
 #
-# A weight $w$ with the input $x$ adds $w \cdot x$ to the sum, and setting $w$ to zero takes just that away. So if the inputs are about equally large, the weight you'll miss least is the one with the smallest **magnitude** $|w|$, its size without the sign. Removing the weights in this order is called **magnitude pruning**.
+# A weight $w$ with the input $x$ adds $w \cdot x$ to the sum, and setting $w$ to zero takes just that away. So if the inputs are about equally large, the weight you'll miss least is the one with the smallest **magnitude** $|w|$, its size without the sign. Removing the smallest weights first is called **magnitude pruning**.
 #
-# It's a rule of thumb, because it never looks at the inputs, and a small weight with a huge input matters a lot. So let's test the rule in `fc1`, where the inputs do differ. By how much do the sums of its neurons change, in the root mean square over unseen digits?
+# It's a rule of thumb, because it never looks at the inputs, and a small weight with a huge input matters a lot. So let's test the rule in `fc1`, where the inputs do differ. We take the root mean square of its neurons' sums over unseen digits, and that of the change in these sums:
 
 # %% change_of_sums tags=["hide-input"]
 # Compares the sums of fc1 on unseen digits before and after removing a half: the smaller one, and one drawn at random.
@@ -94,7 +94,7 @@ print(f"without the smaller half, the sums change by {smaller:.0%} of their size
 print(f"without a random half,    the sums change by {random:.0%}")
 
 # %% [markdown]
-# So the rule holds here. The removed products are small, and since some are positive and others negative, they largely cancel. That's why LeNet's answers hardly change either.
+# So the rule holds here. The magnitudes of the smaller half add up to only a fifth of the total, and since some products are positive and others negative, they largely cancel.
 #
 # **Try it.** Change `>` to `<` in the cell that makes the mask, so that the larger half goes, and run that cell again. Then change it back, and run it once more.
 #
@@ -128,9 +128,9 @@ print(f"zeros after one step: {sparsity_report(halved)['fc1.weight'].zeros:,}")
 # **No (B), because the gradient of a weight is its input times the gradient of its neuron's sum, added up over the images, and neither factor has to be 0 where the weight is 0.** To the optimizer, 0 is a number like any other.
 
 # %% [markdown]
-# Let's follow the step in our neuron. After the cut its weights are (0.9, 0, 0.7, 0), and its inputs are all 1. Suppose that the gradient of the sum is −1, which means that the loss would fall if the sum rose. Each of the four weights has the input 1, so its gradient is 1 · (−1) = −1. SGD with a learning rate of 0.1 subtracts 0.1 · (−1), so the weights become (1.0, **0.1**, 0.8, **0.1**).
+# Nearly all the zeros that did stay are in **silent** neurons, a third of the layer. Their ReLU gave 0 for each of the 256 images, so no gradient came back.
 #
-# Nearly all the zeros of `fc1` that did stay are in **silent** neurons, whose ReLU gave 0 for each of the 256 images and so let no gradient back.
+# Let's follow the step in our neuron. After the cut its weights are (0.9, 0, 0.7, 0), and its inputs are all 1. Suppose that the gradient of the sum is −1, which means that the loss would fall if the sum rose. Each of the four weights has the input 1, so its gradient is 1 · (−1) = −1. SGD with a learning rate of 0.1 subtracts 0.1 · (−1), so the weights become (1.0, **0.1**, 0.8, **0.1**).
 #
 # So a removed weight has to be *remembered* as removed: we keep the mask, and multiply by it before each use.
 
@@ -165,9 +165,9 @@ show.one_became_three()
 # %% [markdown]
 # ### The same step with a mask
 #
-# In our neuron, the gradient of `weight` is (−1, −1, −1, −1), as before. But the optimizer trains `weight_orig`, and since `weight` is `weight_orig` times the mask, the chain rule multiplies the gradient by the mask: (−1, 0, −1, 0). Where the mask is 0, `weight_orig` has no effect on the output, so its gradient is exactly 0.
+# In our neuron, the gradient of `weight` is (−1, −1, −1, −1), as before. But the optimizer trains `weight_orig`, and since `weight` is `weight_orig` times the mask, the chain rule multiplies the gradient by the mask: (−1, 0, −1, 0).
 #
-# SGD adds 0.1 to the other two, so `weight_orig` becomes (1.0, −0.1, 0.8, −0.2). Before the next forward pass the hook multiplies again, and `weight` becomes (1.0, 0, 0.8, 0). Both zeros have stayed. And in the real layer, if we count the zeros of the product?
+# SGD adds 0.1 to the other two, so `weight_orig` becomes (1.0, −0.1, 0.8, −0.2). Before the next forward pass the hook multiplies again, and `weight` becomes (1.0, 0, 0.8, 0). Both zeros have stayed. Does the real layer keep its zeros, too? We count them in the product:
 
 # %% the_same_step_with_a_mask
 train_one_step(net)
@@ -179,18 +179,16 @@ print(f"zeros after one step: {sparsity_report(net)['fc1.weight'].zeros:,}")
 # %% [markdown]
 # ## 3. How far can we cut?
 #
-# Half of `fc1` cost next to nothing, so let's cut more, and measure what each cut costs.
-#
-# And is magnitude what makes the difference? To find out, we also cut as many **random** weights, with `prune.random_unstructured`.
+# Half of `fc1` cost next to nothing, so let's cut more, and measure what each cut costs. We also cut as many **random** weights, to see whether it matters which ones go.
 
 # %% how_far_can_we_cut tags=["hide-input"]
 # Measures both kinds of cuts for seven amounts, and draws them; each random cut is drawn six times.
 right = show.how_far(lenet, *unseen)
 
 # %% [markdown]
-# Yes, it is: random cuts cost more, and from 70 % on much more.
+# Random cuts cost more, and from 70 % on much more. But LeNet bears even a random half, because a digit is read correctly as long as its score stays the largest of the ten.
 #
-# Say that we may lose half a point. By the numbers behind the figure, 70 % costs about 0.2 points and 80 % about 0.7, so we take 70 %. But since we've chosen it by these very images, let's measure it once more on the test images, which had no part in the choice:
+# Say that we may lose half a point. By the numbers behind the figure, 70 % costs about 0.2 points and 80 % about 0.7, so we take 70 %. But since we've chosen it by these images, let's measure it again on the test images, which had no part in the choice:
 
 # %% on_test_images
 small = copy.deepcopy(lenet)
@@ -269,7 +267,7 @@ show.four_files(files)
 #
 # With one weight gone, four numbers take 16 bytes, and there's no room for half a byte of positions.
 #
-# How many numbers fit beside the positions, and how many are there in the model? `model.get_submodule(name)` finds the layer. Remember what PyTorch does with an `amount` that is a float.
+# How many numbers fit beside the positions, and how many are there in the model? `model.get_submodule(name)` finds the layer. Remember that PyTorch takes an `amount` that is a float for a fraction.
 #
 # </details>
 
@@ -297,7 +295,7 @@ def fit_solution(model, name, budget):
 # %% [markdown]
 # ## Remember
 #
-# - Magnitude pruning sets the smallest weights to zero, because as a rule they add least to a neuron's sum: LeNet's largest layer lost 70 % of its weights, for about three digits in a thousand.
+# - Magnitude pruning sets the smallest weights to zero, because as a rule they add least to a neuron's sum: LeNet's largest layer lost 70 % of its weights at a cost of about three digits in a thousand.
 # - A pruned layer computes with `weight_orig * weight_mask`, so a removed weight stays 0 whatever the optimizer does, while plain zeros move with the next step.
 # - Neither the mask nor `prune.remove` makes PyTorch's file smaller. It shrinks when the zeros are left out, for instance with one bit for each position.
 
@@ -320,7 +318,7 @@ claims.show("prune_module")
 #
 # ### Whole slices, and the norm that ranks them
 #
-# `prune.ln_structured(conv, "weight", amount=0.5, n=2, dim=0)` removes whole **filters**, each of them all the weights of one output channel. This is *structured* pruning. To rank filters it takes a **norm**, one number for the size of several weights: L1 adds the magnitudes, and L2 is the root of the sum of the squares. Neither norm was derived from what we want, a small loss. So ranking by a norm is a **heuristic**, a rule without a guarantee.
+# `prune.ln_structured(conv, "weight", amount=0.5, n=2, dim=0)` removes whole **filters**, each of them all the weights of one output channel. This is *structured* pruning. It ranks the filters by a **norm**, one number for the size of several weights: L1 adds the magnitudes, and L2 is the root of the sum of the squares. Neither norm was derived from what we want, a small loss. So ranking by a norm is a **heuristic**, a rule without a guarantee.
 #
 # ### What PyTorch's tutorial shows
 #

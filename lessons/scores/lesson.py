@@ -69,14 +69,14 @@ print(f"{unlit.sum()} pixels are never lit; {kept:.0%} of their weights are kept
 #
 # The gradient of a weight is its *input* times the gradient that comes back from its output. Behind a black pixel, the input is always 0, and so is the gradient.
 #
-# So an unused weight still has the value that PyTorch drew for it at the start: any number between −0.036 and 0.036, all equally likely.
+# So an unused weight still has the value that PyTorch drew for it at the start: any number between −0.036 and 0.036, all equally likely. The cut removes over a quarter of this range.
 
 # %% untouched tags=["hide-input"]
 # Draws the unused weights, and the two lines between which the cut removes.
 show.untouched(net, cut, unlit)
 
 # %% [markdown]
-# **Try it.** In the cell above that trains, change `trained(seed=0)` to `trained(seed=0, weight_decay=1e-4)`, and run it again. How many unused weights are kept now? Then change it back and rerun.
+# **Try it.** In the cell that trains, change `trained(seed=0)` to `trained(seed=0, weight_decay=1e-4)`, and rerun it. How many unused weights are kept now? Then change it back and rerun.
 #
 # <details><summary>What others found</summary>
 #
@@ -98,7 +98,7 @@ show.untouched(net, cut, unlit)
 # | sample 3 | 0.2 | 0 | −0.1 | 0 |
 # | sum of squares | 0.08 | 2 | **0.02** | **0.18** |
 #
-# The larger weight matters less: without the smaller one, the sum is nine times as large.
+# The larger weight matters less: removing the smaller one does nine times as much harm.
 #
 # We don't have to compute each change, because the weight is the same for all samples: 0.5² · 0.08 = 0.02, and 0.3² · 2 = 0.18. The root of this is
 #
@@ -123,7 +123,7 @@ by_input = wanda(net.fc1, x.flatten(1))
 show.four_images(net, by_input, x.flatten(1))
 
 # %% [markdown]
-# Magnitude would hold on to some weights near the border until the end. Wanda wouldn't, because their inputs are small.
+# Magnitude keeps some weights near the border, even if only a fifth stays. Wanda doesn't, because their inputs are small.
 #
 # The inputs of the unused weights have norm 0, so their score is 0, and Wanda removes them first. PyTorch prunes by any score that isn't negative, if you pass it as `importance_scores`:
 
@@ -135,14 +135,14 @@ print(f"of the unused weights {cut.fc1.weight_mask[:, unlit].mean():.0%} are kep
 # %% [markdown]
 # ## 3. Which weights compete?
 #
-# A score ranks weights, but among which others? `l1_unstructured` has just let all weights of a layer compete with one another: *the layer competes*. The authors of Wanda let a weight compete only within its row, with the weights of the same neuron: *each row competes*. Here are the scores of two neurons with two weights each. Half of the weights stay.
+# A score ranks weights. But which of them compete? `l1_unstructured` has just let all weights of a layer compete: *the layer competes*. The authors of Wanda let a weight compete only within its row, with the weights of the same neuron: *each row competes*. Here are the scores of two neurons with two weights each. Half of the weights stay.
 #
 # | scores | the layer competes | each row competes |
 # |---|---|---|
 # | neuron 1: 9, 8 | 9 and 8 stay | 9 stays |
 # | neuron 2: 3, 2 | none stays | 3 stays |
 #
-# The weights that compete are the **comparison group**. A fair comparison of two scores keeps it fixed, and also the share that stays, the images and the networks. Otherwise you can't tell what made the difference.
+# In rows, even a neuron with low scores keeps its share. The weights that compete are the **comparison group**. A fair comparison of two scores keeps it fixed, and also the share that stays, the images and the networks. Otherwise you can't tell what made the difference.
 
 # %% [markdown]
 # ## 4. What the loss says
@@ -151,7 +151,7 @@ print(f"of the unused weights {cut.fc1.weight_mask[:, unlit].mean():.0%} are kep
 #
 # ### A slope, and a walk
 #
-# To remove a weight is to walk from $w$ to 0, a distance of $-w$. We can't see the end of the walk, but we know the slope where it starts: the gradient $g$. Slope times distance, $-w \cdot g$, is a first guess of how much the loss will change.
+# Removing a weight means walking from $w$ to 0, a distance of $-w$. We can't see the end of the walk, but we know the slope where it starts: the gradient $g$. Slope times distance, $-w \cdot g$, is a first guess of how much the loss will change.
 #
 # Take a single weight and the loss $L = (w - 1)^2$, whose slope is $g = 2(w - 1)$:
 #
@@ -173,9 +173,9 @@ print(f"of the unused weights {cut.fc1.weight_mask[:, unlit].mean():.0%} are kep
 #
 # From image 1 alone, you'd guess that the loss falls by 0.6 without $u$. On image 2, it rises by as much. **If the slopes cancel, the sign of a guess belongs to the images that it was made from.** That's the second weakness.
 #
-# But both images pull hard on $u$ and barely on $v$. To see it, we must drop the sign *before* we take the mean. The mean of $(w \cdot g)^2$ is the **Taylor score** ([Molchanov et al., 2019](https://arxiv.org/abs/1906.10771)). Near a minimum, squared slopes even tell us about the curvature, as *Deeper* shows.
+# But both images pull hard on $u$ and barely on $v$. To see it, we must drop the sign *before* we take the mean. The mean of $(w \cdot g)^2$ is the **Taylor score** ([Molchanov et al., 2019](https://arxiv.org/abs/1906.10771)).
 #
-# As with Wanda, we use 2,000 images, but in batches of 100, because `backward` only gives us the mean slope of a batch. Slopes cancel there as well, but to about the same extent for every weight, so the order hardly changes.
+# As with Wanda, we use 2,000 images, but in batches of 100, because `backward` only gives us the mean slope of a batch. Slopes cancel there as well, but to about the same extent for every weight, so the order of the scores hardly changes.
 
 
 # %% taylor
@@ -198,7 +198,7 @@ guess = -(net.fc1.weight * net.fc1.weight.grad).detach()
 #
 # Which of the two weaknesses counts in our network? We draw 300 weights of `fc1` at random, leaving out those whose pixel or neuron is always 0, and compute the true change of the loss without each of them: once on the 2,000 images that the guess was made from, and once on 2,000 others. The **rank correlation** is 1 if guess and true change put the weights in the same order, and 0 if the two orders are unrelated.
 #
-# **Predict.** On its own images, the guess $-w \cdot g$ with its sign ranks the weights almost perfectly. On the other images, is its rank correlation **A** just as high, **B** a little lower, **C** near 0?
+# **Predict.** On its own images, the guess $-w \cdot g$ with its sign ranks the weights almost perfectly. On the other images, is its rank correlation **A** as high, **B** a little lower, **C** near 0?
 
 # %% three_hundred_weights tags=["hide-input"]
 # Tries 300 weights on two sets of images, and draws the true change of the loss over the guess.
@@ -206,7 +206,7 @@ tried = show.Tried(net, guess, {"magnitude": net.fc1.weight.detach().abs(), "Wan
 tried.draw()
 
 # %% [markdown] tags=["answer"]
-# **Near 0 (C), because in a trained network the slopes of the images nearly cancel, and what's left over belongs to these images.** So it's the second weakness that counts here. The first doesn't, because one small weight is a short walk, and for these images alone, the network isn't at a minimum.
+# **Near 0 (C), because in a trained network the slopes of the images nearly cancel, and what's left over belongs to these images.** So it's the second weakness that counts here, the sign. The curvature hardly does: removing one small weight is a short walk, and the network isn't at a minimum for just these images.
 
 # %% [markdown]
 # So on new images, we can hardly tell whether the loss will rise or fall without a weight. But it may be enough to know how *far* it moves. A weight that moves it little, up or down, can go. The others we keep. Without some of them the loss would fall, but we don't know which.
@@ -218,9 +218,7 @@ tried.draw()
 show.compare()
 
 # %% [markdown]
-# With its sign, the guess is nearly lost in all six networks, and our figure shows the lowest. The Taylor score ranks the sizes best on average, but Wanda comes close, although it sees no labels. Magnitude is far behind.
-#
-# But a size isn't a cost yet: a large score says that the loss moves, not that it rises.
+# With its sign, the guess is nearly worthless in all six networks, and our figure shows the lowest. The Taylor score ranks the sizes best on average, but Wanda comes close, although it sees no labels.
 
 # %% [markdown]
 # ## 5. A race of scores and groups
@@ -232,9 +230,9 @@ show.compare()
 show.race()
 
 # %% [markdown]
-# With each of our three scores, the layer is ahead of the rows in all six networks. So at 5 % the group matters.
+# At 5 %, the layer beats the rows with each of our three scores in all six networks. So the group matters.
 #
-# At 5 %, no score wins in every network. At 20 %, where the networks still work, magnitude is ahead of both in all six, although it ranks single weights of `fc1` much worse. The race can't tell us why. **So a score that's better at single weights needn't make the better cut.**
+# But no score wins in every network. At 20 %, where the networks still work, magnitude is ahead of both in all six, although it ranks single weights of `fc1` much worse. The race can't tell us why. **So a score that's better at single weights needn't make the better cut.**
 
 # %% [markdown]
 # ## Exercise · Wanda, in each row

@@ -60,7 +60,7 @@ student = train(network(100, 100), x[seen], answers[seen], T, rate=0.01)
 twin = train(network(100, 100), x[seen], y[seen], rate=0.01)
 
 # %% [markdown] tags=["answer"]
-# **Most of them (A), because the teacher's answers to the other nine digits say enough about 3s.** The twin has seen the same images, and recognizes none.
+# **Most of them (A), because the teacher's answers to other digits tell how much each of them looks like a 3.** The twin has seen the same images, but its labels tell nothing about 3s, and it recognizes none.
 
 # %% recognized tags=["hide-input"]
 # Draws the first test threes, coloured where each network recognizes them.
@@ -74,9 +74,9 @@ show.recognized(test_images, test_labels, MISSING, {"student": student, "twin": 
 # [[builds_on]]
 
 # %% [markdown]
-# ## 2. Where in an answer is a three?
+# ## 2. What the answer to a 5 says about 3s
 #
-# No image showed the student a 3, so it can have learned about 3s only from the answers. But where in an answer to a 5 is there a 3?
+# No image showed the student a 3, so it can have learned about 3s only from the answers.
 #
 # Let's follow one image, **our 5**, whose lower curve looks a bit like that of a 3. Suppose that the teacher's logits for it are 8 for the 5, 4 for the 3, and 0 for each of the other eight digits. At $T = 8$ we divide them by 8, which gives 1, 0.5 and 0. The softmax turns these into the answer:
 #
@@ -102,7 +102,7 @@ show.most_like(x[seen], y[seen], answers[seen][:, MISSING])
 #
 # Here is a rival: perhaps the student says "3" whenever an image looks like none of the nine digits that it knows.
 #
-# So we train a **control**, a student whose images all get the same target for the 3, the mean. The other nine digits share the rest in the teacher's proportions. Like each kind of student here, it learns at its own best rate. If the mean is 0.09, our 5 gets this:
+# So we train a **control**. Its images all get the same target for the 3, the mean, so nothing tells it what resembles a 3. It can only notice that an image looks like none of the nine. The other digits share the rest in the teacher's proportions. If the mean is 0.09, our 5 gets this:
 #
 # | our 5 | 5 | 3 | each other digit |
 # |---|---|---|---|
@@ -167,7 +167,7 @@ def margin(logits, digit):
 shown_all = train(network(100, 100), x, answers, T, rate=0.01)
 
 # %% [markdown]
-# Here are the margins of all test images, coloured by their labels: orange for 3s, blue for the other digits. If a network knows 3s, the two hills hardly overlap. If its **threshold**, the black line at 0, is right, it runs between them.
+# Here are the margins of all test images, 3s in orange. If a network knows 3s, the two hills hardly overlap. If its **threshold**, the black line at 0, is right, it runs between them.
 
 # %% hills tags=["hide-input"]
 # Draws the margins of threes and of the other digits, for three networks.
@@ -184,7 +184,7 @@ show.hills({name: margin(net(test_images), MISSING) for name, net in networks.it
 #
 # We can move the student's line without any training: we add a number $b$, a **bias**, to the logit for the 3. That raises every margin by $b$. With $b = 1.5$, the 3 that was only just missed goes from −0.9 to +0.6, and is recognized. But the other 5 goes from −1.2 to +0.3. It's now called a 3, a **false alarm**, the usual price of a bias.
 #
-# Which $b$ should we take? Suppose that we have images without labels, of all ten digits, as they come in use. Our held-out images play this part. We ask the teacher how *often* it says "3", and choose $b$ so that the student says it **as often as the teacher**.
+# Which $b$ should we take? Suppose that we have images without labels, of all ten digits, as they'd arrive in practice. Our held-out images play this part. If you can train the student on the teacher's answers to them, do. A bias needs no training, only a count: we ask the teacher how *often* it says "3", and choose $b$ so that the student says it **as often as the teacher**.
 #
 # Say the teacher finds two 3s among the five images of the table. Then the two highest margins should end up above 0, and the rest below. So the line belongs between −0.9 and −1.2, at −1.05, and $b$ is 1.05.
 
@@ -199,6 +199,8 @@ def find_bias(net):
 print(f"student: b = {find_bias(student):.1f}, twin: b = {find_bias(twin):.1f}")
 
 # %% [markdown]
+# The twin's margins are all far below 0, so its $b$ is large.
+#
 # **Predict.** With its bias, a student recognizes about 50 more of the 3s. How many of its errors on all 10,000 test images disappear? **A** About 50, **B** about half as many, **C** none.
 
 # %% price tags=["hide-input"]
@@ -206,12 +208,12 @@ print(f"student: b = {find_bias(student):.1f}, twin: b = {find_bias(twin):.1f}")
 show.price()
 
 # %% [markdown] tags=["answer"]
-# **About half as many (B), because for every three 3s that the bias wins, it brings about two false alarms.** Most of these images had been named rightly before.
+# **About half as many (B), because for every three 3s that the bias gains, it causes about two false alarms.** Most of these images had been classified correctly before.
 
 # %% [markdown]
-# Now we can judge the rival of section 2. With their biases, student and control say "3" about equally often. So the one that finds more 3s also has fewer false alarms, and knows more. **The student recognizes 94 % of the 3s, with about 70 false alarms. The control recognizes a bit more than half, with about six times as many.** How does the control find any? It gives the 3 nearly the same in all images, so its margin is high where no other logit is: in images that look like none of the nine. That's just the rival, so it explains a good part. For the rest, a student needs the targets for the 3.
+# Now we can judge the rival. With their biases, student and control say "3" about equally often. So the one that finds more 3s also has fewer false alarms, and knows more. **The student recognizes 94 % of the 3s, with about 70 false alarms. The control recognizes a bit more than half, with about six times as many.** So the rival explains a good part of what a student finds: in an image that looks like none of the nine, no other logit is high, so the 3 can win. To find the rest, a student needs the targets for the 3.
 #
-# And how far does the bias take our student? Counted in errors, about half the way to a student that was shown the 3s as well. A bias chosen *with* the held-out labels gets no further. The rest is knowledge that our student doesn't have.
+# Counted in errors, the bias takes our student about half the way to one that was shown the 3s. Even a bias chosen *with* the held-out labels gets no further. The rest is knowledge that our student doesn't have.
 #
 # **A bias brings out what a network knows. It teaches it nothing.**
 
