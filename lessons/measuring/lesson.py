@@ -317,7 +317,9 @@ for name, call in (("product", lambda: matrix @ matrix), ("SmallCNN", b)):
 torch.set_num_threads(1)
 
 # %% [markdown]
-# On most machines with two free cores, the large matrix product needs clearly less wall time with two threads, for about as much CPU time, or somewhat more. If the CPU time with two threads is no more than the wall time, no second core was free, and a second thread brings nothing. The small network gains little, or even loses, probably because its operations are short, and after each of them the threads have to wait for each other.
+# On most machines with two free cores, the large matrix product needs clearly less wall time with two threads, for about as much CPU time, or somewhat more. The small network gains little, or even loses, probably because its operations are short, and after each of them the threads have to wait for each other.
+#
+# If the product's CPU time with two threads is no more than its wall time, no second core was at work. Then your run says nothing about one. Perhaps both threads had to share a single core, and then a second thread can only cost time.
 #
 # ### One block of code
 #
