@@ -138,7 +138,7 @@ print(f"largest difference from PyTorch: {(by_hand - layer(x)).abs().max():.7f}"
 #
 # **The gain is in step 3.** An int8 weight takes a quarter of the bytes, so it arrives from memory sooner. And an instruction that multiplies 8 floats has room for 32 numbers of 8 bits.
 #
-# **Everything else is overhead.** Python needs longer to reach the compiled routine of an int8 layer than that of an fp32 layer. Then the int8 layer has to find the range of its inputs and round them.
+# **Everything else is overhead.** Python needs longer to reach the compiled routine of an int8 layer than that of an fp32 layer. Then the routine has to find the range and round. With one row, most of it is Python's.
 #
 # So a layer has to be large enough to make up for the overhead. How large? We time square layers of growing width, each with one row of inputs.
 
@@ -176,7 +176,7 @@ for (rows, name), gain in gains.items():
     print(f"batch of {rows:3}, {name}: {gain:.1f} times as fast")
 
 # %% [markdown] tags=["answer"]
-# **Better (A), because most of the overhead is paid once for all 256 rows, while each row brings its gain.** But a small layer may still lose: the last one, `fc3`, has only 840 weights, and even 256 rows don't make up for its overhead. The Transformer gains because its layers are wide, and each call brings them 128 rows.
+# **Better (A), because most of the overhead is paid once for all 256 rows, while each row brings its gain.** But a small layer may still lose: the last one, `fc3`, has only 840 weights, and even 256 rows don't make up for its overhead. The Transformer gains because its layers are wide. On an EPYC, one token was enough.
 
 # %% [markdown]
 # Run this twice, convert the layers that gain both times, and leave the others in fp32. To do so, put *names* of layers into the set in place of a type. A name that matches nothing is skipped without a warning, so print the copy.
@@ -185,7 +185,7 @@ for (rows, name), gain in gains.items():
 print(quantize_dynamic(lenet, {"fc1"}, dtype=torch.qint8))
 
 # %% [markdown]
-# Convolutions, norms and the products of *attention*, by which tokens look at each other ([[attention]]), stay in fp32, and take their time as before. In LeNet the convolutions take most of it, so a faster `fc1` hardly shows. In the end, `race` the whole model as it will run.
+# Convolutions, pooling, norms and the products of *attention* ([[attention]]) stay in fp32, and take their time as before. In LeNet that's most of the time, so a faster `fc1` hardly shows. Finally, `race` the whole model as it will run.
 
 # %% [markdown]
 # ## 4. How small the file gets
@@ -292,7 +292,7 @@ claims.show("dynamic")
 #
 # ### Faster than which fp32?
 #
-# We compared with **eager** fp32, PyTorch's usual way, which runs one operation after the other. But `quantize_dynamic` changes more than the type of the numbers. It hands the layers to another library, which arranges the weights beforehand in the order in which it will read them: they are **packed**. fp32 can be packed as well, or compiled with its weights as constants (*frozen*), and bfloat16 ([[formats]]) needs no scales at all. So here is the Transformer with better opponents, on one thread of two processors (`records/quantization`). Both have instructions for int8, but only the EPYC has some for bfloat16. Our run of section 1 was on a third, which has neither.
+# We compared with **eager** fp32, PyTorch's usual way, which runs one operation after the other. But `quantize_dynamic` changes more than the type of the numbers. It hands the layers to another library, which arranges the weights beforehand in the order in which it will read them: they are **packed**. fp32 can be packed as well, or compiled with its weights as constants (*frozen*), and bfloat16 ([[formats]]) needs no scales at all. So here is the Transformer with better opponents, on one thread of two processors (`records/quantization`). Both have newer instructions for int8, called VNNI, but only the EPYC has some for bfloat16. Our run of section 1 was on a third, which has neither.
 #
 # | times as fast as eager fp32 | Intel Xeon | AMD EPYC |
 # |---|---|---|
@@ -301,7 +301,7 @@ claims.show("dynamic")
 # | bfloat16, compiled and frozen | 0.26 | 2.31 |
 # | int8, dynamic | 2.49 | 3.56 |
 #
-# On both, int8 is the fastest, but on the EPYC bfloat16 brings more than half of its gain. Each bfloat16 number has an exponent of its own, so no picture can spoil its neighbours. Where your processor has such instructions, try it first.
+# On both, int8 is the fastest of these four, but on the EPYC bfloat16 brings more than half of its gain.
 #
 # ### What is the overhead made of?
 #
@@ -316,13 +316,13 @@ for way, timed in {"from Python": race(deep, deep_int8, row), "in a trace": race
     print(f"{way:11}  fp32 {fp32:.2f} ms, int8 {int8:.2f} ms, the fastest of nine")
 
 # %% [markdown]
-# In the trace int8 is several times faster than before, though it still searches and rounds. So most of the overhead was Python, and the way from it into the int8 engine.
+# In the trace int8 is several times faster than before, though it still searches and rounds. So most of the overhead was Python, and the way from it into the int8 engine. Called from Python, these layers lost to fp32, and in the trace they don't. So the crossing of section 3 holds for calls from Python.
 #
 # Overhead isn't always the cause. `quantize_dynamic` converts LSTMs as well. One of 128 units, which reads a picture of Fashion-MNIST row by row, became slower, although its 28 steps are one call. [[audit]] finds out why.
 #
 # ### Embeddings in 8 bits, and the way back from a file
 #
-# An embedding isn't multiplied, only read. So its rows can be *stored* in 8 bits, each with a scale of its own. A second call does it, with `quint8`, whose integers begin at 0. Now the Transformer's file really is about four times smaller.
+# An embedding isn't multiplied, only read. So its rows can be *stored* in 8 bits, each with a scale of its own. A second call does it, with `quint8`, whose integers begin at 0.
 #
 # The file of an int8 model fits only into a model with the same int8 layers. So build the model, convert it with its random weights, and then load.
 

@@ -183,7 +183,7 @@ for name, layer, x in [("convolution", conv, maps), ("linear layer", network[0],
 #
 # $$\text{highest speed} = \min(\text{peak},\; \text{intensity} \cdot \text{bandwidth})$$
 #
-# Drawn over the intensity, on logarithmic axes, so that 0.5 and 100 both find room, this looks like a roof. Each dot under it shows the same four layers of our network, with a batch of 1, 16, 64 or 256. Their intensity is about half of the batch, so the dot for 16 sits near 8.
+# Drawn over the intensity, on logarithmic axes, this looks like a roof. Each dot under it shows the same four layers of our network, with a batch of 1, 16, 64 or 256. Their intensity is about half of the batch, so the dot for 16 sits near 8.
 
 # %%
 batches = {n: torch.randn(n, 4096) for n in (1, 16, 64, 256)}
@@ -200,9 +200,9 @@ across = {
 show.under_the_roof(peak, bandwidth, {n: (across[n], speed[n]) for n in batches}, ring=(across[16], speed["oneDNN"]))
 
 # %% [markdown]
-# In a larger batch each fetched weight serves more inputs, so the roof rises until the ridge, and the time *per input* gets shorter. To the right of the ridge the roof is flat. If the dots still climb there, it's partly because larger products suit the routine better.
+# In a larger batch each fetched weight serves more inputs, so the roof rises until the ridge, and the time *per input* gets shorter. To the right of the ridge the roof is flat. If the dots still climb there, larger products suit the routine better, and near the ridge the memory still costs time.
 #
-# But a dot may lie well below the roof, and in our figure batch 16 lies furthest below. The roof says how fast a layer *can* be, and the routine that multiplies has to be good enough to get there. As a test, the blue ring has the same 16 inputs and weights, multiplied by oneDNN, another library inside PyTorch, which puts the weights into an order of its own beforehand. Where the ring lies clearly above the dot, as on our AMD processor, the usual *routine* is a part of the reason. So the roof is a limit, and not a forecast.
+# But a dot may lie well below the roof, and in our figure batch 16 lies furthest below. The roof says how fast a layer *can* be, and the routine that multiplies has to be good enough to get there. As a test, the blue ring has the same 16 inputs and weights, multiplied by oneDNN, another library inside PyTorch, which puts the weights into an order of its own beforehand. Where the ring lies clearly above the dot, as on our AMD processor, the usual *routine* is a part of the reason. So the roof isn't a forecast.
 
 # %% [markdown]
 # ## 5. Which change helps?
@@ -282,7 +282,7 @@ def gains_solution(layer, x, peak, bandwidth):
 #
 # - A layer takes at least the longer of two times: its operations / peak, and its bytes / bandwidth.
 # - Compare its operations per byte with the ridge, peak / bandwidth: below it the layer is memory-bound, above it compute-bound.
-# - Move fewer bytes for a memory-bound layer, and do fewer or cheaper operations for a compute-bound one; what shortens only the other time changes nothing.
+# - Move fewer bytes for a memory-bound layer, and do fewer or cheaper operations for a compute-bound one; far from the ridge, what shortens only the other time hardly helps.
 
 # %% [markdown]
 # ## Scorecard
@@ -308,15 +308,19 @@ again = timing.compare(jobs, rounds=5, device="cpu")
 print(f"One layer again and again is {again.ratio('one layer, 256 times'):.1f} times as fast.")
 
 # %% [markdown]
-# The operations are the same, and so are the calls. But one layer takes only 1 MB, so its weights stay in a cache, which has a higher bandwidth than the main memory. So a machine has a ridge for each of its memories: if a cache of the toy machine delivers 40 bytes per second, its ridge is 100 / 40 = 2.5.
+# The operations are the same, and so are the calls. But one layer takes only 1 MB, so its weights stay in a cache, which has a higher bandwidth than the main memory. So a machine has a ridge for each of its memories.
 #
 # Both jobs also spend some time on each call before anything is multiplied. The bound doesn't count that, so a very small layer stays well below its roof. And a benchmark that calls one small layer in a loop looks faster than a real network will be.
+#
+# Does memory cost nothing in a compute-bound layer? On an AMD EPYC with a ridge of 3.7, we gave both jobs 16 inputs. That's an intensity of 7.5, and yet the 256 layers took 1.7 times as long. With 256 inputs it was 1.03 times. So near the ridge both times count, probably because they overlap only in part.
+#
+# Do half the bytes take half the time? In floats of 16 bits, the network of section 1 was only 1.1 times as fast there.
 #
 # ### Another machine, another ridge
 #
 # *Two cores.* On two cores the toy machine does 200 operations per second. But both share one memory. If one core alone already gets all of its 10 bytes per second, the ridge moves from 10 to 20, and more layers are memory-bound. If one core can't ask for bytes that fast, the second core raises the bandwidth as well. So measure both numbers with as many threads as your program uses.
 #
-# *A GPU.* For bf16, floats of 16 bits, the data sheet of the H100 SXM promises 989 trillion operations and 3.35 trillion bytes per second. That's a ridge of 989 / 3.35 = 295. A weight in bf16 has 2 bytes and makes 2 operations per input, so the intensity of a large linear layer equals the batch. It takes about 295 inputs at once until such a layer is compute-bound. If we count its inputs and outputs as well, as we should, it's about 345 for a layer of 4,096 × 4,096. So a GPU that runs such layers on one input at a time mostly waits.
+# *A GPU.* For bf16, floats of 16 bits, the data sheet of the H100 SXM promises 989 trillion operations and 3.35 trillion bytes per second. That's a ridge of 989 / 3.35 = 295. A weight in bf16 has 2 bytes and makes 2 operations per input, so the intensity of a large linear layer equals the batch. It takes about 295 inputs at once until such a layer is compute-bound. So a GPU that runs such layers on one input at a time mostly waits.
 
 # %% [markdown]
 # **Sources.** S. Williams, A. Waterman, D. Patterson, *Roofline: an insightful visual performance model for multicore architectures*, 2009, [doi.org/10.1145/1498765.1498785](https://doi.org/10.1145/1498765.1498785). The numbers of the H100 are from NVIDIA's [data sheet](https://www.nvidia.com/en-us/data-center/h100/), without sparsity.
