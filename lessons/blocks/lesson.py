@@ -245,9 +245,11 @@ show.healed_bars()
 show.bits_or_blocks()
 
 # %% [markdown]
-# Begin at the right. 24 blocks, healed and rounded to 8 bits, have a KL divergence of 0.4 to 0.9. All thirty in 5 bits take fewer bytes, and have 0.1 to 0.2. Near 4.5 bits, all thirty in 4 bits still lead: 24 blocks in 5 have 1.4 to 1.7 times their KL divergence. At the left, the curves cross: all thirty in 3 bits have at least 1.75 times that of 24 blocks in 4, at about the same bytes. But our grid is symmetric about 0, so it uses seven of the eight levels of 3 bits.
+# Begin at the right. 24 blocks, healed and rounded to 8 bits, have a KL divergence of 0.4 to 0.9. All thirty in 5 bits take fewer bytes, and have 0.1 to 0.2. At the left, the curves cross: all thirty in 3 bits have at least 1.75 times the KL divergence of 24 blocks in 4, at about the same bytes.
 #
-# **So take bits first. Down to 5, fewer bits beat fewer blocks by far, and at 4 they still lead. At 3, fewer blocks win here, but the symmetric grid leaves it open.**
+# But everything here was rounded a second time, because the downloaded file stores 5 bits per weight. What if we keep 27 of its blocks as they are, healed? They take about 4.5 bits, and have 0.2 to 0.4. All thirty in 4 bits take as much, and have 0.4 to 0.6.
+#
+# **So take bits first, down to 5. Below that, leaving out three blocks did less harm than a second rounding, so try both.**
 
 # %% [markdown]
 # ## Exercise · Heal block 12
@@ -301,7 +303,7 @@ def heal_solution(before, after, new, ridge):
 #
 # - Most blocks can go, one at a time; one run guesses which, by how much a block turns the stream, but its mean hides a block that works on one token.
 # - By least squares, a matrix can replace a block, and sometimes a vector can: fit on one text, choose the ridge on a second, and judge on a third that decides nothing.
-# - Compare cuts at the same bytes: here fewer bits are better down to 4, and at 3 it's open.
+# - Compare cuts at the same bytes: here fewer bits are better down to 5, and below that, try both.
 
 # %% [markdown]
 # ## Scorecard
@@ -320,7 +322,7 @@ claims.show("blocks")
 #
 # ### Healing, here and in larger models
 #
-# Of all runs of three consecutive blocks, and of six, section 5 cuts the one that a calibration chapter missed least. At first we chose after healing. When we saw that this suited the manual alone, we changed the rule. So the cuts look a bit better than they should. All our ways start from a Q4_1 file with 5 bits per weight, so from 5 bits up you'd simply keep this file.
+# Of all runs of three consecutive blocks, and of six, section 5 cuts the one that a calibration chapter missed least. At first we chose after healing. When we saw that this suited the manual alone, we changed the rule. So the cuts look a bit better than they should. From 5 bits up, you'd simply keep the downloaded file. And at 3 bits, our symmetric grid uses only seven of eight levels.
 #
 # In ReplaceMe ([Shopkhoev et al., 2025](https://arxiv.org/abs/2505.02819)), one matrix replaces several blocks, and adds no weights at all: it can be merged into a block that stays. Its authors leave out up to a quarter of several large models, and keep about 90 % of their scores in tests. [Gromov et al., 2024](https://arxiv.org/abs/2403.17887), train adapters after a cut. Some large models then answer questions hardly worse than before, until up to half of their blocks are gone. You can't compare this with our figures: a model may still pick the right answer while its probabilities have moved far.
 #

@@ -47,7 +47,7 @@ def price_curves(races):
     plots.show(
         fig,
         alt=f"Time of one call over the width of a square layer, both axes logarithmic. {'; '.join(told)}. The int8 "
-        "curve is flat at first.",
+        "curve may be flat at first.",
         caption="One row of inputs, the fastest of nine samples. Where blue lies below orange, int8 saves time.",
     )
 

@@ -317,7 +317,7 @@ claims.show("keys_values")
 # %% [markdown]
 # **Sources.** Z. Liu et al., *KIVI*, 2024, [arXiv:2402.02750](https://arxiv.org/abs/2402.02750); G. Xiao et al., *Efficient streaming language models with attention sinks*, 2023, [arXiv:2309.17453](https://arxiv.org/abs/2309.17453).
 #
-# **Going further.** C. Hooper et al., *KVQuant*, 2024, [arXiv:2401.18079](https://arxiv.org/abs/2401.18079), rounds keys before the positions; Z. Su and K. Yuan, *KVSink*, 2025, [arXiv:2508.04257](https://arxiv.org/abs/2508.04257), looks for the tokens that must stay floats. Projects: your own language in place of the manual; two tokens in float; the last 32 values in float as well.
+# **Going further.** C. Hooper et al., *KVQuant*, 2024, [arXiv:2401.18079](https://arxiv.org/abs/2401.18079), rounds keys before the positions; Z. Su and K. Yuan, *KVSink*, 2025, [arXiv:2508.04257](https://arxiv.org/abs/2508.04257), looks for the tokens that must stay floats. Projects: your own language in place of the manual; only the first token's values rounded, by feature, and then only the eleventh's; the last 32 values in float as well.
 #
 # **Credits.** SmolLM2 is by Hugging Face, under Apache-2.0. All code was written for this course. Text CC BY 4.0, code MIT.
 #

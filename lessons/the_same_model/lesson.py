@@ -179,7 +179,7 @@ print(f"by hand {kl(original, copy).mean():.4f}")
 # - **KL divergence.** We have 0.0011, and need (0.0011 / 0.001)² = 1.2 times as many tokens: about 300.
 # - **Loss.** We have 0.0136, and need (0.0136 / 0.001)² = 185 times as many: about 47,000.
 #
-# So the loss needs about 150 times as many. But this assumes that the tokens are independent. Section 4 checks whether they are.
+# So with 6 bits, the loss needs about 150 times as many. But this assumes that the tokens are independent. Section 4 checks whether they are.
 
 # %% [markdown]
 # ## 4. When does the perplexity mislead?
@@ -207,7 +207,7 @@ show.by_bits()
 #
 # ### Changed isn't worse
 #
-# In that last case, the copy predicts the text just as well as the original. So if that's your question, the perplexity is right. The KL divergence answers another one: how far has the copy moved? Fine-tuning moves a model as well, and on purpose. So the KL divergence can't tell you whether the new answers are worse: for that, test the tasks that you care about.
+# In that last case, the copy predicts the text just as well as the original. So if that's your question, the perplexity is right. The KL divergence answers another one: how far has the copy moved? So it can't tell you whether the new answers are worse: for that, test the tasks that you care about.
 #
 # ### One piece isn't enough
 #
@@ -219,7 +219,7 @@ show.by_bits()
 # | code | 21, 17, 18, 27, 23, 11, 22, 21 | 4.6 | 1.3 |
 # | licence | 33, 63, 20, 27, 25, 20, 23, 24 | 14.4 | 3.3 |
 #
-# On the manual, the pieces do. On the other two, they scatter by about four times their error. That happens when the tokens of a piece resemble each other, because each then adds little that's new. So count pieces instead: the error of their mean is their standard deviation, divided by the root of their number. We want an error of 0.001, as in section 3. That's 1 in this table, so we need as many pieces as the standard deviation squared, for each measure:
+# On the manual, the pieces do. On the other two, they scatter by far more than their error. That happens when the tokens of a piece resemble each other, because each then adds little that's new. So count pieces instead: the error of their mean is their standard deviation, divided by the root of their number. We want an error of 0.001, as in section 3. That's 1 in this table, so we need as many pieces as the standard deviation squared, for each measure:
 #
 # | text | pieces for the KL divergence | for the loss |
 # |---|---|---|
@@ -227,7 +227,7 @@ show.by_bits()
 # | code | $4.63^2 = 21$ | $12.5^2 = 156$ |
 # | licence | $14.4^2 = 207$ | $28.95^2 = 838$ |
 #
-# Eight pieces tell this only roughly: on the licence, the 63 alone makes most of the scatter. But a few hundred tokens can be far too few: the licence needs about 53,000. And **the lead of the KL divergence shrinks**. With independent tokens, the loss would need about 160, 130 and 30 times as many; counted in pieces, it's 46, 7 and 4 times. The smaller the error from single tokens, the more the differences between pieces weigh. **Measure several pieces of your own text, and take the error from the means of the pieces.**
+# Eight pieces tell this only roughly: on the licence, the 63 alone makes most of the scatter. And the lead of the KL divergence shrinks: the loss needs 46, 7 and 4 times as many pieces. It also hangs on the number of bits. With 8 bits, the loss needs 140 to 2,100 times as many pieces, and with 4 bits less than twice as many. **The KL divergence leads where the change is small**, because there, rises and falls cancel best at each place. **Measure several pieces of your own text, and take the error from the means of the pieces.**
 
 # %% [markdown]
 # ## Exercise · Which copy is closer?
