@@ -58,7 +58,7 @@ deep = nn.Sequential(nn.Flatten(1, 2), nn.Linear(28, 64), *blocks, nn.Flatten(),
 # %% [markdown]
 # Each weight needs a gradient, and the optimizer AdamW keeps two more numbers for it. So we expect about four times the weights.
 #
-# `peak_mb` copies the network, runs two training steps with 64 images, and measures the **peak** of the second one: the most memory in use at any moment. (AdamW's numbers only come at the end of the first one.)
+# `peak_mb` copies the network, runs two training steps with 64 images, and measures the **peak** of the second one: the most memory that tensors take at any moment. (AdamW's numbers only come at the end of the first one.)
 
 # %% one_step
 weights = sum(p.nbytes for p in deep.parameters()) / 1e6
@@ -128,7 +128,7 @@ for p in one.parameters():
 print("units:", [n / x.nbytes for n in saved.values()])
 
 # %% [markdown]
-# These are the numbers of our table. Six blocks save 60 units, and with the input of the last layer that's 61, or 28 MB. (The input of the first layer, the images, is smaller than half a unit, and we leave it out.)
+# These are the numbers of our table. Six blocks save 60 units, and with the input of the last layer that's 61, or 28 MB. The input of the first layer, the images, is there anyway.
 #
 # **Try it.** Below `one = block()`, add the line `one[1], one[3] = nn.ReLU(), nn.ReLU()`, and run the cell again.
 #
@@ -150,7 +150,7 @@ show.stacks(deep)
 # %% [markdown]
 # Each image has its own inputs at every layer, but the gradients of all images are added up into *one* number for each weight.
 #
-# The last bar has another optimizer. SGD without momentum keeps no state.
+# SGD without momentum, in the last bar, keeps no state.
 
 # %% [markdown]
 # ## 3. When is the memory full?
@@ -179,7 +179,7 @@ show.stacks(deep)
 show.over_time({"deep": deep, "wide": wide})
 
 # %% [markdown] tags=["answer"]
-# **Near the turn in `deep`, and while AdamW works in `wide` (B), because all activations are there at the turn, and all gradients at the end of the backward pass.** So a smaller batch helps `deep`, but not `wide`, where the activations are gone by then.
+# **Near the turn in `deep`, and while AdamW works in `wide` (B), because all activations are there at the turn, and all gradients at the end of the backward pass.** So here a smaller batch helps `deep`, but not `wide`, where the activations are gone by then.
 
 # %% [markdown]
 # Look at the turn in `deep`: there are no gradients yet, because each step begins with `zero_grad()`, which releases those of the step before. Of the 31.5 MB in our bar, 0.9 are missing, so 30.6 are there. A little later it's slightly more, because the layers' outputs have gradients, too, which the backward pass hands on from layer to layer. AdamW has intermediate results as well, which make the spikes in `wide`.
@@ -191,7 +191,7 @@ show.over_time({"deep": deep, "wide": wide})
 #
 # How can we lower the peak of `deep`? All activations in a block were computed from the block's input. So we keep only this input, and when the backward pass comes to the block, we run its forward pass once more. This is **activation checkpointing**, and the input that we keep is a *checkpoint*.
 #
-# It takes one call, `checkpoint(block, x, use_reentrant=False)` in place of `block(x)`. PyTorch recommends `use_reentrant=False`. A module around each block makes this call:
+# It takes one call, `checkpoint(block, x, use_reentrant=False)` in place of `block(x)`. A module around each block makes this call:
 
 # %% checkpointed
 from torch.utils.checkpoint import checkpoint
@@ -226,9 +226,11 @@ print(f"operations with checkpoints: {more:.2f} times as many; the same gradient
 # **15 units (C), because all six inputs stay, and only one block at a time holds its other nine.** The last layer's input is gone by then. So 15 · 0.46 = 6.9 MB of the peak are activations. Weights and averages take 2.6, and nearly all of the rest are gradients that the block hands on.
 
 # %% [markdown]
-# In the right picture, each block makes two bumps. In the forward pass its results come and go, because nothing but its input is saved. In the backward pass its nine units are computed again, used and released. The exercise asks whether every block needs a checkpoint.
+# In the right picture, each block makes a bump in each pass. The exercise asks whether every block needs a checkpoint.
 #
-# What does it cost? A linear layer makes one matrix product in the forward pass, and two in the backward pass: one for the gradient of its weights, and one for that of its input. That's 3, and with a second forward pass 4. So checkpoints cost up to **a third more operations**.
+# What does it cost? A linear layer makes one matrix product in the forward pass, and two in the backward pass: one for the gradient of its weights, and one for that of its input. That's 3, and with a second forward pass 4. So if all weights are trained, checkpoints cost up to **a third more operations**. A frozen layer needs no gradient of its weights, so there 2 become 3.
+#
+# In time we saw more: on one CPU thread, forward and backward pass of `deep` took 1.5 times as long.
 #
 # The gradients stay the same, because the same numbers are computed again; for dropout (random zeros), `checkpoint` restores the random numbers. But batch norm updates its running averages twice.
 
@@ -237,7 +239,7 @@ print(f"operations with checkpoints: {more:.2f} times as many; the same gradient
 #
 # A smaller batch would lower the peak as well, but its gradients are noisier. **Gradient accumulation** feeds the large batch in parts, and adds up their gradients before the optimizer makes its step. Each part releases its activations before the next begins.
 #
-# There's one trap. Suppose two images have the gradients 2 and 6. The loss is a *mean*, so the batch of both has the gradient (2 + 6) / 2 = 4. Now feed them one by one. `backward()` *adds* to the gradient that's already there, so you get 8, twice what it should be. So we divide each loss by the number of parts: 2 / 2 + 6 / 2 = 4. For this, each part's mean must be over equally many numbers: images here, tokens in a language model.
+# There's one trap. Suppose two images have the gradients 2 and 6. The loss is a *mean*, so the batch of both has the gradient (2 + 6) / 2 = 4. Now feed them one by one. `backward()` *adds* to the gradient that's already there, so you get 8. So we divide each loss by the number of parts: 2 / 2 + 6 / 2 = 4. For this, each part's mean must be over equally many numbers: images here, tokens in a language model.
 
 
 # %% a_batch_in_parts
@@ -260,11 +262,11 @@ for name, network in {"deep": deep, "wide": wide}.items():
     print(f"{name}: peak {peak_mb(network):.1f} MB, in 8 parts {peak_mb(network, parts=8):.1f} MB")
 
 # %% [markdown]
-# The *length* is the gradient's norm, so the gradient is the same up to rounding. And the peak of `deep` falls to less than a quarter. About half of what's left are the weights, AdamW's averages and the gradients, which stay from part to part, and half are the activations of one part, 8 images. The peak of `wide` doesn't change.
+# The *length* is the norm, so the gradient is the same up to rounding. And the peak of `deep` falls to less than a quarter. The peak of `wide` doesn't change, because with 64 images it isn't made of activations. With 2,048 images it is, and there eight parts lowered it from 98 MB to 73.
 #
 # But batch norm subtracts the mean of the images that come together. The mean of a part isn't that of the batch, so with batch norm you get a different gradient.
 #
-# Parts need no extra operations, but small batches can be slow ([[roofline]]). If a single image is already too much, take checkpoints. And if the weights make the peak, as in `wide`, you need an optimizer with less state, or fewer weights to train ([[adapters]]).
+# Parts need no extra operations, but small batches can be slow ([[roofline]]). If a single image is already too much, take checkpoints. And if the weights make the peak, as in `wide`, an optimizer with less state helps, or fewer weights to train ([[adapters]]). *Deeper* shows two more ways.
 
 # %% [markdown]
 # ## Exercise · As few checkpoints as fit
@@ -309,7 +311,7 @@ def fit_in_solution(model, needs, most):
 #
 # - With AdamW in fp32, each weight takes 16 bytes, gradient and two averages included. Activations come on top, and grow with the batch.
 # - Activations are complete at the turn, gradients only at the end, when the optimizer works. Find out which of the two moments is fuller, and make smaller what's there at that moment.
-# - Checkpoints compute activations again, for up to a third more operations. A batch in equal parts gives the same gradient, unless a layer mixes its images, as batch norm does.
+# - Checkpoints compute activations again, for up to a third more operations if all weights are trained. A batch in equal parts gives the same gradient, unless a layer mixes its images, as batch norm does.
 
 # %% [markdown]
 # ## Scorecard
@@ -328,11 +330,13 @@ claims.show("training_memory")
 #
 # ### What the optimizer needs
 #
-# What can you do for a network like `wide`? `AdamW8bit` of torchao keeps both averages in 8 bits, with one scale of 4 bytes for every 256 numbers. So 1,024 bytes become 256 + 4, about a quarter, and the peak of `wide` fell from 71.8 MB to 48.2 when we tried it. [Dettmers et al., 2021](https://arxiv.org/abs/2110.02861), introduced the idea, and report results as good as with 32-bit states.
+# `AdamW8bit` of torchao keeps both averages in 8 bits, with one scale of 4 bytes for every 256 numbers. So 1,024 bytes become 256 + 4, about a quarter, and the peak of `wide` fell from 71.8 MB to 48.2 when we tried it. [Dettmers et al., 2021](https://arxiv.org/abs/2110.02861), introduced the idea, and report results as good as with 32-bit states.
 #
 # But check what you got. Only a tensor of at least 4,096 numbers whose size is a multiple of 256 gets 8 bits. All others stay in fp32, and there's no warning.
 #
-# PyTorch's own AdamW needs memory for intermediate results. On a CPU it handles one tensor of weights after another, so each spike in `wide` holds those of one. On a GPU it takes all of them at once by default, and [needs about as much more as the weights](https://docs.pytorch.org/docs/stable/generated/torch.optim.AdamW.html). `foreach=False` brings back one at a time. To see a GPU's peak, call `torch.cuda.max_memory_allocated()`.
+# PyTorch's own AdamW needs memory for intermediate results. With `fused=True` it needs none, and the peak of `wide` was 63.7 MB. By default it handles one tensor of weights after another on a CPU, so each spike in `wide` holds those of one. On a GPU it takes all of them at once, and [needs about as much more as the weights](https://docs.pytorch.org/docs/stable/generated/torch.optim.AdamW.html). `foreach=False` brings back one at a time. To see a GPU's peak, call `torch.cuda.max_memory_allocated()`.
+#
+# Nor do all gradients have to be there at once. `register_post_accumulate_grad_hook` lets each weight make its step inside the backward pass, and then its gradient can go. That brought `wide` to 61.2 MB, and with `fused=True` to 53.1. But nothing can be added up over several parts.
 #
 # ### What if the memory grows from step to step?
 #
@@ -343,7 +347,7 @@ claims.show("training_memory")
 # losses.append(F.cross_entropy(model(x), y).item())  # keeps a number
 # ```
 #
-# In training, `backward()` releases the saved tensors, so a loss in a list holds little. But no backward pass follows a validation. Even without a list, the name `loss` keeps the saved tensors of the last batch while the next forward pass makes new ones, so there are twice as many. So run a validation under `torch.no_grad()`, where nothing is saved, and store `.item()`.
+# In training, `backward()` releases the saved tensors, so a loss in a list holds little. But no backward pass follows a validation. So run a validation under `torch.no_grad()`, where nothing is saved, and store `.item()`.
 
 # %% [markdown]
 # **Sources.** [`torch.utils.checkpoint`](https://docs.pytorch.org/docs/stable/checkpoint.html); T. Chen et al., *Training deep nets with sublinear memory cost*, 2016, [arXiv:1604.06174](https://arxiv.org/abs/1604.06174): with checkpoints, a network of 1,000 layers needed 7 GB in place of 48, for 30 % more time.

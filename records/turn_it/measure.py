@@ -123,8 +123,10 @@ def rounding(model, what):
     writers = [layer for block in blocks for layer in rotating.writers(block)]
 
     def see(layer, x):
-        parts = x.split(1, 1) if "by token" in what else [x]
-        return (torch.cat([rotating.to_levels(part, bits) for part in parts], 1),)
+        if "by token" not in what:
+            return (rotating.to_levels(x, bits),)
+        step = x.abs().amax(-1, keepdim=True) / (2 ** (bits - 1) - 1)
+        return (step * torch.round(x / step),)
 
     if what.startswith("weights"):
         stored = {layer: layer.weight.clone() for layer in readers + writers}
