@@ -64,7 +64,7 @@ report = careless.load_state_dict(state, strict=False)
 print(f"pruned {accuracy(pruned):.1f} % right, loaded {accuracy(careless):.1f} %")
 
 # %% [markdown] tags=["answer"]
-# **The random ones (B), because nothing in the file is called `fc1.weight`.** Names that match are loaded, and the others are left out without an error. `fc1` holds four fifths of LeNet's weights, and all of them are random now. The first thing that you notice is an accuracy far too low.
+# **The random ones (B), because nothing in the file is called `fc1.weight`.** Names that match are loaded, and the others are left out without an error. `fc1` holds four fifths of LeNet's weights, and all of them are random now.
 
 # %% [markdown]
 # In about [[minutes]] minutes you will be able to
@@ -178,7 +178,7 @@ right = show.pruned_again(load_masked, refresh)
 # %% [markdown]
 # The first two rows don't depend on the seed, because they rank the trained weights. The only difference between the second row and the third is a forward pass, and in this network it does nothing but compute `weight`. So the old `weight` is to blame: trained weights were removed where the *random* numbers were small.
 #
-# Nothing tells you that this has happened. The mask has the right number of zeros, and a low accuracy looks like the price of pruning. How much you lose depends on the seed: with thirty seeds we saw 74 to 91 % right. A lucky seed loses nothing, and the mistake stays hidden.
+# Nothing tells you that this has happened. The mask has the right number of zeros, and a low accuracy looks like the price of pruning. With thirty seeds we saw 74 to 91 % right, so a lucky seed loses nothing. Training hides the mistake, too. After 200 steps, our networks that had been cut without `refresh` read only about a point less than the others.
 #
 # In a training, where you prune every few epochs, `weight` can be out of date as well. But a forward pass comes before each step of the optimizer, so it's never more than one step behind. One step changes each number a little, so the ranking stays nearly the same. After loading, the old numbers have nothing to do with the trained ones. One habit covers both cases: **call `refresh` before you prune.**
 

@@ -137,7 +137,7 @@ print("times ones:", (back @ torch.ones(4, 1)).flatten().tolist())
 # | CSR | 3 values, 3 columns, 3 starts | 9 · 4 = 36 |
 # | bit mask | 3 values, 8 bits | 3 · 4 + 1 = 13 |
 #
-# CSR is even larger than dense here, because three starts are a lot for three values. The **bit mask** is the form from [[prune_module]]: one bit for each position says whether a weight is left there.
+# The **bit mask** is the form from [[prune_module]]: one bit for each position says whether a weight is left there.
 #
 # For a large matrix we count bytes *for each weight, zeros included*. Let $d$ be the share of the weights that is left.
 #
@@ -161,7 +161,7 @@ files = show.files({left: pruned(left) for left in (0.05, 0.2, 0.35, 0.5, 0.75, 
 show.files_over_left(files, 1024 * 1024)
 
 # %% [markdown]
-# They do. So we know when a file gets smaller. But why was the layer slower?
+# They do. But why was the layer slower?
 
 # %% [markdown]
 # ## 4. Why the sparse kernel is slow, and when it wins
@@ -184,7 +184,7 @@ for x in (images[:1], images):
     print(f"k = {k[len(x)]:.1f}, so sparse should win below {1 / k[len(x)]:.0%} left")
 
 # %% [markdown]
-# Why is k larger for 64 images? Look at the time for *each image*. In a batch of 64, the dense kernel needs clearly less time for each image than for a single one. Probably that's because 64 images share the fetch of each weight ([[roofline]]). The sparse kernel gains far less from the batch, almost as if it started anew for each image. Does it have to be that way?
+# Why is k larger for 64 images? Look at the time for *each image*. In a batch of 64, the dense kernel needs clearly less time for each image than for a single one. Probably that's because 64 images share the fetch of each weight ([[roofline]]). The sparse kernel gains far less from the batch, almost as if it started anew for each image.
 
 # %% [markdown]
 # ## 5. One column for 64 images
@@ -216,9 +216,9 @@ print(f"k = {k_columns:.1f} for in_columns, against the faster dense call")
 # %% [markdown]
 # Weights, lists and products are the same. The order of the images in memory has changed, so the library takes another routine, which can share the look-ups, and k is several times smaller. When we tried a single image, where there's nothing to share, `in_columns` was no faster than `linear`.
 #
-# So measure k for your batch, your *order*, your processor and the size of your layer. The processor matters because the library chooses a routine for it (*Deeper*).
+# So measure k for your batch, your *order*, your processor and the size of your layer.
 #
-# Does the rule hold? Let's measure with fewer and fewer weights left. Each curve is the time of a sparse call, divided by that of the faster dense call. Below the grey line, sparse wins. The dashed lines show the rule. They are straight, because both axes are logarithmic.
+# Does the rule hold? Let's measure with fewer and fewer weights left. Each curve is the time of a sparse call, divided by that of the faster dense call. Below the grey line, sparse wins. The dashed lines show the rule.
 
 # %% times_over_left tags=["hide-input"]
 # Times the sparse calls with six shares of weights left, and draws them beside the rule.
@@ -226,7 +226,9 @@ races = show.crossings({left: pruned(left) for left in (0.01, 0.03, 0.1, 0.2, 0.
 show.times_over_left(races)
 
 # %% [markdown]
-# Start on the right, where no sparse call wins, and follow each curve to the grey line, which it meets near its 1/k. On our processor that's at about 4 % for 64 images with `linear`, at 8 % for one image, and at 25 % in columns. Where the dots lie above their dashed line, a part of the time doesn't shrink with the weights. So take 1/k for a first guess, and then time the pruned layer. The guess is for layers as large as ours: in a small layer, most of the time goes into the call itself, and no zero lowers that (*Deeper*).
+# Start on the right, where no sparse call wins, and follow each curve to the grey line, which it meets near its 1/k. On our processor that's at about 4 % for 64 images with `linear`, at 8 % for one image, and at 25 % in columns. Where the dots lie above their dashed line, a part of the time doesn't shrink with the weights. So take 1/k for a first guess, and then time the pruned layer. The guess is for layers at least as large as ours. In a layer of 256 × 256, PyTorch's sparse call lost for one image even with 2 % left, because most of the time goes into the call itself, and no zero lowers that (*Deeper*).
+#
+# Another setting can need far fewer zeros. For one image in a layer of 2,048 × 2,048, sparse won with 25 % left, and for 8 images in columns in our layer with 40 %.
 
 # %% [markdown]
 # ## Exercise · Only where it pays
