@@ -3,7 +3,6 @@
 import ast
 import contextlib
 import copy
-import random
 from dataclasses import dataclass
 from unittest import mock
 
@@ -30,12 +29,11 @@ EXERCISES = [
 
 @dataclass
 class Exercise:
-    """An exercise taken out of its lesson: the check, the untouched stub, the lesson's own solution and its source."""
+    """An exercise taken out of its lesson: the check, the untouched stub, the source of the solution."""
 
     name: str
     check: object
     stub: object
-    solution: object
     source: str
     space: dict
 
@@ -55,7 +53,7 @@ def load(nb, name):
     for number in (exercise.stub, exercise.solution):
         exec(compile(nb.cells[number - 1].source, f"cell {number}", "exec"), space)
     source = nb.cells[exercise.solution - 1].source
-    return Exercise(name, getattr(space["check"], name), space[name], space[f"{name}_solution"], source, space)
+    return Exercise(name, getattr(space["check"], name), space[name], source, space)
 
 
 def stub_is_not_done(check, stub):
@@ -217,35 +215,3 @@ def withstands(check, every=1, first=0):
             if not good or "was stopped" in said or len(said) > 8_000:
                 faults.append(f"returns {label} {how}: {said[:1_000]}")
     return faults
-
-
-def stops_an_endless_one(check):
-    """An answer that never ends is stopped."""
-
-    def endless(*_):
-        while True:
-            pass
-
-    others = [reference.made() for reference in check.references[1:]]
-    with quickly(check), mock.patch.object(isolation, "CALL_SECONDS", 0.3):
-        verdict = check(endless, *others)
-    return [] if "was stopped" in verdict.message else [f"an endless answer: {verdict}"]
-
-
-def puts_back(check):
-    """What a right answer changes for the whole program is told, and is as it was afterwards."""
-    own, *others = [reference.made() for reference in check.references]
-
-    def changing(*args):
-        value = own(*args)
-        random.seed(1), torch.manual_seed(1)
-        torch.set_default_dtype(torch.float64)
-        torch.round = None
-        return value
-
-    before = torch.round, random.getstate(), torch.get_rng_state().tolist(), torch.float32
-    with quickly(check):
-        verdict = check(changing, *others)
-    after = torch.round, random.getstate(), torch.get_rng_state().tolist(), torch.get_default_dtype()
-    faults = [] if before == after else ["something is not as it was"]
-    return faults + ([] if verdict.status == core.NOT_YET else [f"an answer that changes torch: {verdict}"])

@@ -114,10 +114,7 @@ WAYS = {
     "twice in a tuple": lambda make, solution: lambda *args, **more: (make(), make()),
     "in a dict": lambda make, solution: lambda *args, **more: {"a": make()},
     "behind the right answer": lambda make, solution: (
-        lambda *args, **more: (
-            solution(*copy.deepcopy(args), **more),
-            make(),
-        )
+        lambda *args, **more: (solution(*copy.deepcopy(args), **more), make())
     ),
 }
 

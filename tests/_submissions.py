@@ -16,12 +16,7 @@ WRONG = RIGHT.replace("step, minimum =", "minimum, step =")
 TEXT = (Path(__file__).parent / "fixtures" / "hostile_answers.txt").read_text(encoding="utf-8")
 HOSTILE = {name: body.strip() for name, _, body in (part.partition("\n") for part in TEXT.split("# %% ")[1:])}
 # Where nothing holds them, these would harm the machine that the tests run on.
-ONLY_CONTAINED = {
-    "kills its parent",
-    "forks",
-    "deletes files",
-    "fills the disk",
-}
+ONLY_CONTAINED = {"kills its parent", "forks", "deletes files", "fills the disk"}
 
 
 def hostile(name):

@@ -7,7 +7,6 @@ import pytest
 
 import course
 from course_utils import door, files
-from course_utils.data import checkpoints
 from course_utils.int8_routes import record
 from tools import test as run_tests
 
@@ -20,10 +19,7 @@ def test_a_command_is_what_a_reader_types(monkeypatch, python, prefix):
     assert door.command("doctor") == said
 
 
-def test_a_damaged_checkpoint_and_a_missing_record_say_what_to_type(tmp_path):
-    with pytest.raises(checkpoints.CheckpointError) as caught:
-        checkpoints.load("small_cnn", folder=damaged(tmp_path))
-    assert f"`{door.command('checkpoints', 'small_cnn')}`" in str(caught.value)
+def test_a_missing_record_says_what_to_type(tmp_path):
     with pytest.raises(FileNotFoundError) as caught:
         record.load(tmp_path / "headline.json")
     assert door.command("bench", "quantization", "--peers") in str(caught.value)
@@ -46,11 +42,3 @@ def test_the_tests_import_the_library_of_their_own_tree_and_what_the_user_has_on
     words = [sys.executable, "-c", code]
     done = subprocess.run(words, cwd=tmp_path / "theirs", env=environment, capture_output=True, text=True)
     assert done.stdout.split() == [str(files.ROOT / "course_utils" / "__init__.py"), "NetworkOff"], done.stderr
-
-
-def damaged(folder):
-    """A copy of the catalogue beside a checkpoint that holds something else."""
-    catalogue = checkpoints.FOLDER / checkpoints.CATALOGUE
-    (folder / checkpoints.CATALOGUE).write_bytes(catalogue.read_bytes())
-    (folder / "small_cnn.pt").write_bytes(b"something else")
-    return folder

@@ -27,9 +27,10 @@ def answers(lesson, name):
 
 
 @each_exercise
-def test_the_stub_is_not_done_and_the_solution_and_odd_answers_pass(exercise, answers):
+def test_the_stub_is_not_done_and_odd_answers_pass(exercise, answers):
+    """And so does the solution, says test_grade_lessons."""
     expect_none(_check_rules.stub_is_not_done(exercise.check, exercise.stub))
-    expect_none(_check_rules.accepts(exercise.check, [exercise.solution, *answers[0]]))
+    expect_none(_check_rules.accepts(exercise.check, answers[0]))
 
 
 @each_exercise
@@ -38,11 +39,6 @@ def test_what_people_write_wrongly_is_refused(exercise, answers, name):
     expect_none(
         _check_rules.refuses_patched(exercise.check, exercise.source, f"{name}_solution", exercise.space, patches)
     )
-
-
-@pytest.mark.parametrize(("lesson", "name"), _check_rules.EXERCISES[::SHARES])  # tests the engine: a sample suffices
-def test_an_endless_answer_is_stopped_and_what_one_changes_is_put_back(exercise):
-    expect_none(_check_rules.stops_an_endless_one(exercise.check) + _check_rules.puts_back(exercise.check))
 
 
 @pytest.mark.slow

@@ -83,10 +83,6 @@ def test_exception_line_and_variables_are_those_of_one_call():
     assert error != "ZeroDivisionError" or "scale = 0.0" in own, "what the line failed with"
 
 
-def test_how_many_arguments_it_takes_is_told(check):
-    assert check(lambda x: 1.0).hint == "`scaled` takes x and low; yours takes 1: (x)."
-
-
 @pytest.mark.parametrize("right_at_first", [True, False])
 def test_a_result_that_changes_from_call_to_call_is_told_before_all_else(check, right_at_first):
     kept = []

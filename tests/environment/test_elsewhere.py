@@ -123,9 +123,8 @@ def test_every_name_is_one_that_windows_allows():
     assert len({path.lower() for path in paths}) == len(paths) and not any((ROOT / p).is_symlink() for p in paths if p)
 
 
-@pytest.mark.parametrize("words", [["copies"], ["run", "nothing"]])
-def test_a_console_of_code_page_1252_prints_what_the_tasks_say(tmp_path, words):
+def test_a_console_of_code_page_1252_prints_what_the_tasks_say(tmp_path):
     env = {**os.environ, "PYTHONIOENCODING": "cp1252", "PYTHONUTF8": "0", "COURSE_WORKSPACE": str(tmp_path / "Ł 文")}
-    done = subprocess.run([sys.executable, str(ROOT / "course.py"), "--here", *words], env=env, capture_output=True)
+    done = subprocess.run([sys.executable, str(ROOT / "course.py"), "--here", "copies"], env=env, capture_output=True)
     said = done.stdout.decode("cp1252") + done.stderr.decode("cp1252")
     assert "Traceback" not in said and "Encode" not in said and said.strip(), said

@@ -7,6 +7,7 @@ import sys
 from contextlib import nullcontext
 from types import SimpleNamespace
 
+import _names
 import nbformat
 import pytest
 from _submissions import RIGHT, WRONG
@@ -48,6 +49,12 @@ def handed_out(lesson, nb, kind):
     assert ("check below" in text) <= (kind == "with checks")
     called = [name for name in judge.exercises(lesson) if f"check.{name}({name})" in text]
     assert called == (list(judge.exercises(lesson)) if kind == "with checks" else [])
+    known = set(_names.ALWAYS_THERE)
+    for cell in made.cells if kind != "blank" else ():
+        if cell.cell_type == "code":
+            names = _names.names_of(cell.source)
+            assert names.read <= known, "it runs from top to bottom"
+            known |= names.bound
 
 
 def test_a_blank_one_has_cards_and_stubs_alone(published):
@@ -112,11 +119,3 @@ def test_a_test_for_otter_is_of_its_form_and_fails_with_the_hint(tmp_path, monke
         exec(answer, env)
         with pytest.raises(AssertionError, match=said) if said else nullcontext():
             case.call(env)
-
-
-@pytest.mark.slow
-def test_it_runs_from_top_to_bottom(tmp_path):
-    lesson = lessons.select(["energy"])[0]
-    nb = assignment.whole(lessons.read_published(lesson.notebook), checks=True)
-    done = lessons.execute(nb, folder=tmp_path, env={"COURSE_QUICK": "1"})
-    assert all(cell.execution_count for cell in done.cells if cell.cell_type == "code" and cell.source)

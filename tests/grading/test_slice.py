@@ -39,10 +39,7 @@ def test_what_it_uses_comes_with_it_and_the_rest_does_not():
 
 
 @pytest.mark.parametrize(
-    "broken",
-    [
-        *("def g(:", "%matplotlib inline\n!ls", "%%bash\nls", "é = \0", "f(" * 3000, "return 1"),
-    ],
+    "broken", [*("def g(:", "%matplotlib inline\n!ls", "%%bash\nls", "é = \0", "f(" * 3000, "return 1")]
 )
 def test_an_error_elsewhere_does_not_matter(broken):
     assert value(part(broken, "k = 4", "%time\ndef f():\n    return k", broken)) == 4

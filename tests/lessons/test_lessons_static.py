@@ -16,7 +16,6 @@ RULES = [
     rules.cell_names,
     rules.tags_known,
     rules.runs_anywhere,
-    rules.names,
     rules.exercise_parts,
     rules.exercise_code,
     rules.order,

@@ -88,12 +88,6 @@ def test_an_embedding_in_8_bits_stores_integers_and_gives_floats(example):
     assert all("looks up is float32" in row.why for row in tables)
 
 
-def test_legacy_dynamic_lstm_by_its_kernel():
-    quantized = tq.quantize_dynamic(models.LSTMClassifier(28, 16).eval())
-    report = audit(quantized, IMAGES)
-    assert [(row.name, row.runs_in) for row in report.rows] == [("lstm", "int8"), ("fc", "int8")]
-
-
 @pytest.mark.parametrize("dtype", [torch.float16, torch.qint8])
 @pytest.mark.parametrize("kind", [nn.Linear, nn.LSTM, nn.GRUCell])
 def test_legacy_dynamic_in_half_precision_is_storage_only(kind, dtype):

@@ -59,15 +59,6 @@ def test_fit_takes_the_steps_of_a_plain_loop():
     assert rates == pytest.approx([0.01 * (1 - i / 12) for i in range(12)])
 
 
-def test_batches_go_through_all_images_before_any_comes_again():
-    parts = list(training.batches(10, 4, steps=6, seed=0))
-    assert [len(part) for part in parts] == [4, 4, 2] * 2
-    for once in (parts[:3], parts[3:]):
-        assert sorted(torch.cat(once).tolist()) == list(range(10))
-    assert torch.cat(parts[:3]).tolist() != torch.cat(parts[3:]).tolist()
-    assert [p.tolist() for p in training.batches(10, 4, steps=6, seed=0)] == [p.tolist() for p in parts]
-
-
 def test_a_quick_fit_takes_five_steps_however_many_passes(monkeypatch):
     monkeypatch.setenv("COURSE_QUICK", "1")
     calls = []

@@ -4,14 +4,7 @@ import copy
 
 import pytest
 import torch
-from _pruned_fits import (
-    KNOWN,
-    Ask,
-    Regression,
-    fit,
-    kept,
-    zeros,
-)
+from _pruned_fits import KNOWN, Ask, Regression, fit, kept, zeros
 from lightning.pytorch import Callback
 from torch import nn
 from torch.nn.utils import prune

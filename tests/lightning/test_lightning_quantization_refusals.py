@@ -5,20 +5,7 @@ import copy
 import pytest
 import torch
 from _legacy import ignoring
-from _quantized_fits import (
-    ENGINE,
-    KNOWN,
-    Regression,
-    Steps,
-    fakes,
-    fit,
-    loader,
-    own_forward,
-    portrait,
-    qat,
-    rows,
-    same,
-)
+from _quantized_fits import ENGINE, KNOWN, Regression, Steps, fakes, fit, loader, own_forward, portrait, qat, rows, same
 from lightning.pytorch import Callback
 from torch import nn
 from torch.nn.utils import prune

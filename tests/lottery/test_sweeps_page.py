@@ -15,9 +15,9 @@ FILE = re.compile(r"^```python\n# (\w+\.py)\n(.*?)^```", re.M | re.S)
 
 @pytest.mark.slow
 def test_the_files_of_the_page_run_and_processes_and_a_cluster_find_the_same(tmp_path):
-    for name, text in FILE.findall((ROOT / "docs" / "sweeps.md").read_text(encoding="utf-8")):
-        for more, one in (("Executor(2", "Executor(1"), ('"threads_per', '"n_workers": 1, "threads_per')):
-            text = text.replace(more, one)  # each process imports torch
+    page = (ROOT / "docs" / "sweeps.md").read_text(encoding="utf-8")
+    for name, text in FILE.findall(page.replace("Executor(2", "Executor(1").replace("in (0, 1, 2)", "in (0,)")):
+        text = text.replace('"threads_per', '"n_workers": 1, "threads_per')  # each process imports torch
         (tmp_path / name).write_text(text, encoding="utf-8")
 
     def run(name):
@@ -27,7 +27,7 @@ def test_the_files_of_the_page_run_and_processes_and_a_cluster_find_the_same(tmp
         return done.stdout
 
     found = run("on_all_cores.py")
-    assert len(found.splitlines()) == 9
+    assert len(found.splitlines()) == 3
     assert run("on_many_machines.py") == found
     assert "n=2" in run("tickets.py")
     assert len(Results.load(tmp_path / "tickets.json")[0].records) == 2 * 10

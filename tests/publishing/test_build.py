@@ -144,7 +144,7 @@ def test_a_failing_cell_is_told_with_its_source_line_and_the_old_notebook_stays(
     lesson.source.write_text(LESSON.replace('print("third")', 'print("third")\n1 / 0'), encoding="utf-8")
     assert main([]) == 1
     said = capsys.readouterr().out
-    assert "lessons/fixture/lesson.py, cell 3: ZeroDivisionError" in said and "> 1 / 0" in said
+    assert "lessons/fixture/lesson.py, cell 3: ZeroDivisionError" in said and "> 1 / 0" in said and "\x1b" not in said
     assert path.read_bytes() == old
     assert list(path.parent.iterdir()) == [path]
 

@@ -52,15 +52,7 @@ def code(*sources, tags=()):
     return nbformat.v4.new_notebook(cells=cells)
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "fixture",
-        "1.2",
-        "lessons/fixture/lesson.py",
-        "notebooks/1_first/2_fixture.ipynb",
-    ],
-)
+@pytest.mark.parametrize("name", ["fixture", "1.2", "lessons/fixture/lesson.py", "notebooks/1_first/2_fixture.ipynb"])
 def test_every_way_to_name_a_lesson_finds_it(lesson, name):
     assert lessons.select([name], root=lesson.root) == [lesson]
 
@@ -68,13 +60,7 @@ def test_every_way_to_name_a_lesson_finds_it(lesson, name):
 ALL = r"All: .* progress --all"
 
 
-@pytest.mark.parametrize(
-    ("name", "said"),
-    [
-        ("xyz", ALL),
-        ("fixtur", r"Did you mean 1\.2 \(fixture\)"),
-    ],
-)
+@pytest.mark.parametrize(("name", "said"), [("xyz", ALL), ("fixtur", r"Did you mean 1\.2 \(fixture\)")])
 def test_an_unknown_name_stops_with_the_lessons_it_may_mean(lesson, name, said):
     with pytest.raises(SystemExit, match=f"^No lesson is called {name!r}\\. {said}"):
         lessons.select([name], root=lesson.root)
@@ -137,20 +123,6 @@ def test_a_lesson_ends_with_links_to_its_neighbours(lesson):
     table = lesson.root / "lessons" / "course.toml"
     table.write_text(table.read_text() + '[[way]]\ntitle = "A day"\nlessons = ["third", "first"]\n')
     assert "[Electives](../overview.ipynb) follow" in lessons.read(first).cells[-1].source
-
-
-@pytest.mark.slow
-def test_a_failing_cell_is_told_with_its_number_and_line(tmp_path):
-    nb = code("def raises():\n    z = 1\n    z = 2\n    raise ValueError('planted')", "y = 1\nraises()\n", "never = 1")
-    nb.cells.insert(0, nbformat.v4.new_markdown_cell("# Title"))
-    with pytest.raises(lessons.CellFailed) as caught:
-        lessons.execute(nb, folder=tmp_path, lesson="fixture")
-    failed = caught.value
-    assert (failed.lesson, failed.number, failed.line) == ("fixture", 3, 2)
-    assert failed.error.startswith("ValueError: planted")
-    assert "\x1b" not in failed.traceback
-    assert failed.notebook.cells[2].outputs[-1].output_type == "error"
-    assert failed.notebook.cells[3].execution_count is None
 
 
 @pytest.mark.slow

@@ -1,21 +1,9 @@
-"""fp32 with packed weights: the same numbers where torch can pack, and one sentence where it cannot."""
+"""fp32 with packed weights: the same numbers."""
 
-import pytest
 import torch
 from torch import nn
 
 from records.quantization import packed
-
-
-@pytest.fixture
-def without(monkeypatch):
-    """A PyTorch whose oneDNN has no operator for packed weights."""
-
-    class Operators:
-        def __getattr__(self, name):
-            raise AttributeError(name)
-
-    monkeypatch.setattr(torch.ops, "mkldnn", Operators())
 
 
 def model():
@@ -32,9 +20,3 @@ def test_a_packed_model_computes_the_same_and_leaves_the_original():
     assert sum(isinstance(m, packed.PackedLinear) for m in twin.modules()) == 2
     assert twin[2][0].bias is net[2][0].bias, "what is not packed is shared"
     assert isinstance(packed.pack(net[0], 5), packed.PackedLinear), "the model itself may be a linear layer"
-
-
-def test_where_torch_cannot_pack_the_error_says_so(without):
-    assert not packed.can_pack()
-    with pytest.raises(LookupError, match="oneDNN's operators"):
-        packed.pack(model(), 5)

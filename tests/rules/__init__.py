@@ -19,5 +19,5 @@ from rules.form import (
     try_it,
     visible_names,
 )
-from rules.lesson import cell_names, front_matter, names, runs_anywhere, tags_known
+from rules.lesson import cell_names, front_matter, runs_anywhere, tags_known
 from rules.published import PROGRESS_BAR, output_text, outputs, small_enough

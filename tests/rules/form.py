@@ -7,7 +7,7 @@ import _names
 from rules._cells import numbered, tags
 from rules.exercises import exercises
 from tools.decks import deck_text
-from tools.publishing import boxes, course
+from tools.publishing import boxes, course, lessons
 
 MAX = {"words": 2000, "minutes": 55, "lines": 45, "predictions": 3, "shown": 5, "deeper": 500, "seconds": 60}
 WHAT = {
@@ -111,11 +111,13 @@ def deck(lesson):
 
 
 def deeper(nb):
-    """Deeper has few items."""
+    """Deeper has few items, and its heading, which JupyterLab folds, has a cell of its own: a fold hides cells."""
     text = "\n".join(c.source for _, c in numbered(nb, kind="markdown"))
     under = re.search(r"^## Deeper\b(.*?)(?=^## |\Z)", text, re.M | re.S)
     items = len(re.findall(r"^### ", under[1], re.M)) if under else 0
-    return [f"{items} items under Deeper, at most {MAX_ITEMS}"] * (items > MAX_ITEMS)
+    faults = [f"{items} items under Deeper, at most {MAX_ITEMS}"] * (items > MAX_ITEMS)
+    folded = [c.source for _, c in numbered(nb) if lessons.COLLAPSED in c.metadata]
+    return faults + ["Deeper is not folded"] * (folded != ["## Deeper"] * bool(under))
 
 
 def holds_on_any_laptop(nb):

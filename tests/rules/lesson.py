@@ -1,11 +1,6 @@
 """Rules for a lesson as a whole: front matter, names of cells, and that it runs anywhere."""
 
-import json
 import re
-import subprocess
-import sys
-
-import nbformat
 
 from rules._cells import numbered, tags
 
@@ -22,7 +17,6 @@ TAGS = {
     "legacy",
 }
 FRONT_MATTER = {"promise": str, "minutes": int, "seconds": int, "needs": list, "goals": list}
-NAMES = "F821,F403,F405"  # ruff: an undefined name, a star import, a name that may come from one
 MIN_ALT_CHARS = 20
 MACHINE_PATH = re.compile(r"(?<![\w.:/~-])/(?:home|root|tmp|work|Users|usr|var|opt|mnt)/|\b[A-Z]:\\\\?\w")
 REMOTE_PICTURE = re.compile(
@@ -80,16 +74,3 @@ def runs_anywhere(nb):
         if cell.cell_type == "code" and re.search(r"#\s*(?:NBVAL|PYTEST_VALIDATE)_", cell.source):
             faults.append(f"cell {n}: a comment that nbval obeys; only the tag nbval-check-output is allowed")
     return faults
-
-
-def names(nb):
-    """Every name is defined above the cell that reads it; no star imports, which hide names."""
-    command = [sys.executable, "-m", "ruff", "check", "--isolated", "--select", NAMES, "--output-format", "json"]
-    done = subprocess.run(
-        [*command, "--stdin-filename", "lesson.ipynb", "-"],
-        input=nbformat.writes(nb),
-        capture_output=True,
-        encoding="utf-8",
-    )
-    assert done.returncode in (0, 1), done.stderr
-    return [f"cell {fault['cell']}: {fault['message']}" for fault in json.loads(done.stdout)]

@@ -21,9 +21,6 @@ def good():
     line.point(0.4, above=90, falls_to=0)
     line.bracket(-1, 0, "one step", above=120)
     diagrams.bars(canvas, {"short": 1, "long": 4}, x=200, y=520, width=700)
-    diagrams.time_line(
-        canvas, {"CPU": [(0, 2, "launch", "plain")], "GPU": [(1, 6, "work", "int8")]}, x=140, y=720, width=900
-    )
     diagrams.ring(canvas, ["scale", "backward", "step"], x=400, y=1140, radius=150, active=1)
     return canvas
 
@@ -31,7 +28,7 @@ def good():
 def test_a_drawing_with_one_of_everything_is_readable():
     canvas = good()
     assert canvas.faults() == []
-    expected = {"float", "int8", "1", "0", "4", "-1", "one step", "short", "long", "launch", "work", "backward"}
+    expected = {"float", "int8", "1", "0", "4", "-1", "one step", "short", "long", "backward"}
     assert expected <= set(words(canvas))
     assert "-2" not in words(canvas), "what is masked is crossed out"
 

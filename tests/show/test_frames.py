@@ -4,11 +4,10 @@ from html.parser import HTMLParser
 from itertools import pairwise
 
 import pytest
-from playwright.sync_api import sync_playwright
 
 from course_utils.show import frames, plots
 from course_utils.show.diagrams import Canvas
-from tools.decks.browser import find_browser
+from tools.decks import deck
 
 ALT = "A point that moves from the left to the right."
 
@@ -96,48 +95,39 @@ def page_file(tmp_path_factory):
     return file
 
 
-def opened(play, file, **options):
-    if find_browser() is None:
-        pytest.skip("not run: no browser (Chromium, Chrome or Edge) on this machine")
-    page = play.chromium.launch(executable_path=find_browser()).new_context(offline=True, **options).new_page()
-    faults = []
-    page.on("pageerror", lambda error: faults.append(error))
-    page.goto(file.as_uri())
+@pytest.mark.slow
+def test_where_scripts_run_one_frame_shows_and_keys_buttons_and_slides_move_it(page, page_file):
+    with deck.watch(page) as faults:
+        page.goto(page_file.as_uri())
     assert faults == []
-    return page
+
+    def state(root):
+        found = page.evaluate(STATE)[root]
+        assert found["images"] == 0 and found["seen"] == [int(found["at"])]
+        return found["at"], found["said"], found["drawings"]
+
+    assert state(0) == ("0", "bits = 8", 3) and state(1) == ("0", "1 of 2", 2)
+    page.get_by_label("bits", exact=True).focus()
+    page.keyboard.press("ArrowRight")
+    assert state(0) == ("1", "bits = 4", 3)
+    assert page.get_by_label("bits", exact=True).get_attribute("aria-valuetext") == "bits = 4"
+    page.get_by_role("button", name="next frame").click()
+    page.get_by_role("button", name="next frame").click()  # past the last one it stays there
+    assert state(1) == ("1", "2 of 2", 2) and state(0)[0] == "1"
+    page.get_by_role("button", name="previous frame").click()
+    page.evaluate(
+        "document.querySelector('.course-frames').dispatchEvent(new CustomEvent('course-frame', {detail: 2}))"
+    )
+    assert state(0)[:2] == ("2", "bits = 2") and state(1)[0] == "0"
+    assert page.get_by_role("img", name=f"{ALT} (bits = 2)").count() == 1
+    assert page.evaluate("typeof show + typeof make") == "undefined" * 2
 
 
 @pytest.mark.slow
-def test_where_scripts_run_one_frame_shows_and_keys_buttons_and_slides_move_it(page_file):
-    with sync_playwright() as play:
-        page = opened(play, page_file)
-
-        def state(root):
-            found = page.evaluate(STATE)[root]
-            assert found["images"] == 0 and found["seen"] == [int(found["at"])]
-            return found["at"], found["said"], found["drawings"]
-
-        assert state(0) == ("0", "bits = 8", 3) and state(1) == ("0", "1 of 2", 2)
-        page.get_by_label("bits", exact=True).focus()
-        page.keyboard.press("ArrowRight")
-        assert state(0) == ("1", "bits = 4", 3)
-        assert page.get_by_label("bits", exact=True).get_attribute("aria-valuetext") == "bits = 4"
-        page.get_by_role("button", name="next frame").click()
-        page.get_by_role("button", name="next frame").click()  # past the last one it stays there
-        assert state(1) == ("1", "2 of 2", 2) and state(0)[0] == "1"
-        page.get_by_role("button", name="previous frame").click()
-        page.evaluate(
-            "document.querySelector('.course-frames').dispatchEvent(new CustomEvent('course-frame', {detail: 2}))"
-        )
-        assert state(0)[:2] == ("2", "bits = 2") and state(1)[0] == "0"
-        assert page.get_by_role("img", name=f"{ALT} (bits = 2)").count() == 1
-        assert page.evaluate("typeof show + typeof make") == "undefined" * 2
-
-
-@pytest.mark.slow
-def test_where_no_script_runs_all_frames_show(page_file):
-    with sync_playwright() as play:
-        page = opened(play, page_file, java_script_enabled=False)
-        widths = [image.bounding_box()["width"] for image in page.locator("img").all()]
-        tops = [image.bounding_box()["y"] for image in page.locator("img").all()]
-        assert widths == [840] * 5 and all(low < high for low, high in pairwise(tops))
+def test_where_no_script_runs_all_frames_show(page, page_file):
+    with page.context.browser.new_context(java_script_enabled=False) as context:
+        plain = context.new_page()
+        plain.goto(page_file.as_uri())
+        boxes = [image.bounding_box() for image in plain.locator("img").all()]
+    assert [box["width"] for box in boxes] == [840] * 5
+    assert all(low["y"] < high["y"] for low, high in pairwise(boxes))

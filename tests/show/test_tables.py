@@ -6,13 +6,7 @@ from course_utils.show.tables import Table, mean_and_range, number, si
 
 
 @pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        (0, "0 B"),
-        (999_960, "1.00 MB"),
-        (2.5e-13, "0.25 pB"),
-        (-1500, "-1.50 kB"),
-    ],
+    ("value", "text"), [(0, "0 B"), (999_960, "1.00 MB"), (2.5e-13, "0.25 pB"), (-1500, "-1.50 kB")]
 )
 def test_si(value, text):
     assert si(value, "B") == text

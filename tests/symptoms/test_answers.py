@@ -27,11 +27,19 @@ from lessons.pt2e.show import has_cpp_compiler
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
 LABELS = torch.arange(4).repeat(4)
+
+
+def small():
+    layers = [nn.Conv2d(3, 8, 3, 2), nn.ReLU(), nn.Conv2d(8, 8, 3, 2), nn.ReLU(), nn.Flatten(), nn.Linear(1800, 4)]
+    return nn.Sequential(*layers)
+
+
 MADE = {  # a network, and what `learn` gets
     "mobilenet_v2": (models.mobilenet_v2, 30, 1e-3),
     "resnet18": (models.resnet18, 12, 1e-3),
     "squeezenet1_1": (models.squeezenet1_1, 80, 3e-4),  # a chain without a `+`
     "vit": (functools.partial(models.VisionTransformer, 64, 16, 2, 4, 64, 128, num_classes=4), 40, 1e-3),
+    "small": (small, 60, 1e-2),
     "swin": (functools.partial(models.SwinTransformer, [4, 4], 32, [2, 2], [2, 4], [4, 4], num_classes=4), 40, 1e-3),
 }
 FOLLOWED = {}
@@ -183,7 +191,7 @@ def skips(code, folder):
     yield static(model)
 
 
-@follows("run on a GPU", "is deprecated`, `cannot", "far off on another", "static int8", "mslk")
+@follows("run on a GPU", "is deprecated`, `cannot", "far off on another", "mslk")
 def by_torchao(code, folder):
     for name in ("mobilenet_v2", "vit", "swin"):
         yield run(code[0], model=net(name)).model
@@ -231,7 +239,9 @@ def calibrated(code, folder):
 
 @follows("depthwise")
 def per_channel(code, folder):
-    yield static(run(code[0], model=ready()).model)
+    model = run(code[0], model=ready()).model
+    assert isinstance(model.qconfig.weight(), tq.PerChannelMinMaxObserver)
+    yield static(model)
 
 
 @follows("NonDynam")
@@ -378,7 +388,7 @@ def in_a_fresh_process(code, folder):
     if not has_cpp_compiler():
         pytest.skip("torch.compile needs a C++ compiler")
     x, path, said = images(), folder / "int8.pt2", folder / "answers.pt"
-    graph = pt2e(net()).int8
+    graph = pt2e(net("small")).int8  # each layer takes the compiler a second
     torch.export.save(torch.export.export(graph, (x,)), path)
     torch.save(x, folder / "images.pt")
     script = f"""
@@ -410,6 +420,7 @@ def forget(module):
 @follows("has 0 parameters")
 def scripted(code, folder):
     int8 = static(ready())
+    assert not list(int8.parameters())
     path = folder / "int8.pt"
     assert run(code[0], scripted=torch.jit.script(int8), path=path).n_bytes < 4e6
     yield int8

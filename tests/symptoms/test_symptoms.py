@@ -1,4 +1,7 @@
-"""The page of symptoms: each error that it quotes is produced here, and each piece of its code runs."""
+"""The page of symptoms: each error that it quotes is produced here, and each piece of its code runs.
+
+The code of the rows on quantization runs in test_answers.
+"""
 
 import copy
 import io
@@ -17,6 +20,7 @@ import transformers
 from _page import CODE, ROWS
 from lightning.pytorch.callbacks import ModelCheckpoint, ModelPruning
 from safetensors.torch import save_file
+from test_answers import FOLLOWED
 from torch import nn
 from torch.nn.utils import parametrizations, parametrize, prune
 from torch.utils.checkpoint import checkpoint
@@ -27,12 +31,11 @@ from torchao.quantization.pt2e.quantizer import x86_inductor_quantizer as x86
 
 QUOTED = re.compile(r"`` ?(.+?) ?``(?!`)|`(.+?)`")
 LESSON = re.compile(r"Lesson\s\[\d+\.\d+ ")
-IMAGES, X, FLOAT64 = torch.randn(2, 3, 8, 8), torch.randn(4, 8), torch.float64
+IMAGES, X = torch.randn(2, 3, 8, 8), torch.randn(4, 8)
 ODD, LOADER = TensorDataset(torch.randn(33, 8)), DataLoader(TensorDataset(torch.randn(32, 8)), 8)
 BIG, GRAM, CODES = torch.full((300,), 300.0).half(), X[:2].T @ X[:2], torch.zeros(3, dtype=torch.int8)
 BYTES, TWO = torch.zeros(2, 3, 8, 8, dtype=torch.uint8), torch.tensor([0, 1])
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n"
-SLOW = ("that I did not write", "`.pt2` file")  # test_answers runs their code
 SCENES = {}
 
 
@@ -70,7 +73,7 @@ def heard(fails):
 def test_the_row_quotes_what_is_really_said_and_its_code_runs(heading, tmp_path, monkeypatch):
     said = heading if heading.startswith("`") else heading.partition(";")[2]
     errors = [one or other for one, other in QUOTED.findall(said)]
-    code = [] if any(part in heading for part in SLOW) else CODE.findall(ROWS[heading])
+    code = [] if any(part in heading for part in FOLLOWED) else CODE.findall(ROWS[heading])
     parts = [part for part in SCENES if part in heading]
     assert LESSON.search(ROWS[heading]) and len(parts) == bool(code or errors)
     monkeypatch.chdir(tmp_path)
@@ -121,9 +124,8 @@ a = Names(
     compiled=lambda: torch.compile(nn.Linear(8, 8)),
     smaller=lambda path, content: path.stat().st_size * 7 < len(file_of(content).getvalue()),
     tied=lambda: transformers.GPT2LMHeadModel(transformers.GPT2Config(n_embd=8, n_head=2, n_layer=1, vocab_size=9)),
-    runs=lambda n: static(type("Mended", (Small,), {"forward": n.forward})(), IMAGES)(IMAGES),
     encoder=lambda: nn.TransformerEncoderLayer(8, 2, batch_first=True).eval(),
-    fast=lambda _=None: torch.no_grad()(tq.quantize_dynamic(a.encoder(), {nn.Linear}).forward)(X[None]),
+    fast=lambda: torch.no_grad()(tq.quantize_dynamic(a.encoder(), {nn.Linear}).forward)(X[None]),
     trainer=lambda **more: L.Trainer(accelerator="cpu", max_epochs=4, logger=False, enable_progress_bar=False, **more),
     through=lambda block, **how: checkpoint(block, X, **how).sum().backward(),
     wide=lambda: nn.Sequential(nn.Linear(128, 128)),
@@ -201,9 +203,9 @@ row("more than 1", lambda: nn.BatchNorm1d(8)(X[:1]), dataset=lambda: ODD, then=l
 row("Frozen", model=lambda: nn.Sequential(nn.BatchNorm2d(3).eval()), then=lambda n: not n.model[0].training)
 
 
-def wrapped(qat=False, dtype=torch.float32):
-    model = tq.QuantWrapper(a.linear()).to(dtype).train(qat)
-    model.qconfig = tq.get_default_qat_qconfig("x86") if qat else tq.get_default_qconfig("x86")
+def wrapped(dtype=torch.float32):
+    model = tq.QuantWrapper(a.linear()).to(dtype).eval()
+    model.qconfig = tq.get_default_qconfig("x86")
     return model
 
 
@@ -232,10 +234,9 @@ class Lit(L.LightningModule):
 class Small(nn.Module):
     """A convolution with an end of its own, for which int8 has no routine."""
 
-    def __init__(self, end=None):
+    def __init__(self, end):
         super().__init__()
-        self.quant, self.conv, self.dequant = tq.QuantStub(), nn.Conv2d(3, 3, 3, padding=1), tq.DeQuantStub()
-        self.end, self.plus = end, torch.ao.nn.quantized.FloatFunctional()
+        self.quant, self.conv, self.end = tq.QuantStub(), nn.Conv2d(3, 3, 3, padding=1), end
 
     def forward(self, x):
         x = self.quant(x)
@@ -248,12 +249,6 @@ def named(**modules):
         model.add_module(name, module)
     model.qconfig = tq.get_default_qat_qconfig("x86")
     return model
-
-
-def moves(model):
-    """Whether what a model says of X depends on what it sees between."""
-    before, _, after = model(X), model(100 * X), model(X)
-    return not before.equal(after)
 
 
 class Twice(nn.Module):
@@ -316,51 +311,33 @@ row(
     lambda: static(a.conv(), IMAGES)(IMAGES),
     lambda: static(tq.fuse_modules(a.rectified().eval(), ["0", "1"]), IMAGES)(IMAGES),
     lambda: static(a.linear(), X)(X),
-    model=a.conv,
-    then=lambda n: static(n.model, IMAGES)(IMAGES),
 )
-row("Input partition", lambda: pt2e(Twice()), model=Twice, then=lambda n: pt2e(n.model)(IMAGES))
+row("Input partition", lambda: pt2e(Twice()))
 row(
     "_softmax.out",
     *ends(lambda y, x: y.softmax(1), lambda y, x: F.silu(y), lambda y, x: F.layer_norm(y, y.shape[1:])),
-    then=a.runs,
 )
-row("aten::add.out", *ends(lambda y, x: x + y, lambda y, x: x * y, lambda y, x: y + x), then=a.runs)
+row("aten::add.out", *ends(lambda y, x: x + y, lambda y, x: x * y, lambda y, x: y + x))
 row(
     "ConvTranspose",
     lambda: tq.prepare(transposed()),
     lambda: tq.convert(seen(tq.prepare_qat(transposed(qat=True)), IMAGES)),
-    model=transposed,
-    then=lambda n: tq.convert(seen(tq.prepare(n.model), IMAGES))(IMAGES),
 )
-row("run on a GPU", then=lambda n: type(n.model[0].weight) is not nn.Parameter)
-row(
-    "data-dependent",
-    lambda: torch.export.export(Branching(), (X,)),
-    then=lambda n: torch.export.export(type("Mended", (Branching,), {"forward": n.forward})(), (X,)),
-)
+row("data-dependent", lambda: torch.export.export(Branching(), (X,)))
 row("quantization is deprecated", a.dynamic, lambda: exec("from torchao.quantization import int8_weight_only"))
 row("NoQEngine", lambda: setattr(torch.backends.quantized, "engine", "none"), sum_without_engine)
 row("qscheme", lambda: tq.MinMaxObserver(qscheme=torch.per_channel_affine), float_qparams)
-row("far off on another", model=a.linear, then=lambda n: n.model[0].weight.qdata.dtype == torch.int8)
-row("did nothing", model=lambda: a.linear(nn.Conv2d(3, 3, 3)), then=lambda n: type(n.model[1]) is nn.Conv2d)
-row("calculate_qp", lambda: tq.convert(tq.prepare(wrapped())), model=wrapped, images=lambda: X)
-row("depthwise", then=lambda n: isinstance(n.model.qconfig.weight(), tq.PerChannelMinMaxObserver))
+row("calculate_qp", lambda: tq.convert(tq.prepare(wrapped())))
+row("NonDynam", lambda: tq.prepare_qat(a.attention()))
+row("Embedding", lambda: static(a.words(), torch.tensor([1])))
 row(
-    "NonDynam",
-    lambda: tq.prepare_qat(a.attention()),
-    model=a.attention,
-    then=lambda n: [torch.backends.mha.set_fastpath_enabled(False), tq.convert(seen(n.prepared, X[None]))(X[None])],
+    "prepare_qat",
+    lambda: tq.prepare_qat(a.normed().eval()),
+    lambda: tq.fuse_modules(a.normed(), [["conv", "bn"]]),
 )
-row("Embedding", lambda: static(a.words(), torch.tensor([1])), model=a.words)
-FUSED = [["conv", "bn"]]
-row(
-    "prepare_qat", lambda: tq.prepare_qat(a.normed().eval()), lambda: tq.fuse_modules(a.normed(), FUSED), model=a.normed
-)
-row("each time", model=lambda: tq.prepare_qat(wrapped(True)).eval(), then=lambda n: not moves(n.model))
-row("got Double", lambda: static(wrapped(dtype=FLOAT64), X.double())(X.double()), x=X.double)
-row("not method", lambda: F.linear(X, a.dynamic()[0].weight), layer=lambda: a.dynamic()[0])
-row("fast path", a.fast, then=a.fast)
+row("got Double", lambda: static(wrapped(dtype=torch.float64), X.double())(X.double()))
+row("not method", lambda: F.linear(X, a.dynamic()[0].weight))
+row("fast path", a.fast)
 
 
 def keeps(layer):
@@ -415,8 +392,7 @@ def file_of(content):
 row("smaller after", layer=a.big, then=lambda n: a.smaller(n.path, a.big().state_dict()))
 row("size mismatch", lambda: a.linear().load_state_dict(a.narrow()), state=a.narrow)
 row("load failed", lambda: torch.load(file_of(a.linear())))
-INT8 = dict(state=lambda: a.dynamic().state_dict(), model=a.linear)
-row('"0.scale", "', lambda: a.linear().load_state_dict(a.dynamic().state_dict()), **INT8)
+row('"0.scale", "', lambda: a.linear().load_state_dict(a.dynamic().state_dict()))
 row(
     "invalid load key",
     lambda: torch.load(pointer(), weights_only=False),
@@ -432,10 +408,7 @@ row(
     then=lambda n: n.model(X),
 )
 row("uninitialized", lambda: a.lazy()[0].weight.numel(), lambda: a.lazy()[0].weight.shape, model=a.lazy)
-GRAPH = dict(int8=lambda: pt2e(a.conv()), images=lambda: IMAGES)
-row("file of PT2E", **GRAPH, then=lambda n: [name for name, _ in n.int8.named_parameters()] == ["0.bias"])
 row("of a slice", weight=lambda: torch.randn(10_000, 10), then=lambda n: a.smaller(n.path, n.weight[:10]))
-row("0 param", scripted=lambda: torch.jit.script(a.dynamic()), then=lambda n: not n.scripted.state_dict())
 row("_orig_mod", lambda: nn.Linear(8, 8).load_state_dict(a.compiled().state_dict()), compiled=a.compiled)
 row("share memory", lambda: save_file(a.tied().state_dict(), "none"), model=a.tied)
 row("slower than float", int8=a.dynamic, model=a.linear)
@@ -468,12 +441,7 @@ row(
     model=a.bert,
     then=lambda n: F.cross_entropy(n.model(IDS), CLASSES) > 0,
 )
-row(
-    "mslk",
-    lambda: quantize_(a.wide().bfloat16(), Int4WeightOnlyConfig()),
-    model=a.wide,
-    then=lambda n: n.model[0].weight.qdata.dtype == torch.int8,
-)
+row("mslk", lambda: quantize_(a.wide().bfloat16(), Int4WeightOnlyConfig()))
 row(
     "cholesky", lambda: torch.linalg.cholesky(GRAM), hessian=GRAM.clone, then=lambda n: torch.linalg.cholesky(n.hessian)
 )

@@ -194,16 +194,13 @@ def test_no_output_stands_in_sight_between_a_question_and_its_answer_and_none_is
 @pytest.mark.slow
 def test_a_prediction_opens_without_a_script_and_on_paper(built, page):
     address = (built / "lessons" / "integers.html").as_uri()
-    context = page.context.browser.new_context(java_script_enabled=False)
-    try:
+    with page.context.browser.new_context(java_script_enabled=False) as context:
         plain = context.new_page()
         plain.goto(address)
         box = plain.locator(".course-compare").first
         assert not box.locator(".cell_output").first.is_visible()
         box.locator("summary").click()
         assert box.locator(".cell_output").first.is_visible() and box.get_by_text("At 2 bits (D)").is_visible()
-    finally:
-        context.close()
     page.goto(address, wait_until="load")
     for event, open_then in (("beforeprint", True), ("afterprint", False)):
         page.evaluate(f"window.dispatchEvent(new Event('{event}'))")

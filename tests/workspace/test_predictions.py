@@ -6,8 +6,8 @@ import re
 
 import nbformat
 import pytest
+from _course import make_root
 
-from course_utils import syllabus
 from course_utils.learner import predictions, progress
 from tools.publishing import execute, lessons
 from tools.workspace import workspace
@@ -75,6 +75,9 @@ def test_every_lesson_gets_its_lines_and_every_cell_still_parses():
         assert sum("predict.again" in source for source in sources(nb)) == 1
         for source in sources(nb):
             ast.parse(source)
+        folded = [cell.source for cell in nb.cells if lessons.COLLAPSED in cell.metadata]
+        assert folded == ["## Deeper"] * any(cell.source.startswith("## Deeper") for cell in nb.cells), one.name
+        assert nb.cells[-1].source.startswith("## "), "else the fold takes the way to the next lesson with it"
         (version,) = re.findall(r'predictions\.Sheet\("\w+", "(\w+)"\)', "\n".join(sources(nb)))
         assert predictions.version(predictions.questions(workspace._bare(published).cells)) == version
         assert predictions.Sheet(one.name, version)._questions, "the texts are found again in the kernel"
@@ -87,12 +90,9 @@ def test_every_lesson_gets_its_lines_and_every_cell_still_parses():
 def sheet(tmp_path, monkeypatch):
     """The sheet of a lesson whose published notebook is `lesson()`; what it shows is collected."""
     monkeypatch.setenv("COURSE_PROGRESS", str(tmp_path / progress.NAME))
-    (tmp_path / "lessons").mkdir()
-    course = '[[part]]\nname = "p"\ntitle = "P"\n[part.lessons]\nintegers = "I"\n'
-    (tmp_path / "lessons" / "course.toml").write_text(course, encoding="utf-8")
-    known = syllabus.lessons(tmp_path)
-    lessons.write(lesson(), known["integers"].notebook)
-    monkeypatch.setattr(predictions.syllabus, "lessons", lambda: known)
+    (known,) = make_root(tmp_path, integers="")
+    lessons.write(lesson(), known.notebook)
+    monkeypatch.setattr(predictions.syllabus, "lessons", lambda: {"integers": known})
     version = predictions.version(predictions.questions(lesson().cells))
     made = predictions.Sheet("integers", version)
     made.shown, made.after = [], []

@@ -9,22 +9,13 @@ import time
 import nbformat
 import psutil
 import pytest
+from _course import make_root
 
-from course_utils import syllabus
 from course_utils.checks.core import Verdict
 from tools import run
 from tools.environment.doctor import START
 from tools.publishing import lessons
 
-COURSE = """
-[[part]]
-name = "first"
-title = "First"
-[part.lessons]
-size = "Size"
-speed = "Speed"
-"""
-TOML = "lessons/course.toml"
 RESULT = "build/run/1_first/1_size.ipynb"
 OWN = "workspace/1_first/1_size.ipynb"
 
@@ -37,9 +28,7 @@ def notebook(*sources, tags=()):
 @pytest.fixture
 def root(tmp_path, monkeypatch):
     """A course of two lessons in a folder of its own, and the task at work there."""
-    (tmp_path / TOML).parent.mkdir()
-    (tmp_path / TOML).write_text(COURSE, encoding="utf-8")
-    for lesson in syllabus.lessons(tmp_path).values():
+    for lesson in make_root(tmp_path, size="", speed=""):
         lessons.write(notebook("'published'"), lesson.notebook)
     monkeypatch.setattr(lessons, "ROOT", tmp_path)
     monkeypatch.setattr(run, "WORKSPACE", tmp_path / "workspace")
@@ -108,10 +97,10 @@ def test_the_summary_counts_verdicts_and_shows_the_scorecard():
 
 @pytest.mark.slow
 def test_it_goes_on_after_a_failure_and_says_so(root, capsys):
-    lessons.write(notebook("1 / 0"), root / OWN)
+    lessons.write(notebook("def f():\n    pass\n    1 / 0", "x = 1\nf()"), root / OWN)
     assert run.main([]) == 1
     said = capsys.readouterr().out
-    assert "Stopped at cell 1, line 1: ZeroDivisionError" in said and "1.2 · Speed" in said
+    assert "Stopped at cell 2, line 2: ZeroDivisionError" in said and "1.2 · The lesson speed" in said
     assert lessons.read_published(root / "build/run/1_first/2_speed.ipynb").cells[0].execution_count == 1
 
 

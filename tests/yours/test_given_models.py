@@ -73,8 +73,6 @@ def test_what_cannot_be_weighed_is_named():
     holds[0].guard = threading.Lock()
     with pytest.raises(TypeError, match=r"a lock in '0\.guard'"):
         yours.look(holds, BATCHES)
-    with pytest.raises(TypeError, match="complex numbers"):
-        yours.look(nn.Linear(8, 3, dtype=torch.complex64), [batch.to(torch.complex64) for batch in BATCHES])
 
 
 @pytest.mark.parametrize("name", ["model.pt", "model.onnx", "weights.safetensors"])
