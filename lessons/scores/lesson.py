@@ -209,7 +209,7 @@ tried.draw()
 # **Near 0 (C), because in a trained network the slopes of the images nearly cancel, and what's left over belongs to these images.** So it's the second weakness that counts here, the sign. The curvature hardly does: removing one small weight is a short walk, and the network isn't at a minimum for just these images.
 
 # %% [markdown]
-# So on new images, we can hardly tell whether the loss will rise or fall without a weight. But it may be enough to know how *far* it moves. A weight that moves it little, up or down, can go. The others we keep. Without some of them the loss would fall, but we don't know which.
+# So on new images, we can hardly tell whether the loss will rise or fall without a weight. But it may be enough to know how *far* it moves. A weight that moves it little, up or down, can go. The others we keep.
 #
 # How well do the scores rank this *size*?
 
@@ -232,7 +232,7 @@ show.race()
 # %% [markdown]
 # At 5 %, the layer beats the rows with each of our three scores in all six networks. So the group matters.
 #
-# But no score wins in every network. At 20 %, where the networks still work, magnitude is ahead of both in all six, although it ranks single weights of `fc1` much worse. The race can't tell us why. **So a score that's better at single weights needn't make the better cut.**
+# But no score wins in every network. At 20 %, where the networks still work, magnitude is ahead of both in all six, although it ranks single weights of `fc1` much worse. **So a score that's better at single weights needn't make the better cut.** The training matters as well: in two networks of 2,000 steps instead of 300, Wanda was ahead of both.
 
 # %% [markdown]
 # ## Exercise · Wanda, in each row
@@ -274,7 +274,7 @@ def by_wanda_solution(net, images, left):
 #
 # - The smallest weight isn't always the one that matters least: its input counts as well, and Wanda sees it.
 # - The slope doesn't see the curvature of the loss, so at a minimum it tells us nothing. And its sign belongs to the images that it was made from, so the Taylor score drops it before the mean.
-# - A score and its comparison group are two decisions: change one at a time. And race the scores at the share that you want to keep: at 20 %, magnitude won.
+# - A score and its comparison group are two decisions: change one at a time. And race the scores on your own network, at the share that you want to keep.
 
 # %% [markdown]
 # ## Scorecard
