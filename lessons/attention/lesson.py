@@ -35,7 +35,7 @@ torch.set_num_threads(1)
 # %% [markdown]
 # ## 1. A phone book
 #
-# Here's a tiny phone book, and after it somebody asks for a name:
+# Here's a tiny phone book, and then somebody asks for a name:
 #
 # `Ada 7 · Ben 2 · Eva 5 · Max 4 · Ida 3 · Uwe 8 · Ada?`
 #
@@ -85,7 +85,7 @@ Table(
 #
 # The dot product of a query and a key, the **score**, says how well they match. Ada's key gets 3 · 1 + 0 · 0 = 3, Ben's gets 0, and Eva's gets −3.
 #
-# We could now return the value with the highest score. But then a small change of the query would mostly change nothing, so the query and the keys would have no gradient to learn from. So attention takes a *mean* of all values, in which high scores count most. How much an entry counts is its **attention weight**.
+# We could now return the value with the highest score. But after a small change of the query, mostly the same entry would win, so the query and the keys would have no gradient to learn from. So attention takes a *mean* of all values, in which high scores count most. How much an entry counts is its **attention weight**.
 #
 # Attention weights are never negative, and they add up to 1. **Softmax** makes them from the scores: *e* to the power of each score, divided by the sum of these powers.
 #
@@ -152,7 +152,7 @@ print("the digit:", answer)
 show.one_lookup((names, digits, asked), weights)
 
 # %% [markdown]
-# In this book it does: most of the attention weight goes to Ada.
+# In this book it does: most of the weight goes to Ada.
 #
 # Why the √16, the root of the number of features? A score adds up a product for each feature, so more features would mean larger scores, and then hardly any gradient gets through (*Deeper*).
 
@@ -165,7 +165,7 @@ show.one_lookup((names, digits, asked), weights)
 #
 # Every token makes a query, a key and a value, and its query is compared with the keys of all tokens (*self-attention*).
 #
-# After `Ada?`, the model should predict `7`, which it can find in the first entry. But in training the whole text is there, and the fourth token *is* the answer. Why compare names, if you can look ahead? Training could end up with keys that don't tell the names apart. Only the fourth token, the answer, has a key that fits the query. `Ada?` brings no digit, so its value is 0. To keep the numbers simple, we leave out the root, here and in section 5.
+# After `Ada?`, the model should predict `7`, which it can find in the first entry. But in training the whole text is there, and the fourth token *is* the answer. Why compare names, if you can look ahead? Training could end up with the keys below, which don't tell the names apart: only the answer's fits the query. `Ada?` brings no digit, so its value is 0. To keep the numbers simple, we leave out the root, here and in section 5.
 #
 # | | Ada 7 | Ben 2 | Ada? | 7 |
 # |---|---|---|---|---|
@@ -188,7 +188,7 @@ show.one_lookup((names, digits, asked), weights)
 # %% [markdown]
 # Does this happen on a real text? Two small language models, identical except for the mask, are trained on the source code of Python's library. Each character is a token, one of 96.
 #
-# We measure their **perplexity** on other code: *e* to the power of the mean loss. It's as if the model chose among that many equally likely characters: 1 if it's sure and right, 96 if all seem equally likely, and more if it's sure and wrong. We measure it twice: with the whole piece visible, and with only what came before each character, as when the model writes.
+# We measure their **perplexity** on a piece of other code: *e* to the power of the mean loss. It's as if the model chose among that many equally likely characters: 1 if it's sure and right, 96 if all seem equally likely, and more if it's sure and wrong. We measure it twice: with the whole piece visible, and with only what came before each character, as when the model writes.
 
 # %%
 from lessons.attention.show import small_model
@@ -228,9 +228,9 @@ Table(
 # 2. PyTorch's `scaled_dot_product_attention` does the rest in each head: scores, root, mask, softmax, weighted mean.
 # 3. `side_by_side` joins what the heads have found, and `block.out`, another linear layer, mixes the features of different heads.
 #
-# Attention only takes means, and what has been found must also be *processed*. So the second half, the **feed-forward** part, treats each token on its own: `block.up`, a linear layer to four times as many features, a nonlinearity (GELU, a smooth relative of ReLU), and `block.down`, a linear layer back.
+# Attention only takes means, and what has been found must be *processed*. So the second half, the **feed-forward** part, treats each token on its own: `block.up`, a linear layer to four times as many features, a nonlinearity (GELU, a smooth relative of ReLU), and `block.down`, a linear layer back.
 #
-# In section 4, attention found 6.46 for `Ada?`. If that *replaced* the token, it would forget that it was asking for Ada. So we *add* what a half has found to what came in, by a *shortcut*, in Transformers called the **residual connection**. Sums can get large, so before each half a **norm** divides each vector by its typical size. The 2017 paper puts it after the sum.
+# In section 4, attention found 6.46 for `Ada?`. If that *replaced* the token, it would forget that it was asking for Ada. So we *add* what a half has found to what came in, by a *shortcut*, in Transformers called the **residual connection**. Sums can get large, so before each half a **norm** divides each vector by its features' typical size. The first Transformer (2017) had it after the sum.
 
 # %% block tags=["hide-input"]
 # Draws the block.
@@ -324,7 +324,7 @@ claims.show("attention")
 #
 # If Ada and Ben change places in our book, attention adds up the same products, and finds 6.76 again. Attention doesn't know the order of the tokens that it sees.
 #
-# So take two features of a query as the hand of a clock. **Rotary position embedding** (RoPE, [Su et al., 2021](https://arxiv.org/abs/2104.09864)) turns it by an angle for each position, say 30°. A key is turned in the same way. Let query and key both point to 0° before they are turned. A query at position 2 then stands at 60°, and a key at position 1 at 30°. Both have length 1, so their dot product is the cosine of the angle between them: cos 30° = 0.87. And at positions 12 and 11? 360° and 330°, so it's 0.87 again. The score depends on how far two tokens are *apart*, and not on where they stand.
+# So take two features of a query as the hand of a clock. **Rotary position embedding** (RoPE, [Su et al., 2021](https://arxiv.org/abs/2104.09864)) turns it by an angle for each position, say 30°. A key is turned in the same way. Let both point to 0° before. A query at position 2 then stands at 60°, and a key at position 1 at 30°. Both have length 1, so their dot product is the cosine of the angle between them: cos 30° = 0.87. And at positions 12 and 11? 360° and 330°, so it's 0.87 again. The score depends on how far two tokens are *apart*, and not on where they stand.
 #
 # Must the score be largest at distance 0? No, since the layers can make a query that points elsewhere: one at −30° fits best the token just before it. And with a single hand, tokens 12 positions apart would look as if they stood in the same position. So a query has many pairs of features, and each pair turns at a speed of its own.
 #
@@ -339,7 +339,7 @@ for d in (4, 64, 1024):
     print(f"{d:5} features: {largest[0]:.2f} undivided, {largest[1]:.2f} divided")
 
 # %% [markdown]
-# Undivided, it grows towards 1, although these keys mean nothing. That's because a sum of *d* independent random products with mean 0 has √*d* times the standard deviation of one of them.
+# Undivided, it grows towards 1, although these keys mean nothing. A sum of *d* independent random products with mean 0 has √*d* times the standard deviation of one, so the scores lie further apart, and the highest takes most.
 #
 # Why does it hurt? With two keys, the attention weight *p* of one changes with its score at the rate *p* (1 − *p*). For the scores 1 and 0, *p* is 0.73, and the rate is 0.73 · 0.27 = 0.20. For 8 and 0 it's 0.0003, so hardly any gradient gets through.
 #

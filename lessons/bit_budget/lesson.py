@@ -32,9 +32,9 @@ torch.set_num_threads(1)
 # %% [markdown]
 # ## 1. Two bits for all
 #
-# Suppose that a network has to fit into a very small file. Ours is DepthwiseCNN of [[depthwise]], which recognizes photos of clothing with 30,208 weights in eight layers. We round all of them to 2 bits, so each weight becomes −2, −1, 0 or 1 times the scale of its channel, which is two thirds of the channel's largest weight.
+# Suppose that a network has to fit into a very small file. Ours is DepthwiseCNN of [[depthwise]], which recognizes photos of clothing with 30,208 weights in eight layers. We round all of them to 2 bits, so each weight becomes −2, −1, 0 or 1 times the scale of its channel. This scale is two thirds of the channel's largest weight.
 #
-# Rounding also shifts the means of the channels, and the batch norms behind them still subtract the old ones. So before each measurement, in float as well, we *re-estimate the statistics*: 1,000 images pass through the network, and the batch norms average their means and variances anew.
+# Rounding also shifts the means of the channels, and the batch norms behind them still subtract the old ones. So before each measurement, the float network's too, we *re-estimate the statistics*: 1,000 images pass through the network, and the batch norms average their means and variances anew.
 #
 # Block 1 has only 288 weights. We give it 4 bits a weight instead of 2. So the file grows by 2 · 288 = 576 bits, not even one per cent.
 #
@@ -92,7 +92,7 @@ print(f"float {in_float:.1f} %, all in 2 bits {two:.1f} %, block 1 in 4 bits {sp
 # %% [markdown]
 # ## 2. How sensitive is each layer?
 #
-# We need a number for each layer that says how badly it needs its bits. So let's round one layer and leave the other seven in float. What happens to the network's answer for one image? Suppose that float gives three classes the probabilities $p$, and the rounded network the probabilities $q$:
+# We need a number for each layer that says how badly it needs its bits. So let's round one layer and leave the other seven in float. What happens to the network's answer for one image? Suppose that the float network gives three classes the probabilities $p$, and the rounded one $q$:
 #
 # | class | $p$ | $q$ | ln ($p / q$) |
 # |---|---|---|---|
@@ -128,12 +128,12 @@ sensitivity = {name: {b: divergence({name: b}) for b in range(2, 7)} for name in
 show.sensitivities(sensitivity, sizes)
 
 # %% [markdown]
-# At 2 bits, block 1 stands far above all the others. It's a depthwise layer. But so are blocks 3 and 5, whose weights lose about as much by rounding, and they stand lowest. So only measuring tells.
+# At 2 bits, block 1 stands far above all the others. It's a depthwise layer. But so are blocks 3 and 5, whose weights are changed about as much by rounding, and they stand lowest. So only measuring tells.
 
 # %% [markdown]
 # ## 3. Bits where they save most
 #
-# We know what each layer loses. How do we share out the bits? Giving different layers different numbers of bits is called **mixed-precision quantization**, and the number of bits that the weights may take in the file is our **bit budget**.
+# How do we share out the bits? Giving different layers different numbers of bits is called **mixed-precision quantization**, and the number of bits that the weights may take in the file is our **bit budget**.
 #
 # Let's try it on three layers. They begin with 2 bits for each weight, so their 100 weights take 200 bits. The budget is 300, and a weight gets 4 bits at most. Here are the sensitivities:
 #
@@ -171,9 +171,9 @@ show.bits_of_layers(chosen, sizes, even=2.5)
 # %% [markdown]
 # ## 4. Test the whole choice
 #
-# Does the choice pay? Greedy assumes that losses *add up*. Each sensitivity was measured with one layer rounded, but in the file all eight are rounded together. Suppose that rounding one layer moves the score of a class by 0.1, and rounding a second one moves it by 0.1 in the same direction. Then both together move it by 0.2. Without a move, the divergence has its minimum, 0, and near a minimum a smooth curve grows about like the square of the move. So alone each layer counts 0.1² = 0.01, and the sum says 0.02, but together they count 0.2² = 0.04. If the two errors have opposite signs, they cancel, and the sum says far too much. And if they have nothing to do with each other, they sometimes help and sometimes cancel, and the sum is about right.
+# Does the choice pay? Greedy assumes that losses *add up*. Each sensitivity was measured with one layer rounded, but in the file all eight are rounded together. Suppose that rounding one layer moves the score of a class by 0.1, and rounding a second one moves it by 0.1 in the same direction. Then both together move it by 0.2. How large is the divergence then? Without any move it's 0, its minimum, and near a minimum a smooth curve grows about like the square of the move. So alone each layer counts 0.1² = 0.01, and the sum says 0.02, but together they count 0.2² = 0.04. If the two errors have opposite signs, they cancel, and the sum says far too much. And if they have nothing to do with each other, they add up for some images and cancel for others, and the sum is about right.
 #
-# **Predict.** At 2 bits, the sensitivities of our eight layers add up to about 0.37. We round all eight together. Which of the three cases is ours: is the divergence **A** about half of that, **B** about the same, **C** about twice as much?
+# **Predict.** At 2 bits, the sensitivities of our eight layers add up to about 0.37. We round all eight together. Is the divergence **A** about half of that, **B** about the same, **C** about twice as much?
 
 # %%
 from lessons.bit_budget.network import in_turn
@@ -230,7 +230,7 @@ print(f"divergence together:      greedy {together['greedy, 2.5 bits']:.3f}, bes
 # Write `share_out(sizes, sensitivity, budget)`. It returns 2 or 4 for each layer, as `{layer: bits}`.
 #
 # - `sizes[layer]`: the number of its weights. `sensitivity[layer][2]` and `[4]`: its divergences.
-# - All layers begin with 2 bits. Each step raises one layer to 4 bits: of those that still fit, the one that saves most for each bit of the file.
+# - All layers begin with 2 bits. Each step raises one layer to 4 bits. Of the steps that still fit, take the one that saves most for each bit of the file.
 # - `budget`: bits of all weights together. Stop when no step fits, or none saves anything.
 #
 # <details><summary>Hint</summary>

@@ -63,7 +63,7 @@ model.model.layers = nn.ModuleList(blocks)
 #
 # ### How far does it move?
 #
-# We let the models read 128 tokens of Python's manual, and take the ruler of [[the_same_model]]: the KL divergence of the cut model from the whole one. It's 0 if nothing has changed, and rounding all blocks to 4 bits gave about 0.4 there.
+# We let the models read 128 tokens of Python's manual, and measure the KL divergence of the cut model from the whole one ([[the_same_model]]). It's 0 if nothing has changed, and rounding all blocks to 4 bits gave about 0.4 there.
 
 # %% ruler
 from pydoc_data.topics import topics
@@ -105,11 +105,11 @@ show.thirty_bars()
 #
 # Leave-one-out takes a run for each block. Could one run do for all? If a block hardly changes the stream, perhaps it isn't missed.
 #
-# Say a token's state has two features, 3 and 4, and the block turns them into 4 and 3. Every reader of the stream first divides by the state's length. So let's ask by how much the *direction* has changed. The cosine between the two is
+# Say a token's state, its vector in the stream, has two features, 3 and 4, and the block turns them into 4 and 3. Every reader of the stream first divides by the state's length. So how much has the *direction* changed? The cosine between the two is
 #
 # $$\frac{3 \cdot 4 + 4 \cdot 3}{5 \cdot 5} = 0.96.$$
 #
-# It would be 1 if the direction had stayed, so 1 − 0.96 = 0.04 is a measure of the change. In the mean over all tokens, it's called the **block influence** ([Men et al., 2024](https://arxiv.org/abs/2403.03853)).
+# It's 1 if the direction stays, so 1 − 0.96 = 0.04 measures the change. In the mean over all tokens, it's called the **block influence** ([Men et al., 2024](https://arxiv.org/abs/2403.03853)).
 
 # %% influence
 from lessons.blocks.cutting import streams
@@ -146,7 +146,7 @@ show.lengths(stream, numbers=(11, 12, 28, 29))
 #
 # So is block 12 needed for this one token? We let a block work on the first token alone, and all others skip it. Then we do it the other way round.
 #
-# **Predict.** Without block 12, the KL divergence is at least 2.0. If the block works on the first token alone, is it **A** still about 2, **B** about half of that, or **C** less than a quarter?
+# **Predict.** On each of our three texts, the KL divergence without block 12 is at least 2.0. If the block works on the first token alone, is it **A** still about 2, **B** about half of that, or **C** less than a quarter?
 
 # %% parts tags=["hide-input"]
 # Prints the KL divergence if a block works on some of the tokens, on three texts, from records/blocks.
@@ -171,7 +171,7 @@ show.parts()
 #
 # This is **least squares**. It needs no training, since there's a formula, a *closed form*. With many features, the products become matrices, and the division becomes `solve`.
 #
-# A matrix of 576 rows can also learn the accidents of its text. To prevent this, we add a penalty λ to the denominator: 31 / (14 + λ). The larger λ is, the closer $a$ comes to 0, the bare cut. We give λ as a share of the 14, and this share is the **ridge**.
+# A matrix of 576 rows can also learn the accidents of its text. To prevent this, we add a penalty λ to the denominator: 31 / (14 + λ). The larger λ is, the closer $a$ comes to 0, which is the *bare* cut, without healing. We give λ as a multiple of the 14, the **ridge**.
 
 
 # %% fit
@@ -229,7 +229,7 @@ show.healed_bars()
 # %% [markdown]
 # **What is missed most isn't always hard to replace.**
 #
-# But all matrices were fitted to the manual. There, about half of the loss of most cheap blocks comes back, and on the other texts less. On the licence, a matrix in the place of block 4 or 5 even does harm.
+# But all matrices were fitted to the manual. There, about half of most cheap blocks' loss is healed, and on the other texts less. On the licence, a matrix in the place of block 4 or 5 even does harm.
 
 # %% [markdown]
 # ## 5. Fewer blocks, or fewer bits?

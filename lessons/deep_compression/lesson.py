@@ -53,17 +53,17 @@ plain = saved(dense)  # the bytes that torch.save writes
 print(f"{percent_right(dense):.1f} % right, {len(plain):,} bytes, under gzip {len(gzip.compress(plain)):,}")
 
 # %% [markdown] tags=["answer"]
-# **By about a tenth (C), because gzip needs strings that repeat, or bytes that are more frequent than others.** The digits of a trained weight such as 0.0317459 hardly ever come twice, and all digits are about equally frequent. Then only the byte with a weight's rough size should compress.
+# **By about a tenth (C), because gzip needs strings that repeat, or bytes that are more frequent than others.** The digits of a trained weight such as 0.0317459 hardly ever come twice, and all digits are about equally frequent. So only the byte with a weight's rough size, often the same, should compress.
 
 # %% [markdown]
-# Of the four bytes of a float, the last holds its sign and its rough size, and the first two only its least significant digits. Let's zip each alone:
+# Of the four bytes of a float, the last holds its sign and its rough size, and the first two only its least significant digits. We zip each alone:
 
 # %% four_bytes tags=["hide-input"]
 # Zips each of the four bytes of the first layer's weights alone, and prints how much is left.
 show.four_bytes(dense)
 
 # %% [markdown]
-# So the digits are to blame. Alone, the last byte would make the file a sixth smaller, but gzip treats all four bytes alike. Let's *make* values repeat, at little cost in accuracy. In 2015, Han, Mao and Dally did this in three stages, *prune, share, code*, and took a network of this shape from 1,070 kB to 27 kB ([*Deep compression*](https://arxiv.org/abs/1510.00149)). In about [[minutes]] minutes you will be able to
+# So the digits are to blame. Alone, the last byte would save a sixth of the file, but gzip uses one code for all four. Let's *make* values repeat, at little cost in accuracy. In 2015, Han, Mao and Dally did this in three stages, *prune, share, code*, and took a network of this shape from 1,070 kB to 27 kB ([*Deep compression*](https://arxiv.org/abs/1510.00149)). In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
@@ -159,9 +159,9 @@ small = share(pruned, 16)
 #
 # So far every gap symbol takes 5 bits and every number of a value 4. Shorter words for frequent symbols, and longer ones for rare symbols, would be cheaper. But how does a reader know where a word ends? We let no word be the beginning of another. Then a word ends as soon as the bits read so far match one. Such words form a **prefix code**.
 #
-# How long should the words be? To keep our row's numbers apart from bits, let's write A, B and C for 0, 1 and 2: B, A, B, C, B, A. That's B three times, A twice and C once. **Huffman coding** joins the two rarest, again and again. Each time, the words of all that's joined get one bit longer. That costs one bit for each occurrence, so it's cheapest with the rarest:
+# How long should the words be? To keep our row's numbers apart from bits, let's write A, B and C for 0, 1 and 2: B, A, B, C, B, A. That's B three times, A twice and C once. **Huffman coding** joins the two rarest symbols into a group, which then counts as one symbol, and so on. Each time, all words in the new group get one bit longer. That costs one bit for each occurrence, so it's cheapest with the rarest:
 #
-# - The rarest are C and A. We join them, and both words get one bit.
+# - We join C and A, and both words get one bit.
 # - That leaves this group and B. We join them, too, and all three words get one bit more.
 #
 # So B has a word of one bit, and A and C have two bits: 3 · 1 + 2 · 2 + 1 · 2 = **9 bits**. Words of equal length would need 12.
@@ -175,7 +175,7 @@ codes = line(small)[line(small) != 0].unique(return_inverse=True)[1].tolist()
 show.uneven(gaps, codes)
 
 # %% [markdown]
-# If all symbols were equally frequent (dashed), there would be nothing to save. The frequencies of the gaps are far more uneven than those of the values, so Huffman coding saves more on them.
+# If all symbols were equally frequent (dashed), nothing could be saved. The gaps are far less even than the values, so Huffman coding saves more on them.
 
 # %% [markdown]
 # ## 5. One file, to the last byte
@@ -210,7 +210,7 @@ print(f"{len(plain) / path.stat().st_size:.1f} times smaller than at first")
 # %% [markdown]
 # The *digest* is a fingerprint of all weights and biases: one changed bit would give another. So the reader has exactly our network, and coding loses nothing. Pruning and sharing together did lose accuracy: in this one network, after these two passes, the file makes about a third more errors than the twin.
 #
-# And gzip? Now that values repeat, `saved(small)` under gzip is only about twice as large as our file.
+# And gzip? Now that values repeat, gzip shrinks `saved(small)` to about twice our file's size.
 #
 # But only the *file* is small. The reader unpacks it into an ordinary network, zeros and all, which needs as much memory and time as before.
 #
@@ -229,7 +229,7 @@ show.eight_files(files)
 # **About five times (B), because the place of a weight costs little beside 32 bits, but a lot beside 4.**
 
 # %% [markdown]
-# Pruning keeps one weight in twelve, and adds its place. With floats, that's 32 + 6 bits in place of 12 · 32, about a tenth. With shared values, it's 4 + 6 in place of 12 · 4, about a fifth. Sharing can't shrink the 6 bits of a place, so on top it brings four times, not eight.
+# Pruning keeps one weight in twelve, and adds its place. With floats, that's 32 + 6 bits instead of 12 · 32, about a tenth. With shared values, it's 4 + 6 instead of 12 · 4, about a fifth. Sharing can't shrink the 6 bits of a place, so on top of pruning it brings four times, not eight.
 
 # %% [markdown]
 # ## Exercise · How should a layer say where its weights are?

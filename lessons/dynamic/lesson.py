@@ -108,7 +108,7 @@ show.way_of_a_call()
 # %% [markdown]
 # ### PyTorch's layer takes the same four steps
 #
-# PyTorch's integers for the inputs go from 0 to 127, where ours ended at 3, so its layer comes much closer. With `qnnpack`, the int8 engine for Apple's chips, they go to 255: change it in the code. Let's take the four steps ourselves, with LeNet's first linear layer and five rows of random inputs. Like PyTorch, we widen a range until it holds 0, because the zero point has to be one of the integers. We sum in 32 bits (`.int()`), because one product alone can come near 127 · 127, about 16,000.
+# PyTorch's integers for the inputs go from 0 to 127, where ours ended at 3, so its layer comes much closer. With `qnnpack`, the int8 engine for Apple's chips, they go to 255: there, change 127 in the code. Let's take the four steps ourselves, with LeNet's first linear layer and five rows of random inputs. Like PyTorch, we widen a range until it holds 0, because the zero point has to be one of the integers. We sum in 32 bits (`.int()`), because one product alone can come near 127 · 127, about 16,000.
 
 # %% by_hand tags=["legacy"]
 layer, x = lenet_int8.fc1, torch.randn(5, 400)
@@ -176,10 +176,10 @@ for (rows, name), gain in gains.items():
     print(f"batch of {rows:3}, {name}: {gain:.1f} times as fast")
 
 # %% [markdown] tags=["answer"]
-# **Better (A), because most of the overhead is paid once for all 256 rows, while each row brings its gain.** But a small layer may still lose: the last one, `fc3`, has only 840 weights, and even 256 rows don't make up for its overhead. The Transformer gains because its layers are wide. On an EPYC, one token was enough.
+# **Better (A), because most of the overhead is paid once for all 256 rows, while each row brings its gain.** But a small layer may still lose: the last one, `fc3`, has only 840 weights, and even 256 rows don't make up for its overhead. The Transformer gains because its layers are wide. On an EPYC it gained with one token.
 
 # %% [markdown]
-# Run this twice, convert the layers that gain both times, and leave the others in fp32. To do so, put *names* of layers into the set in place of a type. A name that matches nothing is skipped without a warning, so print the copy.
+# Run this twice, and convert only the layers that gain both times. To do so, put *names* of layers into the set in place of a type. A name that matches nothing is skipped without a warning, so print the copy.
 
 # %% by_name tags=["legacy", "nbval-check-output"]
 print(quantize_dynamic(lenet, {"fc1"}, dtype=torch.qint8))
@@ -233,7 +233,7 @@ print(f"fp32, × 255: {(answers(lenet, 255) == before).float().mean():6.1%} the 
 # %% [markdown]
 # How coarsely? Say that an ordinary picture gives `fc1` inputs between 0 and 1. Beside the bright one the range reaches 255, so the scale is 255 / 127 = 2, and everything up to 1 becomes 0. To `fc1`, these pictures look alike, so most of them get the same answer.
 #
-# The first row answers our question: a few answers in a thousand have changed. The second is a warning. With one range for the whole call, an int8 answer can depend on the rest of its batch. In fp32, LeNet's don't, as the third row shows. So check the inputs first, and test with batches like those that you'll serve.
+# The first line answers our question: a few answers in a thousand have changed. The second is a warning. With one range for the whole call, an int8 answer can depend on the rest of its batch. In fp32, LeNet's don't, as the third line shows. So check the inputs first, and test with batches like those that you'll serve.
 
 # %% [markdown]
 # ## Exercise · A scale for each picture

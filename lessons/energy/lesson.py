@@ -30,7 +30,7 @@ from lessons.energy import show
 # %% [markdown]
 # ## 1. Half the price of arithmetic
 #
-# A phone recognizes a handwritten digit with a small network, LeNet-300-100. This takes 266,200 multiplications and as many additions. The phone also fetches the network's 266,200 weights from its main memory. We assume that no memory nearer to the processor still holds them.
+# A phone recognizes a handwritten digit with a small network, LeNet-300-100. This takes 266,200 multiplications and as many additions. The phone also fetches the network's 266,200 weights from its main memory. We assume that no memory nearer to the processor still holds them from an earlier digit.
 #
 # Now suppose that a new chip needs only **half the energy** for each multiplication and each addition. Fetching a weight takes as much energy as before.
 #
@@ -91,7 +91,7 @@ print(f"If each weight is used once, half-price arithmetic saves {mac / 2 / (mac
 #
 # </details>
 #
-# From DRAM, a fetch costs as much as 139 MACs. So a weight has to be used 139 times for each fetch before its arithmetic costs as much. With fewer uses, the fetch is the larger part.
+# Back to DRAM: for each fetch from there, a weight has to be used about 139 times before its arithmetic costs as much. With fewer uses, the fetch is the larger part.
 
 # %% [markdown]
 # ## 3. How often is a fetched weight used?
@@ -111,7 +111,7 @@ show.uses_of_a_weight()
 #
 # $$\text{MACs} = \text{weights} \cdot \text{positions}$$
 #
-# This holds for many channels, too, because each weight is still used once at each position. Take the first layer of ResNet-50, a network that recognizes photographs. Its 64 kernels of 7 × 7 over 3 channels have 64 · 3 · 7 · 7 = 9,408 weights. The image is 224 pixels wide, with three zeros added at each end. So the window of 7 has room to move by 224 + 6 − 7 = 223 pixels. It moves by two at a time, which makes 111 moves, and with its starting point 112 positions. So each weight is used 112 · 112 = 12,544 times, and together they make 118 million MACs. In the last convolutions, with 7 · 7 positions, a weight is used 49 times.
+# This holds for many channels, too, because each weight is still used once at each position. Take the first layer of ResNet-50, a network that recognizes photographs. Its 64 kernels of 7 × 7 over 3 channels have 64 · 3 · 7 · 7 = 9,408 weights. The image is 224 pixels wide, with three zeros added at each end. So the window of 7 has room to move by 224 + 6 − 7 = 223 pixels. It moves by two at a time, which makes 111 whole moves, and with its starting point 112 positions. So each weight is used 112 · 112 = 12,544 times, and together they make 118 million MACs. In the last convolutions, with 7 · 7 positions, a weight is used 49 times.
 #
 # For a whole network we let PyTorch count. `FlopCounterMode` adds up the *floating-point operations*, FLOPs, of the convolutions and matrix products that run inside the `with` block. A MAC is two of them. The counter leaves out the rest, such as biases, and so do we, since that's only a few operations for each output.
 
@@ -161,7 +161,7 @@ for name, (macs, weights) in counted.items():
 # %% [markdown]
 # ## 4. Which remedy helps where?
 #
-# LeNet-300-100 uses each weight only once for an image. But it can read several images together, as a **batch**. Then one fetch serves all of them. If 4 images share it, each of them pays 640 / 4 = 160 pJ for the fetch of a weight and 4.6 pJ for its own MAC: 164.6 in place of 644.6. In a convolution with 9 positions, 4 images make 36 uses. A server with many users can collect a batch. A phone with a single image to classify can't.
+# LeNet-300-100 uses each weight only once for an image. But it can read several images together, as a **batch**. Then one fetch serves all of them. If 4 images share it, each of them pays 640 / 4 = 160 pJ for the fetch of a weight and 4.6 pJ for its own MAC: 164.6 in place of 644.6. A server with many users can collect a batch. A phone with a single image to classify can't.
 #
 # The next cell compares five remedies. Each has two prices, for one image: what a MAC costs, and what it costs to fetch a weight. The first remedy changes only the MAC, because its weights still come from memory in 32 bits. Stored in 8 bits, a weight costs 8 · 20 = 160 pJ to fetch. To multiply in int8 as well, the layer's inputs need 8 bits, too. A weight that is removed needs neither a MAC nor a fetch. So if half of them go, evenly from all layers, and skipping them costs nothing, both parts are halved.
 
@@ -192,12 +192,12 @@ Table(["saved by", "LeNet-300-100 (1 use)", "ResNet-50 (160 uses)"], rows)
 # **More (A), because ResNet-50 pays half of its bill for MACs, and these fall to a fifteenth, while a fetch falls to a quarter.** What is left is 160 · 0.3 = 48 pJ for MACs and 160 for the fetch: 208 in place of 1,376.
 
 # %% [markdown]
-# - **Where a weight is used once**, only fewer or cheaper fetches matter. Storing in 8 bits saves three quarters, whether you also multiply in int8 or not. A batch of 8 saves even more, and so does a network small enough to stay in a cache, where reading a weight takes less than a tenth.
+# - **Where a weight is used once**, only fewer or cheaper fetches matter. Storing in 8 bits saves three quarters, whether you also multiply in int8 or not. A batch of 8 saves even more, and so does a network small enough to stay in a cache, where reading a weight takes 50 pJ or less in place of 640.
 # - **Where a weight is used 160 times**, MACs and fetches cost about the same. So even a remedy that made one of them free would save only about half.
 #
 # But 160 is an average. Nearly two thirds of ResNet-50's weights are used 49 times or less. There the MACs cost at most 49 · 4.6 = 225 pJ, and the fetch 640, so a cheaper fetch helps more. In the first layer, 12,544 uses cost 57,702 pJ, and only cheaper or fewer MACs matter.
 #
-# Our bill leaves out the **activations**, the values that one layer passes to the next, and more (see *Deeper*). Of our remedies only int8 makes them cheaper, because there they have 8 bits, too. So the others save less than we worked out. If ResNet-50's activations go to DRAM and back, a batch of 8 saves 29 % in place of 41.
+# Our bill leaves out the **activations**, the values that one layer passes to the next, and more (see *Deeper*). Of our remedies only int8 makes them cheaper, because there they have 8 bits, too. So the others save clearly less than we worked out. If ResNet-50's activations go to DRAM and back, a batch of 8 saves 29 % in place of 41.
 #
 # Fewer bits and fewer weights can also cost accuracy. You'll see how much in [[dynamic]] and [[structured]].
 
@@ -205,7 +205,7 @@ Table(["saved by", "LeNet-300-100 (1 use)", "ResNet-50 (160 uses)"], rows)
 # ## Exercise · From which batch on?
 # ★★ · 10 minutes
 #
-# Write `batch_needed(model, x, mac_pj, fetch_pj)`: the smallest batch with which a network's arithmetic costs at least as much energy as the fetch of its weights, as an `int`. A MAC takes `mac_pj`, and a weight `fetch_pj`, once for each batch. `x` is itself a batch, of one input or more. For LeNet-300-100 with 4.6 and 640 it's 140.
+# Write `batch_needed(model, x, mac_pj, fetch_pj)`: the smallest batch with which a network's arithmetic costs at least as much energy as the fetch of its weights, as an `int`. A MAC takes `mac_pj`, and a weight `fetch_pj`, once for each batch. `x` is itself a batch, of one input or more. For LeNet-300-100 with 4.6 and 640 it's 140, because 139 · 4.6 is only 639.4.
 #
 # <details><summary>Hint</summary>
 #

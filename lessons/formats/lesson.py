@@ -36,7 +36,7 @@ torch.set_num_threads(1)
 # %% [markdown]
 # ## 1. Count to ten thousand
 #
-# PyTorch usually computes in **fp32**, with floats of 32 bits. 16-bit floats take half the memory, and many chips multiply them faster. Two formats are common: **fp16** keeps 11 binary digits of a number, and **bf16** keeps 8. What do we give up?
+# PyTorch usually computes in **fp32**, with floats of 32 bits. 16-bit floats take half the memory, and many chips multiply them faster. Two formats are common: **fp16** keeps 11 binary digits of a number, and **bf16** keeps 8.
 #
 # **Predict.** We begin at 0 and add 1, ten thousand times. After each addition, the total is stored in fp16. Where does the count end: **A** at 10,000, **B** close to 10,000, or **C** at 2,048?
 
@@ -98,7 +98,7 @@ for dtype, end in reached.items():
 #
 # To see *all* numbers of a format, let's build a toy with five bits: one for the sign, two for the exponent and two for the mantissa. The four mantissas are 00, 01, 10 and 11. With the exponent 0 they make 1.00, 1.01, 1.10 and 1.11 in binary, which is 1, 1.25, 1.5 and 1.75. With the exponent 1 these four numbers double, and with the exponent 2 they double again.
 #
-# Two bits make a fourth pattern for the exponent. If its numbers also began with a 1, there would be no 0. So they use the lowest exponent, 0, once more, and begin with a 0: they are 0, 0.25, 0.5 and 0.75, and fill the space below 1 with the same gap as above it. Apart from 0 itself, such numbers are called **subnormal**.
+# But two bits make four patterns. If the numbers of the fourth also began with a 1, there would be no 0. So they begin with a 0, and share the exponent 0 with 1 to 1.75: they are 0, 0.25, 0.5 and 0.75, and fill the space below 1 with the same gap as above it. Apart from 0 itself, such numbers are called **subnormal**.
 
 # %% toy tags=["hide-input"]
 # Draws all numbers of the toy from 0 up.
@@ -116,7 +116,7 @@ show.toy()
 #
 # A bit for the exponent buys **range**: larger and smaller numbers. A bit for the mantissa halves the gaps.
 #
-# Let's work out fp16 by hand. It has five bits for the exponent, which make 32 patterns. One is for 0 and the subnormal numbers, and one for infinity, `inf`, and for results that aren't a number. The other 30 are shared out between small and large numbers: they stand for the exponents from $2 - 2^4 = -14$ to $2^4 - 1 = 15$. bf16 and fp32 follow the same rule: with $E$ bits, the exponents run from $2 - 2^{E-1}$ to $2^{E-1} - 1$.
+# Let's work out fp16 by hand. It has five bits for the exponent, which make 32 patterns. One is for 0 and the subnormal numbers, and one for infinity, `inf`, and for results that aren't a number. The other 30 are shared out evenly: 15 for the exponents $1$ to $15$, and 15 for $0$ down to $-14$. bf16 and fp32 follow the same rule: with $E$ bits, the exponents run from $2 - 2^{E-1}$ to $2^{E-1} - 1$.
 #
 # - **The gap at 1**, where the exponent is 0, is $2^{0-10}$, about 0.001.
 # - **The largest number** is one gap below $2^{16}$, which would need the exponent 16. The gap there is $2^{15-10} = 32$, and 65,536 − 32 = 65,504. A result that would be rounded to 65,536 or more is an **overflow**, and becomes `inf`.
@@ -146,7 +146,7 @@ show.three_formats()
 #
 # In each step, the optimizer adds a small *update* to a weight. Suppose the weight is 1 and the update 0.0001, both in fp16. The gap at 1 is 0.001, and half of it is 0.0005. The update is smaller, so the weight is rounded back to 1. fp16 can hold 0.0001, but it's too small *beside 1*.
 #
-# **A sum swallows a term that is smaller than half the gap to the next number in its direction.**
+# **A sum swallows a term that is smaller than half the gap to the next number in the term's direction.**
 #
 # Are real updates so small? Take LeNet, a small network that has learned to recognize the clothes of Fashion-MNIST. A typical weight is 0.05, between $2^{-5}$ and $2^{-4}$. In a step of SGD with a learning rate of 0.01, a typical update is 0.00001.
 #
@@ -192,7 +192,7 @@ for dtype, share in swallowed.items():
 # %% [markdown]
 # ## 5. Small gradients: why the loss gets a factor
 #
-# Do gradients really get as small as $3 \cdot 10^{-8}$? Suppose that LeNet sees a shoe and is sure of it: it gives "bag" a probability of 0.00001. With the cross-entropy loss, the gradient with respect to the output for "bag" is this probability, divided by the number of images, because the loss is a mean over the batch. With 512 images that's 0.00001 / 512, about $2 \cdot 10^{-8}$. Mixed precision computes the gradients in fp16 as well, so this one becomes 0.
+# Do gradients really get as small as $3 \cdot 10^{-8}$? Suppose that LeNet sees a shoe, and gives "bag" a probability of 0.00001. With the cross-entropy loss, the gradient with respect to the output for "bag" is this probability, divided by the number of images, because the loss is a mean over the batch. With 512 images that's 0.00001 / 512, about $2 \cdot 10^{-8}$. In mixed precision the outputs come from an fp16 product, so their gradients are in fp16, too, and this one becomes 0.
 #
 # The remedy follows from the chain rule. If the *loss* is 256 times as large, then every gradient is 256 times as large. Ours becomes $5 \cdot 10^{-6}$, and fp16 can hold that. At the end, the gradients of the weights are converted to fp32 and divided by 256 again, so the optimizer gets the true ones. The factor is called the **loss scale**. How many gradients of LeNet's outputs does it save? We compute them in fp32, and count those that become 0 when fp16 stores them.
 
@@ -221,7 +221,7 @@ show.hill(gradients / scale)
 # %% [markdown]
 # The factor saves digits, too. Between $2^{-25}$ and $2^{-14}$, where more than half of the first hill lies, fp16 stores a subnormal number, which has fewer digits because it begins with zeros.
 #
-# Why not take a huge factor? A gradient that becomes `inf` would ruin the weights, so its whole step has to be left out. **The largest gradient sets the limit.** It isn't in the figure, which shows only the outputs. In LeNet it belongs to a parameter of a convolution, whose gradient adds up what comes from every position of every image:
+# Why not take a huge factor? A gradient that becomes `inf` would ruin the weights, so its whole step has to be left out. **The largest gradient sets the limit.** It isn't in the figure, which shows only gradients of outputs. In LeNet it belongs to a parameter of a convolution, whose gradient adds up what comes from every position of every image:
 
 # %%
 all_gradients = parameters_to_vector(torch.autograd.grad(loss, (outputs, *lenet.parameters())))

@@ -34,7 +34,7 @@ torch.set_num_threads(1)
 # %% [markdown]
 # ## 1. Two weights, rounded by hand
 #
-# In [[weight_only]] you quantized a language model by round-to-nearest: every weight went to the level closest to it. Can anyone do better with the same levels? It doesn't look like it, since every weight already moves as little as it can. Let's test that.
+# In [[weight_only]] you quantized a language model by round-to-nearest: every weight went to the level closest to it. Can anyone do better with the same levels? It doesn't look like it, since every weight already moves as little as it can.
 #
 # Our layer has two weights, both 0.4, so it computes $y = 0.4\,x_1 + 0.4\,x_2$. Suppose that both inputs are always equal, and that the weights must become whole numbers.
 #
@@ -107,11 +107,11 @@ show.row_by_hand()
 # %% [markdown]
 # ### Any number of weights
 #
-# To find the general rule, we go back to where one weight was rounded. We multiply out, and move both free errors to the left. The first equation becomes $e_2 + 0.75\,e_3 = -0.75\,e_1$, and the second $0.75\,e_2 + e_3 = -0.75\,e_1$. Together:
+# To find the general rule, we go back to our two equations, where only one weight was rounded. We multiply out, and move both free errors to the left. The first equation becomes $e_2 + 0.75\,e_3 = -0.75\,e_1$, and the second $0.75\,e_2 + e_3 = -0.75\,e_1$. Together:
 #
 # $$\underbrace{\begin{pmatrix} 1 & 0.75 \\ 0.75 & 1 \end{pmatrix}}_{\text{free with free}} \begin{pmatrix} e_2 \\ e_3 \end{pmatrix} = - \underbrace{\begin{pmatrix} 0.75 \\ 0.75 \end{pmatrix}}_{\text{free with rounded}} e_1$$
 #
-# Each number in the blocks is the mean product of two inputs, and each 1 on the diagonal is an input's mean square. So we collect the mean products of all pairs of inputs in a matrix $H$, with $H_{ik} = \text{mean}(x_i\,x_k)$. Once more weights are rounded, the right block has a column for each of them. However many weights are rounded and free, the best errors of the free ones solve
+# Each number in these matrices is the mean product of two inputs, and each 1 on the diagonal is an input's mean square. So we collect the mean products of all pairs of inputs in a matrix $H$, with $H_{ik} = \text{mean}(x_i\,x_k)$. Once more weights are rounded, the matrix on the right has a column for each of them. However many weights are rounded and free, the best errors of the free ones solve
 #
 # $$H_{\text{free, free}}\;e_{\text{free}} = -H_{\text{free, rounded}}\;e_{\text{rounded}}$$
 #
@@ -207,7 +207,7 @@ report("GPTQ", gptq(layer.weight, H, low, step))
 # %% [markdown]
 # ## 5. Does it have to be the right $H$?
 #
-# Weights farther from the originals made a better layer. But why? Perhaps it helps to move the free weights about a little, whatever $H$ says.
+# Weights farther from the originals made a better layer. But why? Perhaps it helps to move the free weights a little, whatever $H$ says.
 #
 # A **control** can settle this: we run GPTQ twice, and change only the one thing that should make it work. That's $H$. So we calibrate once on code and once on random digits. Each time, we round all 20 layers in the model's blocks to 2 bits, and measure how much the perplexity on unseen code goes up.
 #
@@ -233,10 +233,10 @@ for way, rise in rises.items():
     print(f"{way:17} perplexity {rounded[way]:.2f}, up by {rise:.1f} %")
 
 # %% [markdown] tags=["answer"]
-# **A, more.** Calibrated on code, GPTQ avoids about half of the damage. Calibrated on digits, it moves weights as well, in no layer as far as with code, and does more damage than round-to-nearest. So it isn't the moving that helps. The repair needs an $H$ that fits the inputs that the layer will get.
+# **A, more.** Calibrated on code, GPTQ avoids about half of the damage. Calibrated on digits, it moves the weights of every layer less, and still does more damage than round-to-nearest. So it isn't the moving that helps. The repair needs an $H$ that fits the inputs that the layer will get.
 
 # %% [markdown]
-# Digits are only 10 of our model's 96 characters, so their $H$ says little about the others, and a change that hardly matters on digits can spoil the outputs on code. Must the text be code, then? No. With code, the perplexity rose by 4.7 to 8.9 %, depending on the text, and with English by 5.8 to 8.7 %. So what does harm is probably what's missing.
+# Digits are only 10 of our model's 96 characters, so their $H$ says little about the others, and a change that hardly matters on digits can spoil the outputs on code. Must the text be code, then? No. With code, the perplexity rose by 4.7 to 8.9 %, depending on the text, and with English by 5.8 to 8.7 %. So what does harm is probably what the text lacks.
 #
 # **Calibrate on varied text, so that it covers what the model will meet.**
 

@@ -36,7 +36,7 @@ legacy_int8.ignore_deprecations()
 #
 # PyTorch stores a weight as a float of 32 bits, *fp32*, which can have about four billion different values. Does a network need so many?
 #
-# Let's take bits away from LeNet, a small CNN that was trained to recognize clothes. With 8 bits we allow a weight 255 values, evenly spaced on both sides of 0. With 4 bits it's 15 values, with 3 bits 7, and with 2 bits only 3. Each weight moves to the nearest of its values, and nothing is trained afterwards.
+# Let's take bits away from LeNet, a small CNN that was trained to recognize clothes. With 8 bits we allow a weight 255 evenly spaced values: 0, and 127 on each side. With 4 bits it's 15 values, with 3 bits 7, and with 2 bits only 3. Each weight moves to the nearest of its values, and nothing is trained afterwards.
 #
 # **Predict.** At how many bits does LeNet first get fewer than half of the 10,000 test images right: **A** 8, **B** 4, **C** 3, **D** 2?
 
@@ -65,7 +65,7 @@ for bits, percent in right.items():
     print(f"{bits:2} bits: {percent:.1f} % right")
 
 # %% [markdown] tags=["answer"]
-# **At 2 bits (D), perhaps because three values are too few.** With 8 bits LeNet loses nothing.
+# **At 2 bits (D), perhaps because three values are too few.**
 
 # %% [markdown]
 # In about [[minutes]] minutes you will be able to
@@ -91,7 +91,7 @@ for bits, percent in right.items():
 #
 # The numbers that the seven integers stand for, −0.6, −0.4, and so on up to 0.6, are called **levels**. Neighbouring levels are one *step* apart, and a step is as long as the scale. Each weight goes to the nearest level, so it moves by at most half a step, here 0.1.
 #
-# Storing numbers as small integers with a shared scale is called **quantization**. In code, with a `clamp` that has nothing to do until section 3:
+# Storing numbers as small integers with a shared scale is called **quantization**. In code, with a `clamp` that has nothing to do until section 4:
 
 
 # %% rounding
@@ -167,11 +167,11 @@ left = (rounded(fc1, largest_weight(fc1, 2), 2) != 0).sum().item()
 print(f"{left:,} of the {fc1.numel():,} weights of fc1 don't become 0")
 
 # %% [markdown]
-# The same happens in `fc1`: fewer than one weight in a hundred is left. But here more than a hundred weights are large, so taking out the largest one wouldn't help much. Are three levels too few, or do they merely lie in the wrong places?
+# Fewer than one weight in a hundred is left, too. But where our layer has a single large weight, `fc1` has more than a hundred, so taking out the largest one wouldn't help much. Are three levels too few, or do they merely lie in the wrong places?
 #
 # To find out, we keep three levels, but choose a scale that suits the many weights and not the largest: the standard deviation σ of each layer's weights, since that's how far a weight typically lies from 0.
 #
-# The levels are now −σ, 0 and σ, and larger weights are clipped. In our layer of a hundred weights, σ is 0.117. Then ninety-nine weights come back as ±0.117, close to their ±0.1, but the 0.6 also becomes 0.117. And perhaps LeNet needs just these large weights.
+# The levels are now −σ, 0 and σ, and larger weights are clipped. In our layer of a hundred weights, σ is 0.117. Then ninety-nine weights come back as ±0.117, close to their ±0.1, but the 0.6 also becomes 0.117. And perhaps LeNet needs the large weights most.
 #
 # **Predict.** How much of the lost accuracy does LeNet win back with this scale and the same 2 bits: **A** next to nothing, **B** less than half, **C** most of it?
 
@@ -192,7 +192,7 @@ right_sigma = accuracy(rounded_lenet(2, scale_of=lambda weight, bits: weight.std
 show.two_combs(fc1, {"the largest weight": largest_weight(fc1, 2), "σ": fc1.std()}, [right[2], right_sigma], right[32])
 
 # %% [markdown] tags=["answer"]
-# **Most of it (C), because in each layer about half of the weights, or more, are now rounded to −σ or σ and not to 0.** Clipping the large ones costs less: about what is still missing. In six other trainings of LeNet, σ won back over 70 % of the lost accuracy five times, and 44 % once.
+# **Most of it (C), because in each layer about half of the weights, or more, are now rounded to −σ or σ and not to 0.** Clipping the large ones costs less: about the ten points still missing. In six other trainings of LeNet, σ won back over 70 % of the lost accuracy five times, and 44 % once.
 
 # %% [markdown]
 # The other large weights are in the picture as well, but their bars are too low to see.

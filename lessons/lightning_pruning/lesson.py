@@ -118,7 +118,7 @@ print(f"zero: {sparsity_report(model).total.sparsity:.1%}")
 # %% [markdown]
 # ### What, when and how
 #
-# - **What?** By default everything that is called `weight` or `bias`. One usually spares the biases, because they are few, and each serves a whole neuron: `parameter_names=["weight"]`. But a batch norm's scale is called `weight`, too, and at 0 it silences a channel.
+# - **What?** By default everything that is called `weight` or `bias`. One usually spares the biases, because they are few, and each serves a whole neuron: `parameter_names=["weight"]`. That still prunes the scale of a batch norm, which is called `weight`, too, and at 0 silences a channel.
 # - **When?** By default after *every* epoch. So the documentation's shortest example, `ModelPruning("l1_unstructured", amount=0.5)`, doesn't remove a half: after five epochs $0.5^5$ is left, about 3 %. With a function as `amount` there's no cut where it returns `None`.
 # - **How?** The first argument is the method. It ranks the weights of all layers together, because `use_global_unstructured=True` is the default: that's *global* pruning. Take a layer with the weights 0.1 and 0.2, and one with 0.8 and 0.9: the amount 0.5 empties the first. With `use_global_unstructured=False` each layer loses its smaller weight.
 #
@@ -135,9 +135,9 @@ print(f"zero: {sparsity_report(model).total.sparsity:.1%}")
 # %% [markdown]
 # ## 3. How to test a setting by the weights
 #
-# Let's test `use_lottery_ticket_hypothesis=True`, which is on by default. After each cut it should set the surviving weights back to their first values. That's the *rewind* of [[ticket]]: afterwards only the mask remembers the training.
+# Let's test `use_lottery_ticket_hypothesis=True`, which is on by default. After each cut it should set the surviving weights back to their first values. That's the *rewind* of [[ticket]].
 #
-# After a true rewind each number in `weight_orig`, under the mask or not, *is* its first value. So the largest distance between the two must be 0, after every cut.
+# After a true rewind each number in `weight_orig`, even that of a removed weight, *is* its first value. So after every cut, the largest distance from the first values must be 0.
 #
 # `LambdaCallback` turns a function into a callback, here `look`. It comes after `ModelPruning` in the list, so it runs after the cut and the rewind. `first` holds the first values by name, without the ending `_orig`, so we take it off. `garments.fit` makes a quiet `Trainer`, calls its `fit`, and returns the network.
 
@@ -230,7 +230,7 @@ show.errors_over_epochs(curves)
 #
 # Now follow the orange line. It leaps at each true rewind, because the network is back at its first weights. After the cut of epoch 50 it has 25 epochs to recover. But from epoch 76 on it's set back after every epoch, so each point there is an untrained network, and only one epoch follows the last cut. We tried six networks at three learning rates (`records/lightning_pruning`). With 25 epochs after the cut of epoch 50, the network came back to at most 1.7 times the error of the faulty rewind. With one epoch after the last cut, it was still at 2 to 9 times. **A rewind needs training after the last cut.**
 #
-# But is that enough? With 50 epochs more, `Mended` came down to 14 %, and `ModelPruning` to 7. With biases spared, the gap was smaller: 9.5 % and 7.2.
+# But is that enough? Not quite: with 50 epochs more, `Mended` came down to 14 %, and `ModelPruning` to 7. With biases spared, the gap was smaller: 9.5 % and 7.2.
 #
 # So the fault saved the network from a schedule that doesn't suit a rewind. If you go by the error alone, you'll be pleased, and report a lottery ticket that isn't one. With this schedule, switch the rewind off: `use_lottery_ticket_hypothesis=False`.
 #

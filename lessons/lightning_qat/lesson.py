@@ -194,7 +194,7 @@ end = show.ceiling(fit(Net(), watched.TwoHooks(default, convert=False)), test_pi
 # **Predict.** Our two epochs are 94 batches. How much of the last end still comes from the *first* batch: **A** nothing, **B** 6 %, **C** 39 %?
 
 # %% [markdown] tags=["answer"]
-# **39 % (C), because each of the 93 later batches leaves 0.99 of it, and $0.99^{93} = 0.39$.** The first batch reaches only −0.04, because all answers of the untrained network are below 0. The later batches reach 0.80, if we average them by how much of each is left. So the range ends near 0.39 · (−0.04) + 0.61 · 0.80 = 0.47: our ceiling.
+# **39 % (C), because each of the 93 later batches leaves 0.99 of it, and $0.99^{93} = 0.39$.** The first batch reaches only −0.04, because all answers of the untrained network are below 0. The later batches reach 0.80 on average, each counted by how much of it is left. So the range ends near 0.39 · (−0.04) + 0.61 · 0.80 = 0.47: our ceiling.
 
 # %% [markdown]
 # With a constant of 0.3, each batch keeps 70 % of the old end, and after 93 batches practically nothing of the first is left. The price is that a single odd batch now moves an end by 30 % of the way. In the qconfig that's one argument:
@@ -208,7 +208,7 @@ fast_error = mape(fit(Net(), TwoHooks(fast))(test_pixels), test_share)
 print(f"int8: off by {fast_error:.0f} %")
 
 # %% [markdown]
-# It's as good as float. But that's one training, and perhaps 0.01 only needs another learning rate. So we've trained in five ways, each at five learning rates from six sets of first weights. Each row of the figure is one way, at the rate with the smallest mean error on held-out garments. For float that's a higher rate than ours, so its errors are below our 14 %. The dots are its six errors on *other* garments, the test.
+# It's as good as float. But that's one training, and perhaps 0.01 only needs another learning rate. So we've trained in five ways, each at five learning rates from six sets of first weights. Each row of the figure is one way, at the rate with the smallest mean error on held-out garments. For float that's a higher rate than in our own training, so its errors are below 14 %. The dots are its six errors on *other* garments, the test.
 
 # %% six_trainings tags=["hide-input"]
 # Draws the record of trainings from six sets of first weights.
@@ -276,7 +276,7 @@ net = fit(Net(), TwoHooks(fast), OnlyTraining(), validate=too_large)
 kept_end, kept_error = told(net)
 
 # %% [markdown]
-# The range ends where training left it, and the error is that of float. **A test is worth something only if it fails when the code is wrong.** Ours does: without `OnlyTraining` you saw it fail. With ordinary data, look at the ranges themselves. Leave `convert` out of `TwoHooks`, let `fit` return its Trainer too, and call `trainer.validate(net, data)`: each observer's `min_val` and `max_val` must be the same before and after.
+# The range ends where training left it, and the error is that of float. **A test is worth something only if it fails when the code is wrong.** Ours does: without `OnlyTraining` you saw it fail. With ordinary data, look at the ranges themselves: train without `convert`, so that the observers are still there, and call the same Trainer's `validate(net, data)`. No `min_val` or `max_val` may change.
 
 # %% [markdown]
 # ## Exercise · Freeze the ranges

@@ -85,7 +85,7 @@ sparsity_report(halved)
 #
 # A weight $w$ with the input $x$ adds $w \cdot x$ to the sum, and setting $w$ to zero takes just that away. So if the inputs are about equally large, the weight you'll miss least is the one with the smallest **magnitude** $|w|$, its size without the sign. Removing the smallest weights first is called **magnitude pruning**.
 #
-# It's a rule of thumb, because it never looks at the inputs, and a small weight with a huge input matters a lot. So let's test the rule in `fc1`, where the inputs do differ. Over unseen digits, we compare how far its neurons' sums change with how large they are, both as a root mean square:
+# It's a rule of thumb, because it never looks at the inputs, and a small weight with a huge input matters a lot. So let's test the rule in `fc1`, where the inputs do differ. On unseen digits, we measure how much its neurons' sums change, as a share of their size, both as a root mean square:
 
 # %% change_of_sums tags=["hide-input"]
 # Compares the sums of fc1 on unseen digits before and after removing a half: the smaller one, and one drawn at random.
@@ -94,7 +94,7 @@ print(f"without the smaller half, the sums change by {smaller:.0%} of their size
 print(f"without a random half,    the sums change by {random:.0%}")
 
 # %% [markdown]
-# So the rule holds here, and the smaller half is small indeed: a fifth of all the magnitude in `fc1`.
+# So the rule holds here: the magnitudes of the smaller half add up to only a fifth of the total.
 #
 # **Try it.** Change `>` to `<` in the cell that makes the mask, so that the larger half goes, and run that cell again. Then change it back, and run it once more.
 #

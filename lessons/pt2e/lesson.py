@@ -110,7 +110,7 @@ for node in torch.export.export(Toy(), (batches[0],)).graph.nodes:
 #
 # ### Call `eval()` before you export
 #
-# Look at the last line. The 0.5 is the probability with which dropout sets a number to zero, and `True` means training mode, in which every new network starts. The mode has been written down, too, so the graph would go on dropping values when you use it. **Call `eval()` on the network, before you export it.**
+# Look at the last line. Its `True` means training mode, in which every new network starts. The mode has been written down, too, so the graph would go on dropping values when you use it. **Call `eval()` on the network, before you export it.**
 #
 # **Try it.** Change `Toy()` in the last cell to `Toy().eval()`, and run it again.
 #
@@ -125,7 +125,7 @@ for node in torch.export.export(Toy(), (batches[0],)).graph.nodes:
 # **Predict.** One of these lines in a `forward` stops the export. Which one, if `x` is the input: **A** `for layer in self.layers:`, **B** `if x.shape[0] > 1:`, **C** `if x.max() > 1:`?
 
 # %% [markdown] tags=["answer"]
-# **C, because it asks for a number that the export doesn't have.** The layers and the shape are known, though our graph then takes only batches of 50, like the example. But the largest value depends on the image, so nobody can say which branch belongs in the list.
+# **C, because it asks for a number that the export doesn't have.** The layers are known, and so is the shape, because the example has one: our graph takes only batches of 50. But the largest value depends on the image, so nobody can say which branch belongs in the list.
 
 # %% [markdown]
 # ## 3. The list describes int8
@@ -170,7 +170,7 @@ show.chain()
 # %% [markdown]
 # There's one condition. An int8 kernel wants its weights rearranged in memory beforehand, and the compiler may do that only if they never change again. This promise is called **freezing**: you set `freezing = True`, and switch gradients off (our first cell did).
 #
-# How will we know that int8 is running? Correct answers don't prove it, because float gives them, too. And a layer can stay in float unnoticed, which is the main danger of foreign code. Beside each operation, the graph remembers the class of its module, and by this class our quantizer knows a convolution. If the author made a class of their own, `class MyConv(nn.Conv2d): pass`, or called `F.conv2d` as a function, the quantizer skips it, and no error tells you. *Deeper* shows such a layer.
+# How will we know that int8 is running? Correct answers don't prove it, because float gives them, too. And a layer can stay in float unnoticed, which is the main danger of foreign code. The list may say `conv2d`, but our quantizer knows a convolution by the class of its module, which the graph remembers, too. If the author made a class of their own, `class MyConv(nn.Conv2d): pass`, or called `F.conv2d` as a function, the quantizer skips it, and no error tells you. *Deeper* shows such a layer.
 #
 # So we count. PyTorch's profiler writes down what was called. On x86 processors the int8 kernels come from the library oneDNN, and their names begin with `onednn::q`.
 
@@ -206,7 +206,7 @@ show.kernels_and_speed(kernels, speeds, right)
 # %% [markdown]
 # The int8 graph calls no int8 kernel. Compiled, it calls seven. Is that every layer? The exported graph can tell: `print(program.graph)` shows six lines that call `conv2d` and one that calls `linear`. So no layer has stayed in float, and now int8 is faster.
 #
-# How much of that comes from int8? The compiler makes float faster, too. So a fair opponent is *compiled* float: divide the last speed by the one above it. On a processor with instructions for bfloat16 there's a stronger one: SmallResNet in bfloat16 was more than twice as fast as in float, without any calibration. Int8 was faster still, but only for batches: with a single image, compiled float was about as fast.
+# How much of that comes from int8? The compiler makes float faster, too. So a fair opponent is *compiled* float: divide the last speed by the one above it. On a processor with instructions for bfloat16 there's a stronger one: SmallResNet in bfloat16 was more than twice as fast as in float, without any calibration. Int8 was faster still, but only for batches: with a single image, it was about as fast as compiled float.
 
 # %% [markdown]
 # ## 5. Does it still answer alike?
@@ -228,7 +228,7 @@ show.compared(logits, wide)
 #
 # **From the graph to compiled int8** nothing should change, but for about a quarter of the images something does. So what does the kernel do that isn't in the graph? Our observers, like the *histogram* observer of [[static]], leave a few large values outside the range, because all the others then get finer steps. Say the scale is 0.01, and a value is 1.40. That's the integer 140. The graph clips it at 127. The kernel stores it in a byte, which ends at 255, so it keeps 140.
 #
-# As a control, the graph of the third row clips at 255, too. Nearly all of the differences vanish, so that was the cause.
+# As a control, the graph of the third row clips at 255, as the kernel does. Nearly all of the differences vanish, so that was the cause.
 #
 # ### A graph that nobody calibrated
 #
@@ -252,7 +252,7 @@ print(f"\n{alike_uncalibrated:.0f} % of the answers are those of float")
 #
 # Write `to_int8(model, batches, test)`. It takes a CNN to int8, and returns two things: the converted graph, calibrated on `batches`, and the number of images in `test` for which the graph and the CNN choose different classes.
 #
-# Both `batches` and `test` hold batches of one shape. The CNN may have dropout and be in training mode; compare with evaluation mode. `model` itself stays as it was.
+# Both `batches` and `test` hold batches of one shape. The CNN may have dropout and be in training mode; compare with its evaluation mode. `model` itself stays as it was.
 #
 # <details><summary>Hint</summary>
 #
@@ -346,7 +346,7 @@ show.own_class(quantizer)
 #
 # ### Networks that are int8 already
 #
-# torchvision publishes int8 weights for GoogLeNet, InceptionV3, MobileNetV2 and V3, ResNet, ResNeXt and ShuffleNetV2. These networks use the older tools with stubs, which came with PyTorch 1.3, and the first of the networks came with torchvision 0.5. To save one with `torch.jit`, it must be *traceable* or scriptable, and float and int8 layers can be mixed in it.
+# torchvision publishes int8 weights for GoogLeNet, InceptionV3, MobileNetV2 and V3, ResNet, ResNeXt and ShuffleNetV2. These networks use the older tools with stubs, which came with PyTorch 1.3, and the first of the networks came with torchvision 0.5. Float and int8 layers can be mixed in them. To save one with `torch.jit`, it must be *traceable* or scriptable.
 #
 # **Sources.** [PT2E quantization](https://docs.pytorch.org/ao/stable/pt2e_quantization/index.html), torchao. J. Ansel et al., *PyTorch 2: faster machine learning through dynamic Python bytecode transformation and graph compilation*, 2024, [doi:10.1145/3620665.3640366](https://doi.org/10.1145/3620665.3640366).
 #

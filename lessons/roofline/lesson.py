@@ -84,7 +84,7 @@ print(f"The network takes {race.ratio('product'):.0f} times as long.")
 # - *Arithmetic:* 40 operations at 100 per second take 0.4 s.
 # - *Memory:* 20 bytes at 10 per second take 2 s.
 #
-# Does the layer take 2.4 s, then? No, because both go on at the same time. While a processor multiplies the last weights, it already asks for the next ones. The layer can't be done before the slower of the two is. Here that's the memory, so the layer takes at least **2 s**.
+# Does the layer take 2.4 s, then? No, because both go on at the same time. While a processor multiplies some weights, it already asks for the next ones. The layer can't be done before the slower of the two is. Here that's the memory, so the layer takes at least **2 s**.
 #
 # **Predict.** Now 16 inputs come at once. Each weight is fetched only once, and used for all of them when it arrives. What's the least time: **A** 2 s, **B** 6.4 s, **C** 8.4 s, or **D** 32 s?
 
@@ -183,7 +183,7 @@ for name, layer, x in [("convolution", conv, maps), ("linear layer", network[0],
 #
 # $$\text{highest speed} = \min(\text{peak},\; \text{intensity} \cdot \text{bandwidth})$$
 #
-# Drawn over the intensity, on logarithmic axes, this looks like a roof. Each dot under it shows the same four layers of our network, with a batch of 1, 16, 64 or 256. Their intensity is about half of the batch, so the dot for 16 sits near 8.
+# Drawn over the intensity, on logarithmic axes, this looks like a roof. Each dot under it shows four layers of our network, with a batch of 1, 16, 64 or 256. Their intensity is about half of the batch, so the dot for 16 sits near 8.
 
 # %%
 batches = {n: torch.randn(n, 4096) for n in (1, 16, 64, 256)}
@@ -200,9 +200,9 @@ across = {
 show.under_the_roof(peak, bandwidth, {n: (across[n], speed[n]) for n in batches}, ring=(across[16], speed["oneDNN"]))
 
 # %% [markdown]
-# In a larger batch each fetched weight serves more inputs, so the roof rises until the ridge, and the time *per input* gets shorter. To the right of the ridge the roof is flat. If the dots still climb there, larger products suit the routine better, and near the ridge the memory still costs time.
+# In a larger batch each fetched weight serves more inputs, so the roof rises until the ridge, and the time *per input* gets shorter. To the right of the ridge the roof is flat. Dots may still climb there, for two reasons: larger products suit the routine better, and near the ridge the memory still costs time.
 #
-# But a dot may lie well below the roof, and in our figure batch 16 lies furthest below. The roof says how fast a layer *can* be, and the routine that multiplies has to be good enough to get there. As a test, the blue ring has the same 16 inputs and weights, multiplied by oneDNN, another library inside PyTorch, which puts the weights into an order of its own beforehand. Where the ring lies clearly above the dot, as on our AMD processor, the usual *routine* is a part of the reason. So the roof isn't a forecast.
+# But a dot may lie well below the roof, and in our figure batch 16 lies furthest below. The roof says how fast a layer *can* be, and the routine that multiplies has to be good enough to get there. As a test, the blue ring has the same 16 inputs and weights, multiplied by oneDNN, another library inside PyTorch, which puts the weights into an order of its own beforehand. Where the ring lies clearly above the dot, as on our AMD processor, the dot is low partly because of the usual *routine*. So the roof isn't a forecast.
 
 # %% [markdown]
 # ## 5. Which change helps?
@@ -212,7 +212,7 @@ show.under_the_roof(peak, bandwidth, {n: (across[n], speed[n]) for n in batches}
 # **Predict.** Which of them make the layer faster with **one** input: **A** all but the peak, **B** the bandwidth alone, or **C** all four?
 
 # %% [markdown] tags=["answer"]
-# **All but the peak (A), because with one input the layer is memory-bound.** Twice the peak leaves max(0.2, 2) = 2 s. Twice the bandwidth and half the bytes give max(0.4, 1) = 1 s, and half of the weights max(0.2, 1) = 1 s.
+# **All but the peak (A), because with one input the layer is memory-bound.** Twice the peak leaves max(0.2, 2) = 2 s. Twice the bandwidth gives max(0.4, 1) = 1 s, half the bytes the same, and half of the weights max(0.2, 1) = 1 s.
 
 # %% [markdown]
 # With 16 inputs the least time was max(6.4, 2) = 6.4 s. Here is what each offer does to it:

@@ -35,7 +35,7 @@ torch.set_num_threads(1)
 # %% [markdown]
 # ## 1. Which model is the best?
 #
-# A shop builds an app that names the clothes in a photo, and asks you for the model. You have five networks, trained on Fashion-MNIST: LeNet, SmallCNN, DepthwiseCNN, SmallResNet, and *narrow*, a SmallResNet built "half as wide". Each comes in ten forms, such as with fewer bits or half of the channels, in PyTorch or in ONNX Runtime, a program for exported networks. After a cut, the network was trained for 400 more steps. One form, called "the same training", has these steps without the cut, to show what the steps do alone. A script measured all fifty on one thread: the bytes of the file, the milliseconds for one image (`ms`), and the share of 5,000 test images it classifies correctly (`accuracy`).
+# A shop builds an app that names the clothes in a photo, and asks you for the model. You have five networks, trained on Fashion-MNIST: LeNet, SmallCNN, DepthwiseCNN, SmallResNet, and *narrow*, a SmallResNet built "half as wide". Each comes in ten forms, for example with fewer bits or with half of its channels cut, in PyTorch or in ONNX Runtime, a program for exported networks. After such a cut, the network was trained for 400 more steps. One form, called "the same training", has these steps without the cut, to show what the steps do alone. A script measured all fifty on one thread: the bytes of the file, the milliseconds for one image (`ms`), and the share of 5,000 test images it classifies correctly (`accuracy`).
 #
 # Let's send the best one.
 
@@ -52,7 +52,7 @@ for row in (most_accurate, smallest, fastest):
     print(f"{row['file_bytes'] / 1000:4.0f} kB {row['ms']:5.2f} ms {row['accuracy']:6.1%}  {row['name']}")
 
 # %% [markdown]
-# These are three different models. So "the best" doesn't exist. In about [[minutes]] minutes you will be able to
+# Three different models, so "the best" doesn't exist. In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
@@ -72,7 +72,7 @@ for row in (most_accurate, smallest, fastest):
 # | narrow, float | 90 kB | 90.5 % |
 # | narrow, int8 | 50 kB | 90.6 % |
 #
-# In int8, SmallResNet is smaller, and on these 5,000 images it even gets seven more right, perhaps by luck. If it's no less accurate on all images, nobody who only looks at bytes and accuracy would take the float one. The int8 model **dominates** it: it's no larger, no less accurate, and better in at least one of the two.
+# In int8, SmallResNet is smaller, and on these 5,000 images it even gets seven more right, perhaps by luck. If it's no less accurate on other images either, nobody who only looks at bytes and accuracy would take the float one. The int8 model **dominates** it: it's no larger, no less accurate, and better in at least one of the two.
 #
 # Narrow int8 dominates narrow float, too. But it doesn't dominate SmallResNet in int8, because it's smaller *and* less accurate. So two of the four are left. The models that no other one dominates are the **Pareto front**.
 #
@@ -118,7 +118,7 @@ for row in sorted(front(rows, "ms"), key=lambda row: row["ms"]):
     print(f"{row['ms']:.3f} ms {row['accuracy']:6.1%}  {row['name']}")
 
 # %% [markdown]
-# The third model has half a point more than the second one, at least on these images, and takes nearly nine times as long. Is that the price of accuracy?
+# The third model has half a point more than the second one, at least on these images, and takes nearly nine times as long.
 #
 # The second model is in int8 and in ONNX Runtime. The third one is in float and in PyTorch, and was trained for 400 more steps. The steps probably bring the half point, but can't explain the time, because the layers are the same. To tell int8 and the program apart, we take SmallResNet "as it is", before the 400 steps.
 #
@@ -137,7 +137,7 @@ for form, time in zip(forms, times, strict=True):
 # %% [markdown]
 # In all five networks of the record, the program brings more than int8, from two times in LeNet to eleven in DepthwiseCNN.
 #
-# In float and in ONNX Runtime, the third model should give the same answers in about 0.13 ms. So nearly all of the 0.6 ms were the price of uncompiled PyTorch, and not of accuracy. **Compare times in the program and on the device that you'll ship for.**
+# In float and in ONNX Runtime, the third model should give the same answers in about 0.13 ms. So nearly all of the 0.6 ms by which it's slower are the price of uncompiled PyTorch, and not of accuracy. **Compare times in the program and on the device that you'll ship for.**
 
 # %% [markdown]
 # ## 4. The winner was chosen
@@ -185,7 +185,7 @@ for row in (first, second):
     print(f"{row['file_bytes'] / 1000:.0f} kB {row['accuracy']:.2%}  {row['name']}")
 
 # %% [markdown]
-# Narrow float, with its 400 more steps, leads narrow int8 by nine of 5,000 images. Does that count? Only the $d$ images matter on which just one of the two is right, and luck alone makes leads up to about $2\sqrt d$ ([[baseline]]). The record doesn't say which images these are, so we made both models again to count them: $d$ = 96, as the record's `again` says. For the first pair it should be similar. Since 2√96 ≈ 20, a lead of nine may be luck.
+# Narrow float, with its 400 more steps, leads narrow int8 by nine of 5,000 images. Does that count? Only the $d$ images matter on which just one of the two is right, and luck alone makes leads up to about $2\sqrt d$ ([[baseline]]). The record has no answers to single images, so we made both models again and counted: $d$ = 96, as its entry `again` says. For the two in the record it should be similar. Since 2√96 ≈ 20, a lead of nine may be luck.
 #
 # That doesn't show that narrow int8 is as good: if luck hides 20 more images, it's (9 + 20) / 5,000 ≈ 0.6 points worse. The shop's rule accepts that for a smaller file. Every still smaller model is at least 67 images behind narrow float, more than luck explains, as *Deeper* shows. So we send narrow int8. Now the other images report:
 
@@ -195,7 +195,7 @@ print(f"{second['others']:.1%}")
 # %% [markdown]
 # **We promise 90.5 %, give or take 0.8 points.** A standard error is √(0.905 · 0.095 / 5,000) ≈ 0.4 points, and we allow two. The promise holds for images like these, not for photos that the shop's users take.
 #
-# Had the shop also asked for 91 % on the choosing images, the answer would be "none". But offer the nearest miss: SmallResNet in int8 has 91.6 % there, with 110 kB.
+# Had the shop also asked for 91 % on the choosing images, the answer would be "none". Then offer the nearest miss: SmallResNet in int8 has 91.6 % there, with 110 kB.
 
 # %% [markdown]
 # ## Exercise · Choose and promise
@@ -203,7 +203,7 @@ print(f"{second['others']:.1%}")
 #
 # Write `promise(right, kilobytes, most)`. `right[k, i]` is True if model `k` gets image `i` right. `kilobytes` is a list. The first half of the images chooses, the second reports.
 #
-# - The best is the most accurate of at most `most` kB. If none fits, return `"none"`.
+# - A model *fits* if it takes at most `most` kB, and the best is the most accurate that fits. If none fits, return `"none"`.
 # - A fitting model *passes* if it lags behind the best by at most $2\sqrt d$ choosing images.
 # - Return `k` of the smallest that passes, and its share right on the reporting half. Ignore ties.
 #

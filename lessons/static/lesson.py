@@ -91,7 +91,7 @@ print(f"float: {accuracy(cnn):.1f} % right, int8: {accuracy(model):.1f} %")
 #
 # Both printed modules have a scale of 1. A number is stored as round(number / scale), so a pixel of 0.4 becomes 0, and a pixel of 0.8 becomes 1. An image keeps only two shades of grey.
 #
-# Not one image has gone through the network since the recipe began. So PyTorch can't know how large its numbers get, and falls back on a scale of 1, in each layer. With it for the pixels alone, about 60 % were right.
+# Not one image has gone through the network since the recipe began. So PyTorch can't know how large its numbers get, and falls back on a scale of 1, in each layer. With a scale of 1 for the pixels alone, and fitting ones elsewhere, about 60 % were right.
 
 # %% [markdown]
 # ## 2. Calibration: example images fix the scales
@@ -107,7 +107,7 @@ print(f"float: {accuracy(cnn):.1f} % right, int8: {accuracy(model):.1f} %")
 # In PyTorch this takes four steps.
 #
 # 1. *Wrap.* `QuantWrapper` adds two **stubs**. The one in front of the model will turn floats into integers, and the one behind it will turn them back.
-# 2. *Prepare.* `prepare` adds **observers**, small modules that watch the numbers passing through, and choose a range. The settings stand in the **qconfig**, to which the recipe gave a line of its own.
+# 2. *Prepare.* `prepare` adds **observers**, small modules that watch the numbers passing through, and choose a range. The recipe's second line chose their settings, the **qconfig**.
 # 3. *Calibrate.* You run the images. Our recipe left this out.
 # 4. *Convert.* `convert` turns each range into a scale and a zero point, and each layer into an int8 layer.
 
@@ -226,7 +226,7 @@ show.as_stored(calibrations, test_images[1:2], {name: accuracy(net) for name, ne
 # %% [markdown]
 # Images that are far too dark do harm as well: their range is too narrow, so the bright pixels at work are clipped.
 #
-# **So calibrate on images like those that the network will see at work.** Prepare them with the same code, and take some of every kind that occurs there. Take them from the training images, so that the test images stay new.
+# **So calibrate on images like those that the network will see at work.** Preprocess them with the same code, and take some of every kind that occurs there. Take them from the training images, so that the test images stay new.
 #
 # A missing calibration at least warns. A bad one doesn't, so you have to look.
 #

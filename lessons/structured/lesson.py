@@ -76,9 +76,9 @@ print(dense(image).shape[1], "numbers before,", small(image).shape[1], "after")
 #
 # A row holds the weights of one output, and a column those of one input. Suppose that the weights 1 and 4 go. Each row and each column still has a weight that we need, so the matrix stays as large as it was. Now suppose that 1 and 2 go. Then the second row is empty, and we can leave it out. The smaller matrix (3 4) is left, and the layer has one fewer output.
 #
-# So the zeros have to fill whole rows or columns, and *structured* pruning takes whole pieces like these. In a convolution a row is a *filter*, all the weights of one output channel.
+# So *structured* pruning takes whole rows or columns. In a convolution a row is a *filter*, all the weights of one output channel.
 #
-# Which filters should go? We take those with the smallest L2 norm, the root of the sum of squares, because small weights usually give a small output. That's a rule of thumb, since the layer that reads the output may multiply it by large weights. torch-pruning counts those, too, and the weights of batch norms. PyTorch's `ln_structured` masks them, with `n=2` for L2 and `dim=0` for output channels. The first convolution of LeNet has six output channels. Let's mask half of them, and count the zeros:
+# Which filters should go? We take those with the smallest L2 norm, the root of the sum of squares, because small weights usually give a small output. That's a rule of thumb, since the layer that reads the output may multiply it by large weights. torch-pruning counts those, too, and the weights of batch norms. PyTorch's `ln_structured` looks at the filters alone: `n=2` means L2, and `dim=0` output channels. The first convolution of LeNet has six. Let's mask half of them, and count the zeros:
 
 # %% zeros
 from torch.nn.utils import prune
@@ -149,7 +149,7 @@ print(f"biases, too:    {difference(cut_lenet, masked):.6f}")
 # **Only if the biases are masked (B), because a channel without weights still gives its bias, where that is positive.** In our example, with only (1, −1) masked, neuron 2 still gives its bias, so the output is 2 · 3 + 4 · 1.5 = 12. With the bias masked as well it's 6, as after the cut.
 
 # %% [markdown]
-# So this is the test of a cut: put both networks into evaluation mode, and compare the outputs. Rounding may leave a difference far below 0.0001. Test right after the cut, because training would repair a part of the damage and hide a mistake. And make sure that in the twin, the channel reaches its readers as 0.
+# So this is the test of a cut: put both networks into evaluation mode, and compare the outputs. Rounding may leave a difference far below 0.0001. Test right after the cut, because training would repair a part of the damage and hide a mistake. And check that in the twin, the next layer gets a 0 from this channel.
 #
 # **Try it.** Does the test catch a wrong cut? In `surgery`, change `[:, keep]` to `[:, :3]`, run that cell and the test again, and look at the second line. Then change it back, and run everything from section 2 on.
 #
@@ -177,7 +177,7 @@ group = graph.get_pruning_group(dense.conv, tp.prune_conv_out_channels, idxs=[5]
 show.what_hangs_together(dense, group)
 
 # %% [markdown]
-# At the end seven layers have a stripe. Layers that must lose a channel together are called a **group** ([Fang et al., 2023](https://arxiv.org/abs/2301.12900)).
+# A layer that loses an input keeps its outputs, so here the search ends, with seven layers. Layers that must lose a channel together are called a **group** ([Fang et al., 2023](https://arxiv.org/abs/2301.12900)).
 
 # %% [markdown]
 # torch-pruning finds the groups, but it can't know that we need all ten outputs. So we repeat the call of section 1, and name the last layer in `ignored_layers`:
@@ -188,7 +188,7 @@ tp.pruner.BasePruner(cut_resnet, image, by_norm, pruning_ratio=0.5, ignored_laye
 print(f"dense: {show.accuracy(dense):.0f} % right   cut: {show.accuracy(cut_resnet):.0f} % right")
 
 # %% [markdown]
-# Is the cut wrong? A masked twin tells. Is it enough to mask the filters? No, because a batch norm turns a channel of zeros into a constant. With mean −2, standard deviation 1, weight 1 and bias 0.5, a 0 becomes $1 \cdot (0 - (-2)) / 1 + 0.5 = 2.5$. So we mask the weight and the bias of the batch norm. Then the channel is 0, whatever the filter gives.
+# Is the cut wrong? A masked twin tells. Masking the filters isn't enough, because a batch norm turns a channel of zeros into a constant. With mean −2, standard deviation 1, weight 1 and bias 0.5, a 0 becomes $1 \cdot (0 - (-2)) / 1 + 0.5 = 2.5$. So we mask the weight and the bias of the batch norm. Then the channel is 0, whatever the filter gives.
 
 # %% resnet_twin tags=["hide-input"]
 # Masks the same channels in a copy of the dense network.
@@ -227,7 +227,7 @@ opponent = checkpoints.load("small_resnet_half")
 print(f"5,628 steps:                  new weights {show.accuracy(opponent):.0f} % right")
 
 # %% [markdown]
-# After 100 steps the cut network leads by 13 points, because its weights have already learned. But after 300 steps, little more than half of this **head start** is left. And after six epochs, new weights are nearly as good as the dense network.
+# After 100 steps the cut network leads by 13 points, because its weights have already learned. But after 300 steps, somewhat more than half of this **head start** is left. And after six epochs, new weights are nearly as good as the dense network.
 #
 # So has our cut paid? With 300 steps it has. With six epochs we can't tell, because we didn't train the cut network for that long. **Cut when you already have the large trained network, and can afford only little training.** If you have time for more, also train the small network from scratch, and keep the better one.
 
@@ -314,4 +314,4 @@ print(f"just cut: {show.accuracy(cut_resnet):.0f} % right   measured again: {sho
 #
 # **Credits.** The calls of `torch.nn.utils.prune` follow Michela Paganini's PyTorch tutorial. torch-pruning is by Gongfan Fang and contributors (MIT). The lecture is Tal Daniel's (Technion, EE 046211, tutorial 10). Text CC BY 4.0, code MIT.
 #
-# **What's still open.** Could a few single weights, with the values that they had before any training, learn as well as all of them? And can a network become shallower in place of narrower, by losing whole blocks ([[blocks]])?
+# **What's still open.** Could a few single weights, with the values that they had before any training, learn as well as all of them? And can a network become shallower instead of narrower, by losing whole blocks ([[blocks]])?

@@ -115,7 +115,7 @@ untrained_right = show.what_is_kept()
 # %% [markdown]
 # Zeros at random positions don't help: such a network only guesses. Keeping the weights that moved most hardly helps either. But if we keep what grew most, the untrained network reads most of the digits. So a large part of the secret is the direction in which training pushed each weight.
 #
-# About 70 % of what our own mask keeps grew, too. It does better still, probably because its first values are large, while *grew most* also keeps tiny ones, which say little.
+# About 70 % of what our own mask keeps grew, too. It does better still, probably because its first values are large, while *grew most* also keeps tiny ones, which add little to a sum.
 
 # %% [markdown]
 # ## 3. How to find a ticket
@@ -170,7 +170,7 @@ print(f"ticket: {training.evaluate(ticket, *test_set):.1%} right")
 #
 # That looks good. But everything depends on the rewind. If it went back to weights that have been trained already, the "ticket" would have a head start, and its accuracy would only look better. So the accuracy can't reveal such a mistake.
 #
-# That's why we test the rewind itself: after both rounds, every weight and bias must have its first value again. But what do we compare with? Our copy isn't safe. A well-known library hands over the copy's own tensors, and not just their numbers ([[lightning_pruning]]). Then the second training changes the copy as well, and network and copy still agree. So we draw the network again, from the same seed.
+# That's why we test the rewind itself: after both rounds, every weight and bias must have its first value again. But what do we compare with? Our copy isn't safe. A well-known library puts the copy's own tensors into the network, and not just their numbers ([[lightning_pruning]]). Then the second training changes both, and they still agree. So we draw the network again, from the same seed.
 
 
 # %% test_the_rewind
@@ -189,7 +189,7 @@ print("back at its first values:", back)
 # Two controls can tell.
 #
 # - **Reinit** has the mask of the ticket, and new random values. So it differs from the ticket in the *values* alone.
-# - The **random mask** has the same number of ones in each layer, in randomly chosen positions, and keeps the first values there. Here training chose nothing, and in reinit only the positions. So if reinit does better, its *positions* are the reason.
+# - The **random mask** has the same number of ones in each layer, in randomly chosen positions, and keeps the first values there. So training chose nothing here, while it did choose reinit's positions. If reinit does better, its *positions* are the reason.
 
 
 # %% controls
@@ -201,7 +201,7 @@ def controls(first, masks):
 # %% [markdown]
 # One network can be lucky. So we search for tickets in six new networks, and from each we train four versions for 200 steps: the whole network, the ticket, and both controls.
 #
-# **Predict.** The ticket ends ahead of the random mask. Is *reinit* ahead of it, too: **A** hardly at all, **B** by half as much as the ticket, or **C** by nearly as much?
+# **Predict.** The ticket ends ahead of the random mask. How far ahead is *reinit*: **A** hardly at all, **B** half as far as the ticket, or **C** nearly as far?
 
 # %% six_networks tags=["hide-input"]
 # Searches for tickets in six networks, trains the four of each, and draws them.

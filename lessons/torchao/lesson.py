@@ -91,7 +91,7 @@ print(networks[torch.int2])
 #
 # Always look at the types of the weights, by printing the network or by `type(layer.weight)`, because `quantize_` can leave a layer in float without telling you, as a config in section 3 would with `fc1`. A weight in float is a plain `Parameter`.
 #
-# Without a filter, `quantize_` takes the linear layers, but neither convolutions nor the last layer of PyTorch's own attention ([[audit]]). Your own filter replaces this rule and is asked about every module, so unless it asks for a name, as ours did, it should begin with `isinstance(module, nn.Linear)`.
+# Without a filter, `quantize_` takes the linear layers, but neither convolutions nor the last layer of PyTorch's own attention ([[audit]]). Your own filter replaces this rule and is asked about every module. If it doesn't ask for a name, as ours did, begin it with `isinstance(module, nn.Linear)`.
 
 # %% [markdown]
 # ## 3. Values and bytes
@@ -166,7 +166,7 @@ for name, config in configs.items():
 show.a_group_in_bytes(layers, bits)
 
 # %% [markdown]
-# Packed, two integers share a byte, so 32 of them take 16 bytes. But there are two more numbers: the scale, and the value from which the steps are counted, a zero point in float. In this float32 layer each takes 4 bytes. Together that's 24 bytes for 32 weights: **6 bits a weight. The name says 4.** In a bfloat16 network each takes 2 bytes, and a weight 5 bits. Unpacked, int4 takes 9.25 bits, as int8 would in such groups.
+# Packed, two integers share a byte, so 32 of them take 16 bytes. But each group has two more numbers, both floats: the scale, and a zero point, the value where the steps begin. In this float32 layer each takes 4 bytes. Together that's 24 bytes for 32 weights: **6 bits a weight. The name says 4.** In a bfloat16 network each takes 2 bytes, and a weight 5 bits.
 
 # %% [markdown]
 # ## 4. Arithmetic
@@ -178,7 +178,7 @@ show.a_group_in_bytes(layers, bits)
 # - *The weight becomes a float again.* 7 · 0.1 = 0.7, and 0.7 · 0.6 = **0.42**, a product of floats. This is **weight-only quantization**: the weights are *stored* in few bits, but the layer *computes* in float.
 # - *The input becomes an integer, too.* Suppose that the largest input of its row makes the scale 0.005. Then 0.6 is stored as 120. Now 7 · 120 = 840 is a product of integers, and 840 · 0.1 · 0.005 = **0.42**. This is dynamic quantization ([[dynamic]]), but torchao gives each row of inputs a scale of its own, so one bright picture no longer harms the others. Only a product of integers can use a processor's instructions for int8.
 #
-# In a real layer the second way also rounds the input, but the outputs stay close, so you can't see at a glance what was multiplied. The names help only halfway: `WeightOnly` means the first way, and `DynamicActivation` says that inputs are rounded. PyTorch's profiler lists every routine that runs, and those that multiply matrices usually have `mm` in their names (*matrix multiplication*):
+# In a real layer the second way also rounds the input, but the outputs stay close, so they don't tell what was multiplied. The names tell only half: `WeightOnly` means the first way, but `DynamicActivation` says only that inputs are rounded. PyTorch's profiler lists every routine that runs, and those that multiply matrices usually have `mm` in their names (*matrix multiplication*):
 
 # %% what_is_multiplied
 from torch.profiler import profile
@@ -189,7 +189,7 @@ for name, layer in layers.items():
     print(f"{name:13}", *[e.key for e in seen.key_averages() if "mm" in e.key])
 
 # %% [markdown]
-# `_int_mm` multiplies integers. `mm` and `addmm` get floats here, as in the float layer: the inputs are floats, and a product needs two factors of one type. `addmm` adds the bias as well. With int8 weights, torchao turns the 7 into 7.0 and applies the scale to the product, 7.0 · 0.6 · 0.1 = 0.42. And `_weight_int4pack_mm_for_cpu` gets packed weights and float inputs: it unpacks a few weights, multiplies them as floats, and goes on to the next few.
+# `_int_mm` multiplies integers. `mm` and `addmm` get floats here, as in the float layer: the inputs are floats, and a product needs two factors of one type. `addmm` also adds the bias. With int8 weights that has to wait, because torchao turns the 7 into 7.0 and applies the scale to the product, 7.0 · 0.6 · 0.1 = 0.42. And `_weight_int4pack_mm_for_cpu` gets packed weights and float inputs: it unpacks a few weights, multiplies them as floats, and goes on to the next few.
 #
 # ### Does it save time?
 #
@@ -208,7 +208,7 @@ show.times(race)
 # %% [markdown]
 # In the fourth row the same floats go into memory that is already there, so most of the time in the third row goes into getting 67 MB of new memory, which the system has to clear first.
 #
-# The packed layer's routine unpacks *while* it multiplies, so it needs no float matrix. It's made for bfloat16: compare it with the row above it. With one row of inputs, a layer as wide as ours mostly waits for its weights, so fewer bytes can save time. A small layer's weights wait in the processor's cache already: at 1,568 × 128, packed int4 took as long as bfloat16 in our record, and about twice as long as float.
+# The packed layer's routine unpacks *while* it multiplies, so it needs no float matrix. It's made for bfloat16: compare it with the row above it. With one row of inputs, a layer as wide as ours mostly waits for its weights, so fewer bytes can save time. A small layer's weights wait in the processor's cache already: at 1,568 × 128, packed int4 took as long as bfloat16 in our record, and about twice as long as float. Int8 × int8 with one row was fast only when compiled (*Deeper*).
 #
 # ### The three answers
 

@@ -179,10 +179,10 @@ show.stacks(deep)
 show.over_time({"deep": deep, "wide": wide})
 
 # %% [markdown] tags=["answer"]
-# **Near the turn in `deep`, and while AdamW works in `wide` (B), because all activations are there at the turn, and all gradients at the end of the backward pass.** So here a smaller batch helps `deep`, but not `wide`, where the activations are gone by then.
+# **Near the turn in `deep`, and while AdamW works in `wide` (B), because all activations are there at the turn, and all gradients at the end of the backward pass.** To those, AdamW adds intermediate results, the spikes in `wide`. So here a smaller batch helps `deep`, but not `wide`, where the activations are gone by then.
 
 # %% [markdown]
-# Look at the turn in `deep`: there are no gradients yet, because each step begins with `zero_grad()`, which releases those of the step before. Of the 31.5 MB in our bar, 0.9 are missing, so 30.6 are there. A little later it's slightly more, because the layers' outputs have gradients, too, which the backward pass hands on from layer to layer. AdamW has intermediate results as well, which make the spikes in `wide`.
+# Look at the turn in `deep`: there are no gradients yet, because each step begins with `zero_grad()`, which releases those of the step before. Of the 31.5 MB in our bar, 0.9 are missing, so 30.6 are there. A little later it's slightly more, because the layers' outputs have gradients, too, which the backward pass hands on from layer to layer.
 #
 # **So find out what's in memory at the fullest moment, and make *that* smaller.**
 
@@ -226,9 +226,9 @@ print(f"operations with checkpoints: {more:.2f} times as many; the same gradient
 # **15 units (C), because all six inputs stay, and only one block at a time holds its other nine.** The last layer's input is gone by then. So 15 · 0.46 = 6.9 MB of the peak are activations. Weights and averages take 2.6, and nearly all of the rest are gradients that the block hands on.
 
 # %% [markdown]
-# In the right picture, each block makes a bump in each pass. The exercise asks whether every block needs a checkpoint.
+# In the right picture, each block makes a bump in each pass, because each time its inner results are there for a moment.
 #
-# What does it cost? A linear layer makes one matrix product in the forward pass, and two in the backward pass: one for the gradient of its weights, and one for that of its input. That's 3, and with a second forward pass 4. So if all weights are trained, checkpoints cost up to **a third more operations**. A frozen layer needs no gradient of its weights, so there 2 become 3.
+# What does it cost? A linear layer makes one matrix product in the forward pass, and two in the backward pass: one for the gradient of its weights, and one for that of its input. That's 3, and with a second forward pass 4. So if all weights are trained, checkpoints cost up to **a third more operations**. A frozen layer needs no gradient of its weights, so there it's 2, and with a second forward pass 3.
 #
 # In time we saw more: on one CPU thread, forward and backward pass of `deep` took 1.5 times as long.
 #
@@ -239,7 +239,7 @@ print(f"operations with checkpoints: {more:.2f} times as many; the same gradient
 #
 # A smaller batch would lower the peak as well, but its gradients are noisier. **Gradient accumulation** feeds the large batch in parts, and adds up their gradients before the optimizer makes its step. Each part releases its activations before the next begins.
 #
-# There's one trap. Suppose two images have the gradients 2 and 6. The loss is a *mean*, so the batch of both has the gradient (2 + 6) / 2 = 4. Now feed them one by one. `backward()` *adds* to the gradient that's already there, so you get 8. So we divide each loss by the number of parts: 2 / 2 + 6 / 2 = 4. For this, each part's mean must be over equally many numbers: images here, tokens in a language model.
+# There's one trap. Suppose two images have the gradients 2 and 6. The loss is a *mean*, so the batch of both has the gradient (2 + 6) / 2 = 4. Now feed them one by one. `backward()` *adds* to the gradient that's already there, so you get 8. So we divide each loss by the number of parts: 2 / 2 + 6 / 2 = 4. This needs equal parts: as many images in each, or as many tokens in a language model.
 
 
 # %% a_batch_in_parts
@@ -262,7 +262,7 @@ for name, network in {"deep": deep, "wide": wide}.items():
     print(f"{name}: peak {peak_mb(network):.1f} MB, in 8 parts {peak_mb(network, parts=8):.1f} MB")
 
 # %% [markdown]
-# The *length* is the norm, so the gradient is the same up to rounding. And the peak of `deep` falls to less than a quarter. The peak of `wide` doesn't change, because with 64 images it isn't made of activations. With 2,048 images it is, and there eight parts lowered it from 98 MB to 73.
+# The *length* is the norm, and so small a difference is rounding. And the peak of `deep` falls to less than a quarter. The peak of `wide` doesn't change, because with 64 images the activations are gone by then. With 2,048 images they do make the peak, and eight parts lowered it from 98 MB to 73.
 #
 # But batch norm subtracts the mean of the images that come together. The mean of a part isn't that of the batch, so with batch norm you get a different gradient.
 #

