@@ -87,7 +87,7 @@ for dtype in (torch.float32, torch.float16):
 # %% [markdown]
 # ## 2. What 16 bits lose, and two tools that prevent it
 #
-# Where did the training go? Let's follow the gradients backward, beginning at the outputs. The derivative of an image's cross-entropy with respect to an output is a probability, or a probability minus 1, so it's at most 1 in size. The loss is a mean over the 64 images of a batch, and we divide it by $2^{20}$. So the gradient of an output is at most about
+# Let's follow the gradients backward, beginning at the outputs. The derivative of an image's cross-entropy with respect to an output is a probability, or a probability minus 1, so it's at most 1 in size. The loss is a mean over the 64 images of a batch, and we divide it by $2^{20}$. So the gradient of an output is at most about
 #
 # $$\frac{1}{64 \cdot 2^{20}} = 1.5 \cdot 10^{-8}$$
 #
@@ -110,7 +110,7 @@ print(torch.tensor(1.5e-8, dtype=torch.float16).item())
 # %% [markdown]
 # ### Autocast chooses a type for each operation
 #
-# If a weight stored in fp16 is 1, and a step adds 0.0001, the sum is rounded back to 1: the step is **swallowed**. bf16 swallows even larger steps. At a learning rate of 0.01, our network got 41 to 45 % right from three seeds with its weights in bf16, and 66 to 68 % with fp16 or fp32. So the weights stay in fp32: don't call `net.half()` or `net.bfloat16()`. But most of the time goes into products of matrices, and a product only *reads* the weights, so a copy in 16 bits will do.
+# If a weight stored in fp16 is 1, and a step adds 0.0001, the sum is rounded back to 1: the step is **swallowed**. bf16 swallows even larger steps. At a learning rate of 0.01, our network got 41 to 45 % right from three seeds with its weights in bf16, and 66 to 68 % with fp16 or fp32. But smaller steps would be swallowed in fp16, too. So the weights stay in fp32: don't call `net.half()` or `net.bfloat16()`. But most of the time goes into products of matrices, and a product only *reads* the weights, so a copy in 16 bits will do.
 #
 # This is **mixed precision**. `torch.autocast` makes the copies, and gives each operation of the forward pass its type:
 #
@@ -173,7 +173,7 @@ show.by_seed(four_ways)
 # %% [markdown]
 # It does. After one epoch all six runs with the scaler are close to those in fp32. All six without it keep their first weights, so they only guess. That's because we made the gradients so tiny: with the usual loss, fp16 alone came within 0.4 points of fp32.
 #
-# With fp16, use a scaler anyway, because you can't know beforehand how small your gradients will be. In bf16 they hardly ever vanish, so choose bf16 if your chip has units for it: give autocast `dtype=torch.bfloat16`, and turn the scaler off. But in our loop autocast takes the scaler's switch. It would be off as well, and you'd train in fp32 without noticing, so give it a switch of its own.
+# With fp16, use a scaler anyway, because you can't know beforehand how small your gradients will be. In bf16 they hardly ever vanish, so choose bf16 if your chip has units for it: give autocast `dtype=torch.bfloat16`, and turn the scaler off. But in our loop autocast takes the scaler's switch. Autocast would be off as well, and you'd train in fp32 without noticing, so give it a switch of its own.
 
 # %% [markdown]
 # ## 3. How the scaler finds its scale
@@ -198,7 +198,7 @@ show.by_seed(four_ways)
 show.staircase(train, device)
 
 # %% [markdown]
-# The scale doubles until a gradient overflows, and then falls back by half. So skipping isn't a fault: it's how the scaler finds the limit.
+# So skipping isn't a fault: it's how the scaler finds the limit.
 #
 # In a training of your own, print `scaler.get_scale()` now and then. If it keeps falling, the gradients are infinite or not a number at any scale. Then set `enabled=False`: if fp32 fails as well, look for a bug or a learning rate that is too high, and if it doesn't, try bf16.
 
@@ -209,7 +209,7 @@ show.staircase(train, device)
 #
 # Without these units most chips turn each 16-bit number into fp32 first, so the multiplications gain nothing. On the processors that we tried, PyTorch's 16-bit routines are then even far slower than fp32.
 #
-# Let's time a training step of three layers, 1,024 wide, with a batch of 256 (on a GPU, width and batch are both 4,096). How many times as fast as in fp32 is it under autocast? Below 1 means slower.
+# Let's time a training step of three layers, 1,024 wide, with a batch of 256 (on a GPU, width and batch are both 4,096). How many times as fast as in fp32 is it under autocast?
 
 # %% race tags=["hide-input"]
 # Times training steps on this machine, and shows records of others below.
@@ -217,16 +217,17 @@ times = show.race(device)
 show.side_by_side(times, device)
 
 # %% [markdown]
-# On the H100, 9.48 flatters the 16 bits, because PyTorch's default fp32 leaves these units idle. Over *tf32*, a shorter form that uses them, NVIDIA's data give 16 bits at most twice the speed.
+# On the H100, 9.48 flatters the 16 bits, because PyTorch's default fp32 leaves these units idle. Over *tf32*, a shortened fp32 that uses them, NVIDIA's data give 16 bits at most twice the speed.
 #
 # With layers 128 wide and a batch of 16, autocast was slower than fp32 even on the two chips with units, because such a network has few multiplications, and autocast's conversions take time as well. So time *your* network on *your* chip.
 
 # %% [markdown]
 # ### Half the memory?
 #
-# Take twelve linear layers, 256 wide, and a batch of 32. Apart from its weights and the optimizer's numbers, which autocast leaves as they are, a layer needs room for two things:
+# Take twelve linear layers, 256 wide, and a batch of 32. Apart from its weights and the optimizer's numbers, which autocast leaves as they are, a layer needs room for these:
 #
 # - its input, an *activation*, until the backward pass has used it: 32 · 256 = 8,192 numbers, under autocast in 16 bits;
+# - under autocast, a 16-bit copy of its weights, kept just as long;
 # - the gradients of its weights, from then on: 256 · 256 = 65,536 numbers, stored in fp32.
 #
 # **Predict.** Apart from the weights, is the peak of memory under autocast **A** about the same as in fp32, **B** about three quarters, or **C** about half of that?
@@ -239,7 +240,7 @@ for batch in (32, 1024):
     print(f"batch {batch}: {peaks[batch]:.2f} times the peak in fp32")
 
 # %% [markdown] tags=["answer"]
-# **About the same (A), because the peak comes at the end of the backward pass, where all gradients are there, in fp32, and the activations are gone.** It's even a little higher, because the last gradient is there in 16 bits as well.
+# **About the same (A), because the peak comes at the end of the backward pass, where all gradients are there, in fp32, and the activations and copies are gone.** It's even a little higher, because the last gradient is there in 16 bits as well.
 
 # %% [markdown]
 # With a batch of 1,024, a layer's activation has 1,024 · 256 numbers, four times as many as there are gradients. Now the peak comes at the start of the backward pass, where all activations are there, so autocast saves memory.

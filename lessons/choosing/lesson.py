@@ -61,7 +61,7 @@ show.conversions_table(timed)
 # %% [markdown]
 # ## 2. How often is an input used?
 #
-# What differs, then, is what we divide by, the time of the int8 layers: BERT's do far more work with each number. Can we see that from the shape of a layer?
+# The table's last column divides the conversions' time by that of the int8 layers, so these must differ: BERT's do far more work with each number. Can we see that from the shape of a layer?
 #
 # A layer's work is counted in **MACs**: multiply an input by a weight, and add the product to a sum. Take a linear layer with 3 inputs and 2 outputs, so 6 weights. It gets 4 rows.
 #
@@ -80,7 +80,7 @@ show.conversions_table(timed)
 # %% [markdown]
 # In a **convolution**, a window slides over the image, and each of its 3 × 3 positions passes over an input once. So one output channel uses the input 9 times, and 64 of them up to 9 · 64 = 576 times. A *depthwise* convolution filters each channel on its own, so there it's 9 at most, and less if the window moves by two pixels.
 #
-# To count a whole network, we put a hook on each layer. PyTorch calls it with the layer, its inputs and its output. Each output is a sum with one MAC for each weight of its row or filter, `weight[0]`.
+# To count a whole network, we put a hook on each layer. PyTorch calls it with the layer, its inputs and its output. Each output takes a MAC for each weight of its row or filter, say `weight[0]`.
 
 
 # %% count
@@ -131,7 +131,7 @@ print({name: round(number) for name, number in uses.items()})
 # %% [markdown]
 # ## 3. From a count to a time
 #
-# Can we now foresee *how much* time conversions add? We also need the **price** of one: how many MACs take as long? BERT tells us, since we've timed both. If the price were 20 MACs, and an input were used 40 times, its conversion should add 20 / 40, a half. So our guess is price / uses.
+# Can we now foresee *how much* time conversions add? We also need the **price** of one: how many MACs take as long? BERT's own times tell us. If the price were 20 MACs, and an input were used 40 times, its conversion should add 20 / 40, a half. So our guess is price / uses.
 
 # %% guess_and_measurement
 bert = timed["BERT shape"]
@@ -156,7 +156,7 @@ for name, often, ps in show.kinds(timed):
 # %% [markdown]
 # ## 4. Three questions
 #
-# The four options are ordered by how much they ask of you. QAT is quantization-aware training ([[qat]]). We stop at the first way that will do, where an arrow leads down.
+# The four options are ordered by how much they ask of you. QAT is quantization-aware training ([[qat]]). We stop at the first way that will do: an arrow leads down to it.
 
 # %% chain tags=["hide-input"]
 # Draws three questions and the four ways that they lead to.
@@ -282,7 +282,7 @@ claims.show("choosing")
 # | ResNet-50, static | 214 | 103 | 2.1 | 76.1 → 75.9 % right | the same |
 # | MobileNet-v2, static; accuracy by QAT | 97 | 17 | 5.7 | 71.9 → 71.6 % right | Samsung S9, a phone |
 #
-# MobileNet-v2 seems to gain most. But its fp32 ran in Caffe2, and was "not optimized", says the post. So a part of the 5.7 may come from a better program. Here are our records of the fastest int8 in PyTorch. For BERT's shape that's dynamic int8 in a trace, so it gains more than from Python, as in [[dynamic]]:
+# MobileNet-v2 seems to gain most. But its fp32 ran in Caffe2, and was "not optimized", says the post. So a part of the 5.7 may come from a better program. Here are our records of the fastest int8 in PyTorch. For BERT's shape that's dynamic int8 in a trace, which is faster than called from Python ([[dynamic]]):
 
 # %% tags=["hide-input"]
 # Writes what was published beside the course's records of two processors.
@@ -291,7 +291,7 @@ show.recorded_table()
 # %% [markdown]
 # Here compiled fp32 competed as well, and for MobileNet-v2 it was at most 3% faster than the trace. On our two processors ResNet-50 gains most, over either fp32. But MobileNet-v2's factor shrinks most from one column to the next, because a better program helps its fp32 more than that of the others.
 #
-# The post's advice goes by names: dynamic for Transformers and RNNs, static for CNNs, and QAT where static loses too much. It says that CNNs wait for their activations to be moved. By our questions, a CNN goes static because PyTorch's line skips its convolutions. And a Transformer should gain little by static int8: PyTorch computes norms and softmax in float, so each linear layer converts anyway.
+# The post's advice goes by names: dynamic for Transformers and RNNs, static for CNNs, and QAT where static loses too much. It says that CNNs wait for their activations to be moved. By our questions, a CNN goes static because PyTorch's line skips its convolutions. And a Transformer should gain little from static int8: PyTorch computes norms and softmax in float, so each linear layer converts anyway.
 #
 # ### Other runtimes
 #

@@ -76,7 +76,7 @@ report(cut)
 # %% [markdown]
 # ## 2. A rule of our own
 #
-# Our rule is this: of every four neighbours, the two with the highest scores stay, for instance with the largest magnitudes.
+# Our rule is this: of every four neighbours, the two with the highest scores stay. A score can be the weight's magnitude, for instance.
 #
 # Let's try the rule by hand on a tiny layer with three rows of four weights, so each row is one group. Its scores:
 #
@@ -131,7 +131,7 @@ TwoOfFour.apply(ours.fc1, "weight", importance_scores=ours.fc1.weight.abs())
 report(ours)
 
 # %% [markdown]
-# That's what we wanted: no group is too full.
+# Now no group is too full.
 
 # %% [markdown]
 # ## 3. A test that finds the fault
@@ -143,7 +143,7 @@ report(ours)
 # 1. Nothing comes back.
 # 2. Of the weights that were left in a group, exactly two stay, with the two highest scores. If scores are equal, either may stay. If fewer than two were left, they stay.
 #
-# `holds` checks both on a layer of the tiny shape. First, `custom_from_mask` puts on the mask of the earlier cut, `old`. Then the method runs. In each row, it sorts the scores that were left. The last two, `[-2:]`, are the highest, so these have to be the scores that stay.
+# `holds` checks both on a layer of the tiny shape. First, `custom_from_mask` puts on the mask of the earlier cut, `old`. Then the method runs. In each row, `holds` sorts the scores that were left. The last two, `[-2:]`, are the highest, so these have to be the scores that stay.
 
 
 # %% holds
@@ -176,7 +176,7 @@ print("fresh layers: ", failures(TwoOfFour, torch.rand, gone=0), "of 100 fail")
 print("4 of 12 gone: ", failures(TwoOfFour, torch.rand, gone=4), "of 100 fail")
 
 # %% [markdown]
-# On pruned layers, our method is nearly always wrong! Let's see why. Suppose an earlier cut has removed four weights of our tiny layer:
+# On pruned layers, our method is nearly always wrong! Suppose an earlier cut has removed four weights of our tiny layer:
 #
 # `1 ✗ 2 3 | 9 8 7 1 | 5 ✗ ✗ ✗`
 #
@@ -207,7 +207,7 @@ report(pruned)
 #
 # ### The right type isn't enough
 #
-# Our rule is about neighbours, so each score has to stay at its position. With the type `"global"`, it does, because `t` holds all scores of this layer. It isn't the global cut of [[prune_model]], which compares the weights of all layers. We run the test again:
+# Our rule is about neighbours, so each score has to stay at its position. With the type `"global"`, it does, because `t` holds all scores of this layer. Despite its name, this isn't the global cut of [[prune_model]], which compares the weights of all layers. We run the test again:
 
 
 # %% right_type
@@ -218,7 +218,7 @@ class InPlace(TwoOfFour):
 print("4 of 12 gone: ", failures(InPlace, torch.rand, gone=4), "of 100 fail")
 
 # %% [markdown]
-# It still fails, because `t` now holds the scores of the removed weights, too. They may be older than the earlier cut, which may have gone by another rule. In the first group, `1 9 2 3`, the method keeps the 9 and the 3. But the 9 was gone, and now it's back! The method never looks at `default_mask`.
+# It still fails, because `t` now holds the scores of the removed weights, too. And a removed weight may score high, if the earlier cut went by another rule. In the first group, `1 9 2 3`, the method keeps the 9 and the 3. But the 9 was gone, and now it's back! The method never looks at `default_mask`.
 #
 # Could it multiply its mask by `default_mask` at the end? Then nothing comes back, but of the first group only the 3 is left, because the 9 has taken one of the two places. So **what's gone may neither come back nor take a place.**
 
@@ -239,7 +239,7 @@ def draw(*shape):
 
 
 # %% [markdown]
-# We test four wrong methods: these two, `TwoOfFour` and `InPlace`. Each column is one kind of case. The first three have fresh layers, and the last has all troubles: `draw`, and four weights gone.
+# We test four wrong methods: these two, `TwoOfFour` ("unstructured") and `InPlace` ("global"). Each column is one kind of case. The first three have fresh layers, and the last has all troubles: `draw`, and four weights gone.
 
 # %% what_finds_what tags=["hide-input"]
 # Makes three more wrong methods, tests them with each kind of cases, and draws the failures.

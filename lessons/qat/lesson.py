@@ -166,7 +166,7 @@ print("output:", output.item(), "  gradients:", weights.grad.tolist())
 # | 2 | 0.490 | 0 |
 # | 3 | 0.535 | 1 |
 #
-# Two training steps change nothing in the output, and the third one makes it 1. Suppose that we had kept the rounded weight alone. Then 0 + 0.045 would be rounded back to 0, again and again, for ever. **The float weights are there to add up changes that are too small to reach the next level.**
+# Two training steps change nothing in the output, and the third one makes it 1. Suppose that we had kept the rounded weight alone. Then 0 + 0.045 would be rounded back to 0, again and again. **The float weights are there to add up changes that are too small to reach the next level.**
 
 # %% [markdown]
 # ## 4. How much is it worth?
@@ -190,7 +190,7 @@ print(f"2 bits, rounded with the largest weight as scale: {largest:.0f} % right"
 print(f"2 bits, QAT with the scale σ: {with_qat:.0f} % right")
 
 # %% [markdown]
-# That's a headline! But QAT differs from the first line in two things: it trained with the rounding, and it has another scale. From [[integers]] you know what another scale can do. So let's take σ, and not train at all:
+# From 12 to 76 %, that's a headline! But QAT differs from the first line in two things: it trained with the rounding, and it has another scale. So let's take σ, and not train at all:
 
 # %% scale_alone tags=["hide-input"]
 # Rounds LeNet with the scale sigma and without training.
@@ -198,7 +198,7 @@ with_sigma = accuracy(with_rounding(lenet, two_bits))
 print(f"2 bits, rounded with the scale σ, no training: {with_sigma:.0f} % right")
 
 # %% [markdown]
-# With the scale alone, most of the headline is there already. So the choice of the opponent can flatter QAT. A **fair opponent** may do everything that QAT does, except train with the rounding:
+# With the scale alone, most of the gain is there already. So the choice of the opponent can flatter QAT. A **fair opponent** may do everything that QAT does, except train with the rounding:
 #
 # - it starts from the same network;
 # - it trains on in float, on the same images for as long, or it doesn't, if that's better for it;
@@ -261,7 +261,7 @@ for name, percent in eight.items():
 # ## Exercise · One bit
 # ★★ · 10 minutes
 #
-# How well does LeNet do with *one* bit for each weight? Write `one_bit(weight)`. With α, the mean of |weight|, a weight that is 0 or more becomes α, and a negative one −α. The gradient treats α as a constant. It goes straight through the rounding, but stops where a weight is clipped: beyond 2α and below −2α.
+# How well does LeNet do with *one* bit for each weight? Write `one_bit(weight)`. With α, the mean of |weight|, a weight that is 0 or more becomes α, and a negative one −α. The gradient treats α as a constant. It goes straight through the rounding, but stops where a weight is clipped: half a step beyond the last level, so beyond 2α and below −2α.
 #
 # Then compare, without and with training: `accuracy(with_rounding(lenet, one_bit))`, `accuracy(train_on(with_rounding(lenet, one_bit)))`
 #

@@ -76,7 +76,7 @@ for row in (most_accurate, smallest, fastest):
 #
 # Narrow int8 dominates narrow float, too. But it doesn't dominate SmallResNet in int8, because it's smaller *and* less accurate. So two of the four are left. The models that no other one dominates are the **Pareto front**.
 #
-# In code, `cost` names what should be small:
+# `cost` names what should be small:
 
 
 # %% in_code
@@ -122,7 +122,7 @@ for row in sorted(front(rows, "ms"), key=lambda row: row["ms"]):
 #
 # The second model is in int8 and in ONNX Runtime. The third one is in float and in PyTorch, and was trained for 400 more steps. The steps probably bring the half point, but can't explain the time, because the layers are the same. To tell int8 and the program apart, we take SmallResNet "as it is", before the 400 steps.
 #
-# **Predict.** In float and in PyTorch it takes 0.70 ms, and in int8 and in ONNX Runtime 0.08 ms. How long does it take in float and in ONNX Runtime: **A** about 0.6 ms (int8 brings nearly everything), **B** about 0.23 (each brings a factor of three), **C** less than 0.15 (the program brings most)?
+# **Predict.** In float and PyTorch it takes 0.70 ms, and in int8 and ONNX Runtime 0.08 ms. How long does it take in float and ONNX Runtime: **A** about 0.6 ms (int8 brings nearly everything), **B** about 0.23 (each brings a factor of three), **C** less than 0.15 (the program brings most)?
 
 # %% in_one_program
 ms = {row["name"]: row["ms"] for row in rows}
@@ -137,7 +137,7 @@ for form, time in zip(forms, times, strict=True):
 # %% [markdown]
 # In all five networks of the record, the program brings more than int8, from two times in LeNet to eleven in DepthwiseCNN.
 #
-# In float and in ONNX Runtime, the third model should give the same answers in about 0.13 ms. So nearly all of the 0.6 ms by which it's slower are the price of uncompiled PyTorch, and not of accuracy. **Compare times in the program and on the device that you'll ship for.**
+# In float and in ONNX Runtime, the third model should give the same answers in about 0.13 ms. So nearly all of its extra 0.6 ms are the price of uncompiled PyTorch, and not of accuracy. **Compare times in the program and on the device that you'll ship for.**
 
 # %% [markdown]
 # ## 4. The winner was chosen
@@ -185,7 +185,7 @@ for row in (first, second):
     print(f"{row['file_bytes'] / 1000:.0f} kB {row['accuracy']:.2%}  {row['name']}")
 
 # %% [markdown]
-# Narrow float, with its 400 more steps, leads narrow int8 by nine of 5,000 images. Does that count? Only the $d$ images matter on which just one of the two is right, and luck alone makes leads up to about $2\sqrt d$ ([[baseline]]). The record has no answers to single images, so we made both models again and counted: $d$ = 96, as its entry `again` says. For the two in the record it should be similar. Since 2√96 ≈ 20, a lead of nine may be luck.
+# Narrow float, with its 400 more steps, leads narrow int8 by nine of 5,000 images. Only the $d$ images matter on which just one of the two is right, and luck alone makes leads up to about $2\sqrt d$ ([[baseline]]). The record has no answers to single images, so we made both models again and counted: $d$ = 96, as its entry `again` says. For the two in the record it should be similar. Since 2√96 ≈ 20, a lead of nine may be luck.
 #
 # That doesn't show that narrow int8 is as good: if luck hides 20 more images, it's (9 + 20) / 5,000 ≈ 0.6 points worse. The shop's rule accepts that for a smaller file. Every still smaller model is at least 67 images behind narrow float, more than luck explains, as *Deeper* shows. So we send narrow int8. Now the other images report:
 

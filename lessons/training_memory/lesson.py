@@ -226,9 +226,9 @@ print(f"operations with checkpoints: {more:.2f} times as many; the same gradient
 # **15 units (C), because all six inputs stay, and only one block at a time holds its other nine.** The last layer's input is gone by then. So 15 · 0.46 = 6.9 MB of the peak are activations. Weights and averages take 2.6, and nearly all of the rest are gradients that the block hands on.
 
 # %% [markdown]
-# In the right picture, each block makes a bump in each pass, because each time its inner results are there for a moment.
+# In the right picture, each block makes a bump in each pass, because its inner results are there for a moment.
 #
-# What does it cost? A linear layer makes one matrix product in the forward pass, and two in the backward pass: one for the gradient of its weights, and one for that of its input. That's 3, and with a second forward pass 4. So if all weights are trained, checkpoints cost up to **a third more operations**. A frozen layer needs no gradient of its weights, so there it's 2, and with a second forward pass 3.
+# What does it cost? A linear layer makes one matrix product in the forward pass, and two in the backward pass: one for the gradient of its weights, and one for that of its input. That's 3, and with a second forward pass 4. So if all weights are trained, checkpoints cost up to **a third more operations**. A frozen layer needs no gradient of its weights: 2 products, or 3 with checkpoints.
 #
 # In time we saw more: on one CPU thread, forward and backward pass of `deep` took 1.5 times as long.
 #
@@ -262,7 +262,7 @@ for name, network in {"deep": deep, "wide": wide}.items():
     print(f"{name}: peak {peak_mb(network):.1f} MB, in 8 parts {peak_mb(network, parts=8):.1f} MB")
 
 # %% [markdown]
-# The *length* is the norm, and so small a difference is rounding. And the peak of `deep` falls to less than a quarter. The peak of `wide` doesn't change, because with 64 images the activations are gone by then. With 2,048 images they do make the peak, and eight parts lowered it from 98 MB to 73.
+# The *length* is the norm, and so small a difference is rounding. The peak of `deep` falls to less than a quarter. The peak of `wide` doesn't change, because with 64 images the activations are gone by then. With 2,048 images they do make the peak, and eight parts lowered it from 98 MB to 73.
 #
 # But batch norm subtracts the mean of the images that come together. The mean of a part isn't that of the batch, so with batch norm you get a different gradient.
 #

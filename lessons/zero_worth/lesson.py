@@ -145,7 +145,7 @@ print("times ones:", (back @ torch.ones(4, 1)).flatten().tolist())
 # - **CSR** takes a value and an index for each weight that is left: $d \cdot (4 + 4)$ bytes. The starts hardly count now, because there's only one for each row of 1,024 weights.
 # - **A bit mask** takes the value of each weight that is left, and a bit for every weight. A bit is an eighth of a byte: $4\,d + \tfrac{1}{8}$.
 #
-# CSR is smaller than dense when $8\,d$ is less than 4, so when less than half of the weights is left. And the bit mask is smaller when $4\,d + \tfrac{1}{8}$ is less than 4, so for $d$ below $31/32$: it's enough that more than one weight in 32 is zero.
+# CSR is smaller than dense when $8\,d$ is less than 4, so when less than half of the weights is left. And the bit mask is smaller when $4\,d + \tfrac{1}{8}$ is less than 4, so $4\,d$ less than $31/8$, and $d$ less than $31/32$: it's enough that more than one weight in 32 is zero.
 #
 # **Predict.** PyTorch's own `to_sparse_csr()` uses indices of 8 bytes. What share of *zeros* does this CSR need to become smaller than dense: more than **A** 2/3, **B** 1/2, or **C** 1/3?
 
@@ -166,11 +166,11 @@ show.files_over_left(files, 1024 * 1024)
 # %% [markdown]
 # ## 4. Why the sparse kernel is slow, and when it wins
 #
-# In a dense matrix, a row's weights and their inputs lie side by side in memory. So a processor can fetch, say, eight of each at a time, and multiply them with **one instruction**. The sparse kernel can't count on neighbours, even where there are some. For each value, it first has to look up the input that belongs to it, and only then can it multiply. Suppose that this look-up takes an instruction of its own, so that it needs **two instructions for one weight**.
+# In a dense matrix, a row's weights and their inputs lie side by side in memory. So a processor can fetch, say, eight of each at a time, and multiply them with **one instruction**. The sparse kernel can't: it has to look up the input of each value before it can multiply, even where the values happen to be neighbours. Suppose that this look-up takes an instruction of its own, so that it needs **two instructions for one weight**.
 #
-# Take a row of 800 weights. The dense kernel needs 800 / 8 = 100 instructions. Without any zeros, the sparse one needs 2 · 800 = 1,600, which is 16 times as many. With 50 weights left it needs 2 · 50 = 100, as many as the dense one. And 50 is a sixteenth of 800.
+# Take a row of 800 weights. The dense kernel needs 800 / 8 = 100 instructions. Without any zeros, the sparse one needs 2 · 800 = 1,600, which is 16 times as many. With a sixteenth of the weights left, 50, it needs 2 · 50 = 100, as many as the dense one.
 #
-# That's a rule. Call **k** the sparse kernel's time divided by the dense kernel's, on a matrix *without zeros*. If its time shrinks in proportion to the weights that are left, **it wins when less than 1/k of the weights is left**. The 8 and the 2 were made up, but k can be measured, for one image and for 64:
+# 16 times as slow without zeros, and level at a sixteenth: that's a rule. Call **k** the sparse kernel's time divided by the dense kernel's, on a matrix *without zeros*. If its time shrinks in proportion to the weights that are left, **it wins when less than 1/k of the weights is left**. The 8 and the 2 were made up, but k can be measured, for one image and for 64:
 
 
 # %% measure_k
@@ -228,7 +228,7 @@ show.times_over_left(races)
 # %% [markdown]
 # Start on the right, where no sparse call wins, and follow each curve to the grey line, which it meets near its 1/k. On our processor that's at about 4 % for 64 images with `linear`, at 8 % for one image, and at 25 % in columns. Where the dots lie above their dashed line, a part of the time doesn't shrink with the weights. So take 1/k for a first guess, and then time the pruned layer. The guess is for layers at least as large as ours. In a layer of 256 × 256, PyTorch's sparse call lost for one image even with 2 % left, because most of the time goes into the call itself, and no zero lowers that (*Deeper*).
 #
-# Another setting can need far fewer zeros. For one image in a layer of 2,048 × 2,048, sparse won with 25 % left, and for 8 images in columns in our layer with 40 %.
+# In another setting, k can be smaller, and fewer zeros are enough. For one image in a layer of 2,048 × 2,048, sparse won with 25 % left, and for 8 images in columns in our layer with 40 %.
 
 # %% [markdown]
 # ## Exercise · Only where it pays
