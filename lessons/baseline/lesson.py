@@ -39,7 +39,7 @@ torch.set_num_threads(1)
 #
 # LeNet recognizes handwritten digits. Suppose that its file is too large for a device. So we make copies whose numbers take one byte each instead of four. PyTorch has two suitable floats: `float8_e4m3fn` rounds more finely, and `float8_e5m2` more coarsely. A colleague offers one more network, a *sibling*, which was trained in the same way, but from other first weights, and saw the images in another order.
 #
-# How much worse may a network be before we reject it? We decide **before we see any result**, because afterwards we'd be tempted to choose a limit that our favourite just meets. We'll accept ten of the 10,000 test images, one in a thousand. We call this limit our **tolerance**.
+# How much worse may a network be before we reject it? We decide **before we see any result**, because afterwards we'd be tempted to choose a limit that our favourite just meets. We'll accept ten more failures on the 10,000 test images, one in a thousand. We call this limit our **tolerance**.
 
 # %%
 import copy
@@ -208,13 +208,13 @@ show.coins(leads)
 #
 # If a lead doesn't count, are the two networks equally good? No: in a test of four images, no lead ever counts, and you've shown nothing. So let's turn the question round, and ask how much worse the other network *could* be.
 #
-# Suppose that of 10,000 images it won 40 and lost 60. Its lead is 40 − 60 = −20, and luck alone could shift it by about 2 · √100 = 20 in either direction. Perhaps this coin isn't fair. But the variance of a toss is largest for a fair coin, as in section 3, so luck shifts the lead no further than that. So on very many images of this kind, its lead is probably somewhere from −40 to 0 for each 10,000. We compare this **range** with our tolerance of ten images:
+# Suppose that of 10,000 images it won 40 and lost 60. Its lead is 40 − 60 = −20, and luck alone could shift it by about 2 · √100 = 20 in either direction. That root was for a fair coin, and this one may not be fair. But a fair coin's toss has the largest variance (section 3), so luck shifts the lead no further. So on very many images of this kind, its lead is probably somewhere from −40 to 0 for each 10,000. We compare this **range** with our tolerance of ten images:
 #
 # - If the whole range is at −10 or above, the network is **as good**, within our tolerance.
 # - If the whole range is below −10, it's **worse**.
 # - Otherwise, as with −40 to 0, we **can't tell** without more test images.
 #
-# One exception: **if there are fewer than five disagreements, we count five**, the smallest number with which a lead can count, since 4 isn't larger than 2 · √4, but 5 is larger than 2 · √5 = 4.5. Otherwise, a test without any disagreement would leave no room for luck.
+# One exception: a test without any disagreement would leave no room for luck. So **if there are fewer than five disagreements, we count five**. With four, no lead can count, since 4 isn't larger than 2 · √4, but 5 is larger than 2 · √5 = 4.5.
 #
 # Now for our three.
 
@@ -233,7 +233,7 @@ show.ranges(results, tolerance=10)
 # %% [markdown]
 # The dot is the lead, and the bar is the range. The **fine copy** is as good, because its bar lies to the right of the dashed line. The **coarse copy** is worse, although its accuracy is only about a quarter of a point lower: it disagrees on so few images that luck can hardly explain this. These verdicts are about our network, and not about the two floats, as *Deeper* shows. **The fewer images two networks disagree on, the smaller a lead you can trust.** The **sibling** disagrees on many more, so its bar is far longer, about 30 images to either side. If it crosses the dashed line, as ours does, we can't tell.
 #
-# How many images would settle it? With ten times as many, the tolerance is 100, and luck only about 2 · √2,500 = 100, because it grows with the root. So a sibling with a lead of 0 needs about 100,000 images to be as good.
+# How many images would settle it? With ten times as many, the tolerance is 100, but about 2,500 disagreements leave luck only 2 · √2,500 = 100. So a sibling with a lead of 0 needs about 100,000 images to be as good.
 
 # %% [markdown]
 # ## Exercise · Is it as good?

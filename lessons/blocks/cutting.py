@@ -42,7 +42,7 @@ def fit(before, after, ridge):
     Args:
         before: what goes into the gap, (tokens, features).
         after: what comes out of it.
-        ridge: a share of the mean square of a feature, against noise.
+        ridge: a multiple of the mean square of a feature, against noise.
 
     Source: D. Shopkhoev et al., "ReplaceMe", 2025, arXiv:2505.02819, section 2, on other inputs.
     """

@@ -177,7 +177,7 @@ show.parts()
 # %% fit
 def fit(before, after, ridge):  # (tokens, features)
     gram = before.T @ before
-    more = ridge * gram.diagonal().mean() * torch.eye(len(gram))  # λ: a share of the mean diagonal
+    more = ridge * gram.diagonal().mean() * torch.eye(len(gram))  # λ: a multiple of the mean diagonal
     return torch.linalg.solve(gram + more, before.T @ (after - before))
 
 

@@ -162,7 +162,7 @@ show.two_answers(x[twos], logits[twos], 2, 3, 7)
 #
 # This is the **cross-entropy** of target and answer.
 #
-# What does a training step do? Let $z_i$ be the student's logits divided by $T$, and $p_i$ the targets. Then the loss is $\ln \sum_j e^{z_j} - \sum_i p_i z_i$. The slope of the first term in $z_i$ is the student's answer $q_i$, and that of the second is the target $p_i$. A step goes against the gradient, so **it pushes each logit by target minus answer**, times some factor.
+# What does a training step do? Let $z_i$ be the student's logits divided by $T$, and $p_i$ the targets, which add up to 1. Then $\ln q_i = z_i - \ln \sum_j e^{z_j}$, so the loss is $\ln \sum_j e^{z_j} - \sum_i p_i z_i$. The slope of the first term in $z_i$ is the student's answer $q_i$, and that of the second is the target $p_i$. A step goes against the gradient, so **it pushes each logit by target minus answer**, times some factor.
 #
 # To compare, let the student learn the label at $T = 4$ as well, and suppose that its own answer there is 0.60 for 2, 0.10 for 3, and 0.30 for 7.
 #
@@ -212,7 +212,7 @@ show.beside_labels()
 # %% [markdown]
 # Without $T^2$, much of the gain over the labels is lost, and more of it at the higher temperature. With the factor, the students are about as good as with the teacher alone, so here the labels add nothing.
 #
-# Your own pair is one of the six in the first two rows. Its numbers may lie outside the range there, because tiny differences in the arithmetic grow during a training.
+# Your own pair is one of the six, trained again. Its numbers may lie outside the range, because tiny differences in the arithmetic grow during a training.
 
 # %% [markdown]
 # ## 4. Which part of the answer helps?
@@ -225,7 +225,7 @@ show.beside_labels()
 # |---|---|---|---|---|
 # | *soft* | 0.67 | 0.24 | 0.09 | nothing |
 # | *even* | 0.67 | 0.165 | 0.165 | which other digits |
-# | *alike* | 0.55 | 0.225 | 0.225 | which other digits, and how sure: every image gets the mean |
+# | *alike* | 0.55 | 0.225 | 0.225 | which other digits, and how sure, because every image gets the mean |
 # | *first choice* | 1 | 0 | 0 | all three |
 #
 # *First choice* is the label, unless the teacher is wrong. Softening all labels alike is known as **label smoothing**, and needs no teacher.
@@ -300,7 +300,7 @@ def named_solution(logits, T):
 # %% [markdown]
 # ## Remember
 #
-# - Soft targets are a teacher's probabilities at a temperature that makes the small ones count. When labels are used as well, their part of the loss needs the factor T², because its gradient shrinks like 1/T².
+# - Soft targets are a teacher's probabilities at a temperature that makes the small ones count. When labels are used as well, the teacher's part of the loss needs the factor T², because its gradient shrinks like 1/T².
 # - A control takes one thing away and puts in as little as it can, and each arm gets its own best learning rate.
 # - Our student learned two things that labels don't say, how sure the teacher is of each image and which other digits it resembles. Softness alone didn't help.
 

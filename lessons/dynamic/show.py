@@ -21,7 +21,7 @@ def way_of_a_call():
         canvas.figure(),
         alt="Four boxes in a row: search the range, round, multiply by int8 weights, back to float. The wires carry fp32, "
         "then fp32, 8 bits, int32 and again fp32; the wire with 8 bits is the thinnest.",
-        caption="One call of an int8 layer. A thicker wire carries more bytes a number: 8 bits are one, the others four.",
+        caption="One call of an int8 layer. A thin wire carries one byte for each number, a thick one four.",
     )
 
 

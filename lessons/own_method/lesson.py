@@ -131,12 +131,12 @@ TwoOfFour.apply(ours.fc1, "weight", importance_scores=ours.fc1.weight.abs())
 report(ours)
 
 # %% [markdown]
-# Now no group is too full.
+# No group is too full.
 
 # %% [markdown]
 # ## 3. A test that finds the fault
 #
-# Are we done? We've tried one layer, and it was fresh. But somebody may use our method on a network that has lost a few weights already.
+# We've tried one layer, and it was fresh. But somebody may use our method on a network that has lost a few weights already.
 #
 # First, we have to say what *right* means, for any scores and any earlier mask. A statement that has to be true in every case is called a **property**. A 2:4 cut has two:
 #

@@ -177,7 +177,7 @@ show.one_channel(seen)
 # Training subtracts the dots, and a copy would subtract the line. They drift apart in three steps:
 #
 # 1. **The filter is rounded away.** On the coarse scale, only 1, 1 and −1 are left of the nine weights. The results of this filter vary more than those of the float filter, so the running $\sigma$ rises, and the folded weights shrink, as in **Try it**. First the two 1s become 0, and in batch 8 the −1, too.
-# 2. **The weights leap.** Now all results are 0, and so is their standard deviation. Batch norm divides by nearly 0, so the gradient becomes over a thousand times as large as usual. It pushes all nine weights up, and momentum repeats the push in the next batches. At first, for two batches, the −1 comes back, because the batch of zeros has lowered the running $\sigma$, and $\gamma$ has grown. Then only positive integers are left, and the mean, about −6 since batch 2, lies between 6 and 15.
+# 2. **The weights leap.** Now all results are 0, and so is their standard deviation. Batch norm divides by nearly 0, so the gradient becomes over a thousand times as large as usual. It pushes all nine weights up, and momentum repeats the push in the next batches. For two batches the −1 comes back, because the batch of zeros has lowered the running $\sigma$, and $\gamma$ has grown. Then only positive integers are left, and the mean, about −6 since batch 2, lies between 6 and 15.
 # 3. **The running mean lags behind,** because each batch closes only a tenth of the gap. At the end, training subtracts 14, and the copy would subtract 3.
 #
 # But is this mean to blame for the bad copies? To *correct* a running mean, we set it to the mean that training subtracts. We correct once channel 4 alone, and once all other channels.
@@ -238,7 +238,7 @@ print("int8 copies, batch norm frozen:", *(f"{percent:.1f} %" for percent in of_
 #
 # **When should you freeze?** With one coarse scale per layer, before the first batch, because then nothing can leap. A tenth of our learning rate protects as well: the weights move too little to leap, and six copies with free batch norm reached 88 to 90 %.
 #
-# And did we need QAT at all? Perhaps int8 without training fails for the same reason: its filters are rounded, and the statistics still belong to the *float* ones. So row 3 of the table re-estimates them in a network fresh from `prepare_qat`, without training it. (Row 2 zeroes the dead channels' weights.)
+# Did we need QAT at all? Perhaps int8 without training fails for the same reason: its filters are rounded, and the statistics still belong to the *float* ones. So row 3 of the table re-estimates them in a network fresh from `prepare_qat`, without training it. Row 2 zeroes the dead channels' weights.
 
 # %% compared tags=["hide-input", "legacy"]
 # Measures int8 without training, and puts it beside the record of the other ways.

@@ -175,7 +175,7 @@ print(f"of the unused weights {cut.fc1.weight_mask[:, unlit].mean():.0%} are kep
 #
 # But both images pull hard on $u$ and barely on $v$. To see it, we must drop the sign *before* we take the mean. The mean of $(w \cdot g)^2$ is the **Taylor score** ([Molchanov et al., 2019](https://arxiv.org/abs/1906.10771)).
 #
-# As with Wanda, we use 2,000 images, but in batches of 100, because `backward` only gives us the mean slope of a batch. Slopes cancel there as well, but to about the same extent for every weight, so the order of the scores hardly changes.
+# For the slope of each image, we'd call `backward` 2,000 times. So we call it for batches of 100, and square the mean slope of each. In a batch slopes cancel as well, but to about the same extent for every weight, so the order hardly changes.
 
 
 # %% taylor
@@ -206,10 +206,10 @@ tried = show.Tried(net, guess, {"magnitude": net.fc1.weight.detach().abs(), "Wan
 tried.draw()
 
 # %% [markdown] tags=["answer"]
-# **Near 0 (C), because in a trained network the slopes of the images nearly cancel, and what's left over belongs to these images.** So it's the second weakness that counts here, the sign. The curvature hardly does: removing one small weight is a short walk, and the network isn't at a minimum for just these images.
+# **Near 0 (C), because in a trained network the slopes of the images nearly cancel, and what's left over belongs to these images.** So it's the second weakness that counts here, the sign. The curvature hardly does: removing one small weight is a short walk, and for just these images the slope isn't 0.
 
 # %% [markdown]
-# So on new images, we can hardly tell whether the loss will rise or fall without a weight. But it may be enough to know how *far* it moves. A weight that moves it little, up or down, can go. The others we keep.
+# So on new images, we can hardly tell whether the loss will rise or fall without a weight. But it may be enough to know how *far* the loss moves. If it moves little, up or down, the weight can go.
 #
 # How well do the scores rank this *size*?
 
@@ -232,7 +232,7 @@ show.race()
 # %% [markdown]
 # At 5 %, the layer beats the rows with each of our three scores in all six networks. So the group matters.
 #
-# But no score wins in every network. At 20 %, where the networks still work, magnitude is ahead of both in all six, although it ranks single weights of `fc1` much worse. **So a score that's better at single weights needn't make the better cut.** The training matters as well: in two networks of 2,000 steps instead of 300, Wanda was ahead of both.
+# But no score wins in every network. At 20 %, where the networks still work, magnitude is ahead of both in all six, although it ranks single weights of `fc1` much worse. **So a score that's better at single weights needn't make the better cut.** The training matters as well: in two networks of 2,000 steps instead of 300, Wanda was ahead of magnitude and Taylor.
 
 # %% [markdown]
 # ## Exercise · Wanda, in each row

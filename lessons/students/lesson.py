@@ -94,13 +94,11 @@ show.recognized(test_images, test_labels, MISSING, {"student": student, "twin": 
 show.most_like(x[seen], y[seen], answers[seen][:, MISSING])
 
 # %% [markdown]
-# Most other images get between 0.05 and 0.15, and each gets its own number. To repeat these numbers, the student has to find out what in an image raises them. Suppose that the clue is a curve that opens to the left.
-#
-# Then the student would learn a rule: the more of these curves an image has, the higher is the logit for the 3. Now a real 3 comes. It probably has more of these curves than almost any training image, and less of what marks the other digits. So its logit for the 3 could rise above all others.
+# Most other images get between 0.05 and 0.15, and each gets its own number. To repeat these numbers, the student has to find out what in an image raises them. Suppose it's a curve that opens to the left. Then the student would learn a rule: the more of these curves an image has, the higher is the logit for the 3. Now a real 3 comes. It probably has more of these curves than almost any training image, and less of what marks the other digits. So its logit for the 3 could rise above all others.
 #
 # ### Is it really the target for the 3?
 #
-# Here is a rival: perhaps the student says "3" whenever an image looks like none of the nine digits that it knows.
+# Here is a rival explanation: perhaps the student says "3" whenever an image looks like none of the nine digits that it knows.
 #
 # So we train a **control**. Its images all get the same target for the 3, the mean, so this target doesn't tell it what resembles a 3. But it can still notice that an image looks like none of the nine. The other digits share the rest in the teacher's proportions. If the mean is 0.09, our 5 gets this:
 #
@@ -143,7 +141,7 @@ for name, net in {"student": student, "control": control}.items():
 # %% [markdown]
 # ## 3. Where are the threes that it misses?
 #
-# Our student still misses more than one 3 in ten. Perhaps it doesn't see the 3 in these images at all. Or it does, but the logit for the 3 just fails to win. The **margin** of an image is its logit for the 3 minus the highest of its other logits. Above 0, the network says "3". Take these five images.
+# Our student still misses more than one 3 in ten. Perhaps it doesn't see the 3 in these images at all. Or it does, but the logit for the 3 just fails to win. By how much? The **margin** of an image is its logit for the 3 minus the highest of its other logits. Above 0, the network says "3". Take these five images.
 #
 # | image | logit for the 3 | highest other | margin | |
 # |---|---|---|---|---|
@@ -167,7 +165,7 @@ def margin(logits, digit):
 shown_all = train(network(100, 100), x, answers, T, rate=0.01)
 
 # %% [markdown]
-# Here are the margins of all test images, 3s in orange. If a network knows 3s, the two hills hardly overlap. If its **threshold**, the black line at 0, is right, it runs between them.
+# Here are the margins of all test images: one hill of 3s, in orange, and one of other digits. If a network knows 3s, the hills hardly overlap. If its **threshold**, the black line at 0, is right, it runs between them.
 
 # %% hills tags=["hide-input"]
 # Draws the margins of threes and of the other digits, for three networks.
@@ -184,7 +182,7 @@ show.hills({name: margin(net(test_images), MISSING) for name, net in networks.it
 #
 # We can move the student's line without any training: we add a number $b$, a **bias**, to the logit for the 3. That raises every margin by $b$. With $b = 1.5$, the 3 that was only just missed goes from −0.9 to +0.6, and is recognized. But the other 5 goes from −1.2 to +0.3. It's now called a 3, a **false alarm**, the usual price of a bias.
 #
-# Which $b$ should we take? Suppose that we have images without labels, of all ten digits, as they'd arrive in practice. Our held-out images play this part. If you can train the student on the teacher's answers to them, do. A bias needs no training, only a count: we ask the teacher how *often* it says "3", and choose $b$ so that the student says it **as often as the teacher**.
+# Which $b$ should we take? Suppose that we have images without labels, of all ten digits, as they'd arrive in practice. Our held-out images play this part. If you can, train the student on the teacher's answers to them. A bias needs only a count: we ask the teacher how *often* it says "3", and choose $b$ so that the student says it **as often as the teacher**.
 #
 # Say the teacher finds two 3s among the five images of the table. Then the two highest margins should end up above 0, and the rest below. So the line belongs between −0.9 and −1.2, at −1.05, and $b$ is 1.05.
 
@@ -211,11 +209,11 @@ show.price()
 # **About half as many (B), because for every three 3s that the bias gains, it causes about two false alarms.** Most of these images had been classified correctly before.
 
 # %% [markdown]
-# Now we can judge the rival. With their biases, student and control say "3" about equally often. So the one that finds more 3s also has fewer false alarms, and knows more. **The student recognizes 94 % of the 3s, with about 70 false alarms. The control recognizes a bit more than half, with about six times as many.** So the rival explains a good part of what a student finds: in an image that looks like none of the nine, no other logit is high, so the 3 can win. To find the rest, a student needs the targets for the 3.
+# Now we can judge the rival. With their biases, student and control say "3" about equally often. So the one that finds more 3s also has fewer false alarms, and knows more. **The student recognizes 94 % of the 3s, with about 70 false alarms. The control recognizes a bit more than half, with about six times as many.** So the rival explains a good part of what a student finds: in an image that looks like none of the nine, no other logit is high, so with a bias the 3 can win. To find the rest, a student needs the targets for the 3.
 #
 # Counted in errors, the bias takes our student about half the way to one that was shown the 3s. Even a bias chosen *with* the held-out labels gets no further. The rest is knowledge that our student doesn't have.
 #
-# **A bias brings out what a network knows. It teaches it nothing.**
+# **A bias brings out what a network knows, and teaches it nothing.**
 
 # %% [markdown]
 # ## Exercise · Threshold or knowledge?
@@ -224,7 +222,7 @@ show.price()
 # Write `diagnose(logits, labels, digit)`. It returns two shares of the images of `digit`:
 #
 # 1. those that the network recognizes now;
-# 2. those that it would recognize with a bias. This time there are labels: let it say `digit` as often as `labels` does.
+# 2. those that it would recognize with the bias that makes it say `digit` as often as it occurs. This time there are labels to count that.
 #
 # On paper first: the five images of section 3. Then diagnose `shown_all`, `student` and `control`, with `diagnose(student(test_images), test_labels, MISSING)`. Whose threshold is off? Who lacks knowledge?
 #

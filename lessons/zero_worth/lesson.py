@@ -170,7 +170,7 @@ show.files_over_left(files, 1024 * 1024)
 #
 # Take a row of 800 weights. The dense kernel needs 800 / 8 = 100 instructions. Without any zeros, the sparse one needs 2 · 800 = 1,600, which is 16 times as many. With a sixteenth of the weights left, 50, it needs 2 · 50 = 100, as many as the dense one.
 #
-# 16 times as slow without zeros, and level at a sixteenth: that's a rule. Call **k** the sparse kernel's time divided by the dense kernel's, on a matrix *without zeros*. If its time shrinks in proportion to the weights that are left, **it wins when less than 1/k of the weights is left**. The 8 and the 2 were made up, but k can be measured, for one image and for 64:
+# 16 times as slow without zeros, level at a sixteenth: that's a rule. Call **k** the sparse kernel's time divided by the dense kernel's, on a matrix *without zeros*. If its time shrinks in proportion to the weights that are left, **it wins when less than 1/k of the weights is left**. The 8 and the 2 were made up, but k can be measured, for one image and for 64:
 
 
 # %% measure_k
@@ -228,7 +228,7 @@ show.times_over_left(races)
 # %% [markdown]
 # Start on the right, where no sparse call wins, and follow each curve to the grey line, which it meets near its 1/k. On our processor that's at about 4 % for 64 images with `linear`, at 8 % for one image, and at 25 % in columns. Where the dots lie above their dashed line, a part of the time doesn't shrink with the weights. So take 1/k for a first guess, and then time the pruned layer. The guess is for layers at least as large as ours. In a layer of 256 × 256, PyTorch's sparse call lost for one image even with 2 % left, because most of the time goes into the call itself, and no zero lowers that (*Deeper*).
 #
-# In another setting, k can be smaller, and fewer zeros are enough. For one image in a layer of 2,048 × 2,048, sparse won with 25 % left, and for 8 images in columns in our layer with 40 %.
+# In another setting, k can be smaller. For one image in a layer of 2,048 × 2,048, sparse won with 25 % left, and for 8 images in columns in our layer with 40 %.
 
 # %% [markdown]
 # ## Exercise · Only where it pays
