@@ -156,7 +156,7 @@ show.two_answers(x[twos], logits[twos], 2, 3, 7)
 # %% [markdown]
 # ## 3. What a training step does with a soft target
 #
-# Now we have soft targets. How does a student learn from them? With a label, the loss is $-\ln q$, where $q$ is the student's probability for the right class. A soft target says of each class how right it is. So we take $-\ln q$ of each class, and weight it by the target:
+# How does a student learn from soft targets? With a label, the loss is $-\ln q$, where $q$ is the student's probability for the right class. A soft target says of each class how right it is. So we take $-\ln q$ of each class, and weight it by the target:
 #
 # $$-(0.67 \ln q_2 + 0.24 \ln q_3 + 0.09 \ln q_7)$$
 #

@@ -309,7 +309,7 @@ print("softmax()", logits.softmax(0).tolist())
 #
 # Large models are sometimes trained without fp32 weights, to save memory. What does that cost? We trained five LeNets from the start, with 1,500 steps of SGD at a rate of 0.03. With weights in bf16, four of them ended 3 to 7 points of accuracy lower than with weights in fp32, and one 50 points lower. Only the larger updates got through, so the networks learned more slowly.
 #
-# Small updates can survive even in bf16, by *stochastic rounding*. If an update is a tenth of a gap, the weight moves by a whole gap with a probability of one tenth, and stays where it is otherwise. A single update is then wrong, but the mean of many is right. With it our three LeNets did as well as in fp32, so it was the rounding that had held them back. The networks of [Zamirai et al., 2020](https://arxiv.org/abs/2010.06192), did about as well.
+# Small updates can survive even in bf16, by *stochastic rounding*. If an update is a tenth of a gap, the weight moves by a whole gap with a probability of one tenth, and stays where it is otherwise. A single update is then wrong, but the mean of many is right. With it three of these LeNets did as well as in fp32, so it was the rounding that had held them back. The networks of [Zamirai et al., 2020](https://arxiv.org/abs/2010.06192), did about as well.
 
 # %% [markdown]
 # **Sources.** P. Micikevicius et al., *Mixed precision training*, 2018, [arXiv:1710.03740](https://arxiv.org/abs/1710.03740); D. Kalamkar et al., *A study of BFLOAT16 for deep learning training*, 2019, [arXiv:1905.12322](https://arxiv.org/abs/1905.12322); PyTorch on [numerical accuracy](https://docs.pytorch.org/docs/stable/notes/numerical_accuracy.html).

@@ -34,7 +34,7 @@ torch.set_num_threads(1)
 # %% [markdown]
 # ## 1. Ten digits, nine of them shown
 #
-# In [[distillation]], a student learned something about 3s from its teacher's answers to 2s. How far can this go? Let's take *every* 3 out of 50,000 images. Two small networks with the same first weights learn from the rest:
+# In [[distillation]], a student learned something about 3s from its teacher's answers to 2s. Now let's take *every* 3 out of 50,000 images. Two small networks with the same first weights learn from the rest:
 #
 # - the **student**, from a large teacher's answers: ten probabilities for each image, softened by the temperature $T = 8$;
 # - its **twin**, from the labels.
@@ -141,7 +141,7 @@ for name, net in {"student": student, "control": control}.items():
 # %% [markdown]
 # ## 3. Where are the threes that it misses?
 #
-# Our student still misses more than one 3 in ten. Perhaps it doesn't see the 3 in these images at all. Or it does, but the logit for the 3 just fails to win. By how much? The **margin** of an image is its logit for the 3 minus the highest of its other logits. Above 0, the network says "3". Take these five images.
+# Our student still misses more than one 3 in ten. Perhaps it doesn't see the 3 in these images at all. Or it does, but the logit for the 3 just fails to win. By how much? The **margin** of an image is its logit for the 3 minus the highest of its other logits. Above 0, the network says "3":
 #
 # | image | logit for the 3 | highest other | margin | |
 # |---|---|---|---|---|
@@ -222,7 +222,7 @@ show.price()
 # Write `diagnose(logits, labels, digit)`. It returns two shares of the images of `digit`:
 #
 # 1. those that the network recognizes now;
-# 2. those that it would recognize with the bias that makes it say `digit` as often as it occurs. This time there are labels to count that.
+# 2. those that it would recognize with the bias that makes it say `digit` as often as it occurs in `labels`.
 #
 # On paper first: the five images of section 3. Then diagnose `shown_all`, `student` and `control`, with `diagnose(student(test_images), test_labels, MISSING)`. Whose threshold is off? Who lacks knowledge?
 #
