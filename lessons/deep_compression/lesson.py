@@ -63,7 +63,7 @@ print(f"{percent_right(dense):.1f} % right, {len(plain):,} bytes, under gzip {le
 show.four_bytes(dense)
 
 # %% [markdown]
-# So the digits are to blame. Alone, the last byte would save a sixth of the file, but gzip uses one code for all four. Let's *make* values repeat, at little cost in accuracy. In 2015, Han, Mao and Dally did this in three stages, *prune, share, code*, and took a network of this shape from 1,070 kB to 27 kB ([*Deep compression*](https://arxiv.org/abs/1510.00149)). In about [[minutes]] minutes you will be able to
+# So the digits are to blame. Zipped alone, the last byte would save a sixth of the file, but gzip uses one code for all four. Let's *make* values repeat, at little cost in accuracy. In 2015, Han, Mao and Dally did this in three stages, *prune, share, code*, and took a network of this shape from 1,070 kB to 27 kB ([*Deep compression*](https://arxiv.org/abs/1510.00149)). In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
@@ -161,7 +161,7 @@ small = share(pruned, 16)
 #
 # How long should the words be? To keep our row's numbers apart from bits, let's write A, B and C for 0, 1 and 2: B, A, B, C, B, A. That's B three times, A twice and C once. **Huffman coding** joins the two rarest symbols into a group, which then counts as one symbol, and so on. Each time, all words in the new group get one bit longer. That costs one bit for each occurrence, so it's cheapest with the rarest:
 #
-# - We join C and A, and both words get one bit.
+# - We join C and A, the rarest, and both words get one bit.
 # - That leaves this group and B. We join them, too, and all three words get one bit more.
 #
 # So B has a word of one bit, and A and C have two bits: 3 · 1 + 2 · 2 + 1 · 2 = **9 bits**. Words of equal length would need 12.
@@ -210,9 +210,9 @@ print(f"{len(plain) / path.stat().st_size:.1f} times smaller than at first")
 # %% [markdown]
 # The *digest* is a fingerprint of all weights and biases: one changed bit would give another. So the reader has exactly our network, and coding loses nothing. Pruning and sharing together did lose accuracy: in this one network, after these two passes, the file makes about a third more errors than the twin.
 #
-# And gzip? Now that values repeat, gzip shrinks `saved(small)` to about twice our file's size.
+# Now that values repeat, gzip shrinks `saved(small)` to about twice our file's size.
 #
-# But only the *file* is small. The reader unpacks it into an ordinary network, zeros and all, which needs as much memory and time as before.
+# But only the *file* is small. The reader unpacks it into an ordinary network, which needs as much memory and time as before.
 #
 # ### Which stage did the work?
 #

@@ -98,7 +98,7 @@ print(f"first token {seconds[0]:.2f} s, then from {took['float32']:.3f} to {max(
 # | 30 blocks | 106.2 million | 66.4 MB | 424.7 MB |
 # | all, with the small norms | 134.5 million | **96.6 MB** | **538.1 MB** |
 #
-# Why two columns of bytes? In the file, the blocks have codes of 4 bits. Each group of 32 adds a step and a minimum of 16 bits each, so a weight takes 5 bits. The table has codes of 8 bits and no minimum, which makes 8.5 ([[weight_only]]). But PyTorch's ordinary layers multiply floats. So when we open the file, we unpack all codes, and from then on each weight takes 4 bytes. **Our float32 model is the 4-bit file, unpacked.**
+# Why two columns of bytes? In the file, the blocks have codes of 4 bits. Each group of 32 weights adds a step and a minimum of 16 bits each, one bit more for each weight, so a weight takes 5. The table has codes of 8 bits and no minimum, which makes 8.5 ([[weight_only]]). But PyTorch's ordinary layers multiply floats. So when we open the file, we unpack all codes, and from then on each weight takes 4 bytes. **Our float32 model is the 4-bit file, unpacked.**
 #
 # It's no more accurate than the file, because unpacking can't bring back what rounding has lost.
 
@@ -145,7 +145,7 @@ print(f"{bandwidth / 1e9:.0f} GB per second, so the floor is {floor:.3f} s a tok
 print(f"measured: {took['float32']:.3f} s a token")
 
 # %% [markdown]
-# Your model takes longer than its floor. On our machine, that's mostly because SmolLM2's rows are short, 576 numbers. PyTorch multiplies such a matrix at only about half of the bandwidth, and one with rows of 4,096 numbers at about four fifths. So the floor is a limit, and no forecast.
+# Your model takes longer than its floor. On our machine, that's mostly because SmolLM2's rows are short, 576 numbers. PyTorch multiplies such a matrix at only about half of the bandwidth, and one with rows of 4,096 numbers at about four fifths. So the floor is a limit, not a forecast.
 #
 # And you can compute it before you download or buy anything. The model's page states the size of its file. For a laptop that you don't have yet, take the bandwidth that the maker states. It's a peak, so the real floor can only be higher.
 #
@@ -202,7 +202,7 @@ print(f"converting all codes to floats, and nothing else: {to_floats:.3f} s")
 # **Predict.** Suppose that a runtime takes 0.024 seconds for a token of SmolLM2, and the memory delivers 10 GB per second. How many bytes does it read for each weight: **A** 4, as in float32, **B** certainly fewer, **C** impossible to tell?
 
 # %% [markdown] tags=["answer"]
-# **Certainly fewer (B), because in 0.024 seconds this memory delivers at most 0.024 · 10,000 = 240 MB.** Four bytes for each weight would be 538 MB. We've turned the floor around: seconds times bandwidth is the most that can have been read. It can't tell 5 bits from 8, since 97 MB and 135 MB both fit into 240.
+# **Certainly fewer (B), because in 0.024 seconds this memory delivers at most 0.024 · 10,000 = 240 MB.** Four bytes for each weight would be 538 MB. We've turned the floor around: seconds times bandwidth is the most that can have been read. That can't tell 5 bits from 8, since 97 MB and 135 MB both fit into 240.
 
 # %% [markdown]
 # Now for OpenVINO on your machine, with one thread, as we measured the memory:
@@ -235,14 +235,14 @@ show.floors(took, {"float32": in_float32, "int8": in_float32 / 4, "OpenVINO": in
 #
 # OpenVINO has opened the same file as we have, and yet its answer is worded differently. Our float32 model has exactly the weights of the file. But when OpenVINO opens the file, it rounds each group's minimum to a whole number of steps. Is that the cause? As a control, we rounded just the minima, in PyTorch.
 #
-# The **KL divergence** says how far a model's predictions have moved from the original's: 0 means the same predictions ([[the_same_model]] explains it). Each row compares two models by it, and by the share of places with the same first choice (`records/real_model`). The third row is the control, and the fourth compares it with OpenVINO:
+# The **KL divergence** says how far a model's predictions have moved from the original's: 0 means the same predictions ([[the_same_model]] explains it). Each row compares two models by it, and by how often they think the same token likeliest, their *first choice* (`records/real_model`). The third row is the control:
 
 # %% still_the_same tags=["hide-input"]
 # Shows the record: how far each copy has moved from the weights of the file, on a text of a thousand tokens.
 show.still_the_same()
 
 # %% [markdown]
-# OpenVINO has moved much further than int8. The control moves as far, and the two are close to each other. So the rounding of the minima is the cause. It isn't the price of speed: llama.cpp opens the same file, was as fast in `records/language`, and has float32's perplexity. Before you trust a fast runtime, compare it with one that you know.
+# OpenVINO has moved much further than int8. The control has moved as far as OpenVINO, and the last row says that the two are close to each other. So the rounding of the minima is the cause. It isn't the price of speed: llama.cpp opens the same file, was as fast in `records/language`, and has float32's perplexity. Before you trust a fast runtime, compare it with one that you know.
 
 # %% [markdown]
 # ## Exercise · How fast at best?

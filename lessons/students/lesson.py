@@ -141,7 +141,7 @@ for name, net in {"student": student, "control": control}.items():
 # %% [markdown]
 # ## 3. Where are the threes that it misses?
 #
-# Our student still misses more than one 3 in ten. Perhaps it doesn't see the 3 in these images at all. Or it does, but the logit for the 3 just fails to win. By how much? The **margin** of an image is its logit for the 3 minus the highest of its other logits. Above 0, the network says "3":
+# Our student still misses more than one 3 in ten. Perhaps it doesn't see the 3 in these images at all. Or it does, but the logit for the 3 just fails to win. By how much? The **margin** of an image is its logit for the 3 minus the highest of its other logits. Above 0, the network says "3". Five images:
 #
 # | image | logit for the 3 | highest other | margin | |
 # |---|---|---|---|---|
