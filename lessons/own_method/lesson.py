@@ -242,7 +242,7 @@ def draw(*shape):
 # We test four wrong methods: these two, `TwoOfFour` ("unstructured") and `InPlace` ("global"). Each column is one kind of case. The first three have fresh layers, and the last has all troubles: `draw`, and four weights gone.
 
 # %% what_finds_what tags=["hide-input"]
-# Makes three more wrong methods, tests them with each kind of cases, and draws the failures.
+# Makes the other wrong methods, tests all with each kind of cases, and draws the failures.
 found = show.what_finds_what(failures, TwoOfFour, draw)
 
 # %% [markdown]
