@@ -98,7 +98,7 @@ print(f"first token {seconds[0]:.2f} s, then from {took['float32']:.3f} to {max(
 # | 30 blocks | 106.2 million | 66.4 MB | 424.7 MB |
 # | all, with the small norms | 134.5 million | **96.6 MB** | **538.1 MB** |
 #
-# Why two columns of bytes? In the file, the blocks have codes of 4 bits. Each group of 32 weights adds a step and a minimum of 16 bits each, one bit more for each weight, so a weight takes 5. The table has codes of 8 bits and no minimum, which makes 8.5 ([[weight_only]]). But PyTorch's ordinary layers multiply floats. So when we open the file, we unpack all codes, and from then on each weight takes 4 bytes. **Our float32 model is the 4-bit file, unpacked.**
+# Why two columns of bytes? In the file, the blocks have codes of 4 bits. Each group of 32 weights adds a step and a minimum of 16 bits each, so one bit more for each weight, together 5. The table has codes of 8 bits and no minimum, which makes 8.5 ([[weight_only]]). But PyTorch's ordinary layers multiply floats. So when we open the file, we unpack all codes, and from then on each weight takes 4 bytes. **Our float32 model is the 4-bit file, unpacked.**
 #
 # It's no more accurate than the file, because unpacking can't bring back what rounding has lost.
 
@@ -126,7 +126,7 @@ print(f"{in_file / 1e6:.1f} MB in the file, {in_float32 / 1e6:.1f} MB in float32
 # %% [markdown]
 # ## 3. The memory floor
 #
-# Now we know how many bytes a token reads. What's missing is how fast the memory delivers them. This is its **bandwidth**. Say it's 10 GB, or 10,000 MB, per second, and the text is so short that the cache hardly counts:
+# We know the bytes that a token reads. But how fast does the memory deliver them? That's its **bandwidth**. Say it's 10 GB, or 10,000 MB, per second, and the text is so short that the cache hardly counts:
 #
 # - *In float32:* 538 MB take 538 / 10,000 = **0.054 seconds**. So SmolLM2 can't write more than 1 / 0.054, about 19 tokens, per second.
 # - *As in the file:* 97 MB would take 97 / 10,000 = **0.0097 seconds**. That would allow 103 tokens per second.
@@ -242,7 +242,7 @@ show.floors(took, {"float32": in_float32, "int8": in_float32 / 4, "OpenVINO": in
 show.still_the_same()
 
 # %% [markdown]
-# OpenVINO has moved much further than int8. The control has moved as far as OpenVINO, and the last row says that the two are close to each other. So the rounding of the minima is the cause. It isn't the price of speed: llama.cpp opens the same file, was as fast in `records/language`, and has float32's perplexity. Before you trust a fast runtime, compare it with one that you know.
+# OpenVINO has moved much further than int8. The control has moved as far as OpenVINO, and in the last row the two are close. So the rounding of the minima is the cause. It isn't the price of speed: llama.cpp opens the same file, was as fast in `records/language`, and has float32's perplexity. Before you trust a fast runtime, compare it with one that you know.
 
 # %% [markdown]
 # ## Exercise · How fast at best?

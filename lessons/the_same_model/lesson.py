@@ -36,7 +36,7 @@ torch.set_num_threads(1)
 #
 # You've made a language model smaller by rounding its weights. Is it still the same model? Most people ask it something, and then measure its perplexity on some text. We do both.
 #
-# Our **original** is SmolLM2-135M-Instruct, as we downloaded it for [[weight_only]]. The **copy** has the matrices of all its blocks rounded to 6 bits. Again 32 neighbours in a row share their levels, but now these lie evenly on both sides of 0. The downloaded file stores 4 bits already, so this copy has only moved, and isn't smaller. Both read the first 256 tokens of a chapter of Python's manual. `rounded` overwrites the weights and returns the logits, so `original` and `copy` hold what one model said before and after.
+# Our **original** is SmolLM2-135M-Instruct, as we downloaded it for [[weight_only]]. The **copy** has the matrices of all its blocks rounded to 6 bits. Again 32 neighbours in a row share their levels, but now these lie evenly on both sides of 0. The downloaded file stores 4 bits already, so here rounding moves the weights, but makes nothing smaller. Both read the first 256 tokens of a chapter of Python's manual. `rounded` overwrites the weights and returns the logits, so `original` and `copy` hold what one model said before and after.
 
 # %%
 from pydoc_data.topics import topics
@@ -71,7 +71,7 @@ for (name, answer), logits in zip(answers.items(), (original, copy), strict=True
     print(f"{name:8} perplexity {nn.functional.cross_entropy(logits, came).exp():.2f}  {answer}")
 
 # %% [markdown]
-# At each of the 255 places, each of the two gives every token of its vocabulary a probability to come next. We'll call the most probable one its **first choice**. *Greedy decoding* always writes it.
+# At all 255 places, each model gives every token of its vocabulary a probability to come next. We'll call the most probable one its **first choice**. *Greedy decoding* always writes it.
 #
 # **Predict.** At how many of the 255 places does the copy have a different first choice from the original: **A** ten or more, **B** three or four, or **C** none or one?
 
@@ -211,7 +211,7 @@ show.by_bits()
 #
 # ### One piece isn't enough
 #
-# Are the tokens of a piece independent? If so, the pieces of a text should scatter by about the error that one piece gives. From the record, here are the KL divergences with 6 bits, times 1,000:
+# Are the tokens of a piece independent? If so, the standard error of one piece is about the standard deviation of the pieces, because both say how such means scatter. From the record, here are the KL divergences with 6 bits, times 1,000:
 #
 # | text | its eight pieces | standard deviation | error of one piece |
 # |---|---|---|---|
@@ -219,7 +219,7 @@ show.by_bits()
 # | code | 21, 17, 18, 27, 23, 11, 22, 21 | 4.6 | 1.3 |
 # | licence | 33, 63, 20, 27, 25, 20, 23, 24 | 14.4 | 3.3 |
 #
-# On the manual, the pieces do. On the other two, they scatter by far more than their error. That happens when the tokens of a piece resemble each other, because each then adds little that's new. So count pieces instead: the error of their mean is their standard deviation, divided by the root of their number. We want an error of 0.001, as in section 3. That's 1 in this table, so we need as many pieces as the standard deviation squared, for each measure:
+# On the manual, the last two columns agree. On the other two, the pieces scatter by far more. That happens when the tokens of a piece resemble each other, because each then adds little that's new. So count pieces instead: the error of their mean is their standard deviation, divided by the root of their number. We want an error of 0.001, as in section 3. That's 1 in this table, so the root must be the standard deviation, and the number its square:
 #
 # | text | pieces for the KL divergence | for the loss |
 # |---|---|---|
@@ -227,7 +227,7 @@ show.by_bits()
 # | code | $4.63^2 = 21$ | $12.5^2 = 156$ |
 # | licence | $14.4^2 = 207$ | $28.95^2 = 838$ |
 #
-# Eight pieces tell this only roughly: on the licence, the 63 alone makes most of the scatter. And the lead of the KL divergence shrinks: the loss needs 46, 7 and 4 times as many pieces. It also hangs on the number of bits. With 8 bits, the loss needs 140 to 2,100 times as many pieces, and with 4 bits less than twice as many. **The KL divergence leads where the change is small**, because there, rises and falls cancel best at each place. **Measure several pieces of your own text, and take the error from the means of the pieces.**
+# Eight pieces tell this only roughly: on the licence, the 63 alone makes most of the scatter. The lead of the KL divergence shrinks: the loss needs 46, 7 and 4 times as many pieces. It also depends on the number of bits. With 8 bits, the loss needs 140 to 2,100 times as many pieces, and with 4 bits less than twice as many. **The KL divergence leads where the change is small**, because there, rises and falls cancel best at each place. **Measure several pieces of your own text, and take the error from the means of the pieces.**
 
 # %% [markdown]
 # ## Exercise · Which copy is closer?
