@@ -8,6 +8,7 @@ import rules
 from jupyter_client.manager import start_new_kernel
 
 import lessons
+from course_utils.door import command
 from tools.publishing import lessons as _lessons
 from tools.workspace import lab
 
@@ -37,9 +38,11 @@ def test_a_cell_that_is_run_first_in_a_fresh_kernel_says_so(tmp_path):
     manager, client = start_new_kernel(env=lab.environment(tmp_path), cwd=str(tmp_path))
     try:
         said = []
-        client.execute_interactive("show.falling()", output_hook=lambda m: said.append(m["content"]), timeout=60)
+        for line in ("show.falling()", "from lessons.integers.show import what_is_gone"):
+            client.execute_interactive(line, output_hook=lambda m: said.append(m["content"]), timeout=60)
     finally:
         client.stop_channels()
         manager.shutdown_kernel(now=True)
-    (trace,) = [content["traceback"] for content in said if "traceback" in content]
-    assert lessons.REMEDY.format(name="show") in " ".join("".join(trace).split())
+    first, older = [" ".join("".join(content["traceback"]).split()) for content in said if "traceback" in content]
+    assert lessons.REMEDY.format(name="show") in first
+    assert lessons.OLDER.format(command=command("reset", "integers")) in older  # a copy of an older edition

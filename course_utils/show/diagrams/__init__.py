@@ -9,7 +9,7 @@ Everything is placed in pixels of a slide 1280 pixels wide, from the top left.
 """
 
 from course_utils.show.diagrams._canvas import MEANING, Canvas, Unreadable, thickness
-from course_utils.show.diagrams._lines import number_line, time_line
+from course_utils.show.diagrams._lines import number_line
 from course_utils.show.diagrams._shapes import bars, grid, ring
 
-__all__ = ["MEANING", "Canvas", "Unreadable", "bars", "grid", "number_line", "ring", "thickness", "time_line"]
+__all__ = ["MEANING", "Canvas", "Unreadable", "bars", "grid", "number_line", "ring", "thickness"]

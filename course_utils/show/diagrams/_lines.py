@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from course_utils.show.diagrams._canvas import MEANING, Canvas
@@ -86,40 +86,3 @@ class NumberLine:
             self.canvas.wire((end, y - 8), (end, y + 8), meaning=meaning, arrow=False)
         self.canvas.wire((left, y), (right, y), meaning=meaning, arrow=False)
         self.canvas.text((left + right) / 2, y - 26, words, colour=meaning)
-
-
-def time_line(
-    canvas: Canvas,
-    lanes: Mapping[str, Sequence[tuple[float, float, str, str]]],
-    *,
-    x: float,
-    y: float,
-    width: float,
-    height: float = 60,
-    gap: float = 40,
-) -> None:
-    """Draw lanes of spans along one time axis.
-
-    Args:
-        canvas: the sheet.
-        lanes: name -> (start, end, words, key of `MEANING`) spans, in the same unit.
-        x, y: where the first lane begins, pixels; names stand left of `x`.
-        width: of the whole time, pixels.
-        height, gap: of and between lanes, pixels.
-    """
-    ends = [end for spans in lanes.values() for _, end, _, _ in spans]
-    scale = width / (max(ends) or 1.0)
-    for row, (name, spans) in enumerate(lanes.items()):
-        top = y + row * (height + gap)
-        canvas.axes.plot([x, x + width], [top + height] * 2, color="#999999", linewidth=1, zorder=1)
-        canvas.text(x - 14, top + height / 2, name, align="right")
-        for start, end, words, meaning in spans:
-            canvas.box(
-                x + start * scale,
-                top,
-                words,
-                width=(end - start) * scale,
-                height=height,
-                colour=meaning,
-                fill=meaning,
-            )
