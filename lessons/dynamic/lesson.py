@@ -176,7 +176,7 @@ for (rows, name), gain in gains.items():
     print(f"batch of {rows:3}, {name}: {gain:.1f} times as fast")
 
 # %% [markdown] tags=["answer"]
-# **Better (A), because most of the overhead is paid once for all 256 rows, while each row brings its gain.** But a small layer may still lose: the last one, `fc3`, has only 840 weights, and even 256 rows don't make up for its overhead. The Transformer gains because its layers are wide. On an EPYC it gained with one token.
+# **Better (A), because most of the overhead is paid once for all 256 rows, while each row brings its gain.** But a small layer may still lose: the last one, `fc3`, has only 840 weights, and 256 rows don't make up for its overhead. The Transformer gains because its layers are wide. On an EPYC it gained with one token.
 
 # %% [markdown]
 # Run this twice, and convert only the layers that gain both times. To do so, put *names* of layers into the set in place of a type. A name that matches nothing is skipped without a warning, so print the copy.

@@ -260,11 +260,9 @@ show.four_files(files)
 #
 # `fit(model, name, budget)` returns a copy of `model` whose layer `name` has lost its smallest weights, as few as possible, so that a file without the zeros fits into `budget` bytes. The file takes 4 bytes for each weight or bias left, and one bit for each position of that layer. The copy will be trained further, and its zeros must stay.
 #
-# By hand: a layer has four weights and one bias, and the budget is 16 bytes. Why must two weights go?
-#
 # <details><summary>Hint</summary>
 #
-# With one weight gone, four numbers take 16 bytes, and there's no room for half a byte of positions.
+# By hand: a layer has four weights and one bias, and the budget is 16 bytes. With one weight gone, four numbers take 16 bytes, and there's no room for half a byte of positions. So two must go.
 #
 # How many numbers fit beside the positions, and how many are there in the model? `model.get_submodule(name)` finds the layer. Remember that PyTorch takes an `amount` that is a float for a fraction.
 #

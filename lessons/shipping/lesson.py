@@ -201,11 +201,11 @@ print(f"{second['others']:.1%}")
 # ## Exercise · Choose and promise
 # ★★ · 10 minutes
 #
-# Write `promise(right, kilobytes, most)`. `right[k, i]` is True if model `k` gets image `i` right. `kilobytes` is a list. The first half of the images chooses, the second reports.
+# Write `promise(right, kilobytes, most)`. `right[k, i]` is True if model `k` gets image `i` right. The first half of the images chooses, the second reports.
 #
-# - A model *fits* if it takes at most `most` kB, and the best is the most accurate that fits. If none fits, return `"none"`.
-# - A fitting model *passes* if it lags behind the best by at most $2\sqrt d$ choosing images.
-# - Return `k` of the smallest that passes, and its share right on the reporting half. Ignore ties.
+# - Model `k` *fits* if `kilobytes[k]` is at most `most`. If none fits, return `"none"`.
+# - A fitting model *passes* if it lags behind the most accurate that fits by at most $2\sqrt d$ choosing images.
+# - Return `k` of the smallest that passes, and its share right on the reporting half.
 #
 # <details><summary>Hint</summary>
 #
