@@ -19,6 +19,7 @@ from records import writing
 from records.quantization import other_runtimes
 
 N_INPUTS, ROUNDS, SAMPLE_S = 60, 7, 0.2
+OUTSIDE = {"float in OpenVINO": False, "int8 by NNCF, in OpenVINO": True}  # what weigh has not -> whether it is int8
 FAR = 3.0  # forms that take so many times as long as the recommended one aren't timed again
 
 
@@ -87,12 +88,12 @@ def weighed(name, model, inputs):
         took = time.perf_counter() - start
         chosen, _ = choose(sheet)
         calls = {row.name: row.built.call for row in sheet.rows if row.built and fits(sheet, row.agreement, row)}
-        calls |= openvino(sheet, Path(folder))
+        calls |= outside(sheet, Path(folder))
         slow = {row.name for row in sheet.rows if row.ms and row.ms > FAR * chosen.ms}
         ran = {form: lambda call=call: call(sheet.example) for form, call in calls.items() if form not in slow}
         times, noisy = timed(ran)
         ms = {form: round(times.median_ms(form), 4) for form in ran}
-    own = {form: value for form, value in ms.items() if not form.startswith("OpenVINO")}
+    own = {form: value for form, value in ms.items() if form not in OUTSIDE}
     found = {
         "model": name,
         "weigh_s": round(took),
@@ -125,12 +126,12 @@ def fits(sheet, kept, row=None):
     return (bool(sheet.doubt) or kept >= KEEPS) and (row is None or row.way.trained)
 
 
-def openvino(sheet, folder):
-    """Name -> call of OpenVINO's forms that can be made and that keep the answers."""
+def outside(sheet, folder):
+    """Name -> call of those forms of `OUTSIDE` that can be made and that keep the answers."""
     import openvino as ov
 
     calls = {}
-    for form, int8 in (("OpenVINO, float", False), ("OpenVINO, int8", True)):
+    for form, int8 in OUTSIDE.items():
         try:
             model = ov.Core().read_model(str(sheet.onnx))
             if int8:
