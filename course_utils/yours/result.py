@@ -288,8 +288,9 @@ def _others(sheet: Sheet, chosen: Row, limits: Mapping[str, float] | None) -> li
         elif row.accuracy is not None:
             kept += f", and {_share(row.accuracy)} are right"
         why = ", which is too few" if _misses(row, wanted) else ""
-        costs = f"{_ms(row.ms)} ms in place of {_ms(chosen.ms)}, {si(row.file_bytes, 'B')}"
-        said.append(f"{word}: “{row.name}”, {costs}; it {kept}{why}.")
+        costs = [f"{_ms(row.ms)} ms in place of {_ms(chosen.ms)}"]
+        costs.insert(word == "Faster", f"{si(row.file_bytes, 'B')} in place of {si(chosen.file_bytes, 'B')}")
+        said.append(f"{word}: “{row.name}”, {', '.join(costs)}; it {kept}{why}.")
     return said
 
 

@@ -46,8 +46,7 @@ def price_curves(races):
     ax.legend()
     plots.show(
         fig,
-        alt=f"Time of one call over the width of a square layer, both axes logarithmic. {'; '.join(told)}. The int8 "
-        "curve may be flat at first.",
+        alt=f"Time of one call over the width of a square layer, both axes logarithmic. {'; '.join(told)}.",
         caption="One row of inputs, the fastest of nine samples. Where blue lies below orange, int8 saves time.",
     )
 

@@ -52,10 +52,11 @@ def test_a_deck_is_one_file_with_all_that_it_needs_and_no_note_shows_before_a_st
 
 
 def test_the_decks_of_the_site_share_a_folder_that_has_all_they_load(tmp_path):
-    slides.write_beside(deck(tmp_path, TEXT, *CELLS), tmp_path / "slides" / "1.1_bits.html")
+    slides.write_beside(deck(tmp_path, TEXT, *CELLS), tmp_path / "slides" / "1.1_bits.html", "../lessons/bits.html")
     html = (tmp_path / "slides" / "1.1_bits.html").read_text(encoding="utf-8")
     loaded = re.findall(r'<(?:link|script)[^>]*?(?:src|href)="([^"]*)"', html)
     assert len(loaded) == 12 and [name for name in loaded if not (tmp_path / "slides" / name).is_file()] == []
+    assert '<a class="back" href="../lessons/bits.html">' in html
     for sheet in (tmp_path / "slides").rglob("*.css"):
         assert not re.search(r"(?:url\(|@import)\s*['\"]?(?:https?:)?//", sheet.read_text(encoding="utf-8"))
 

@@ -311,15 +311,19 @@ def test_the_fastest_is_shipped_and_of_those_that_are_as_fast_the_smallest():
     rows = [(ways.FLOAT, 16, 40, 1.0), (ways.ORT, 16, 10, 1.0), (ways.ORT_INT8, 4, 20, 1.0)]
     assert choose(weighed(*rows))[0].name == ways.ORT
     said = yours.recommend(weighed(*rows))
-    assert "Smaller: “ONNX Runtime, int8”, 20 ms in place of 10, 4.00 MB; it keeps all answers." in said
+    assert (
+        "Smaller: “ONNX Runtime, int8”, 4.00 MB in place of 16.0 MB, 20 ms in place of 10; it keeps all answers."
+        in said
+    )
     assert choose(weighed(*rows, (ways.COMPILED, 12, 10.3, 1.0)))[0].name == ways.COMPILED
     assert choose(weighed(*rows), {"mb": 5})[0].name == ways.ORT_INT8
 
 
 def test_a_faster_form_is_named_with_what_speaks_against_it():
     rows = [(ways.FLOAT, 16, 40, 1.0), (ways.HALF, 8, 39, 1.0), (ways.COMPILED, 20, 25, 1.0), (ways.STATIC, 20, 5, 0.9)]
-    assert "Faster: “float, compiled”, 25 ms in place of 39, 20.0 MB; it keeps all answers." in yours.recommend(
-        weighed(*rows[:3])
+    assert (
+        "Faster: “float, compiled”, 25 ms in place of 39, 20.0 MB in place of 8.00 MB; it keeps all answers."
+        in yours.recommend(weighed(*rows[:3]))
     )
     assert "it keeps 90.0% of the answers, which is too few." in yours.recommend(weighed(*rows), {"mb": 30})
     assert "kept your limits already" in yours.recommend(weighed(*rows), {"mb": 30})
