@@ -81,10 +81,12 @@ def test_a_kernel_imports_the_library_of_its_own_tree_and_what_the_user_has_on_t
         (tmp_path / name).mkdir()
         (tmp_path / name / "__init__.py").write_text("")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    cell = nbformat.v4.new_code_cell("import course_utils, theirs; print(course_utils.__file__, theirs.__file__)")
+    cell = nbformat.v4.new_code_cell(
+        "import course_utils, theirs; print(course_utils.__file__, theirs.__file__, sep=chr(10))"
+    )
     nb = nbformat.v4.new_notebook(cells=[cell])
     (out,) = lessons.execute(nb, folder=tmp_path / "theirs", env=build.environment()).cells[0].outputs
-    assert out.text.split() == [str(root / "__init__.py") for root in (ROOT / "course_utils", tmp_path / "theirs")]
+    assert out.text.splitlines() == [str(root / "__init__.py") for root in (ROOT / "course_utils", tmp_path / "theirs")]
 
 
 @pytest.mark.slow
