@@ -37,7 +37,7 @@ def test_the_tests_import_the_library_of_their_own_tree_and_what_the_user_has_on
         (tmp_path / name).mkdir()
         (tmp_path / name / "__init__.py").write_text("")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    code = "import course_utils as ours, theirs, sitecustomize as own; print(ours.__file__, own.NetworkOff.__name__, sep='\\n')"
+    code = "import course_utils, theirs, sitecustomize as own; print(course_utils.__file__); print(own.NetworkOff.__name__)"
     environment = run_tests._environment(tmp_path)
     words = [sys.executable, "-c", code]
     done = subprocess.run(words, cwd=tmp_path / "theirs", env=environment, capture_output=True, text=True)
