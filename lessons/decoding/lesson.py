@@ -236,7 +236,7 @@ for job, seconds in times.items():
     print(f"{job:23} {1e3 * seconds:6.1f} ms")
 
 # %% [markdown]
-# A character that comes alone takes many times as long as each of the 256, for the same multiplications. Reading the weights (last line) explains half or more of its time. The rest includes Python's calls, and products that are less efficient with a single token.
+# A character that comes alone takes many times as long as each of the 256, for the same multiplications. Reading the weights (last line) explains about half of its time, or more. The rest includes Python's calls, and products that are less efficient with a single token.
 #
 # A KV cache saves none of this reading and even adds to it, because the new query is compared with every old key. In each block of the wide model, a token leaves a key and a value of 1,536 numbers each:
 #
