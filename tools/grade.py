@@ -10,11 +10,13 @@ import psutil
 from tqdm import tqdm
 
 from course_utils.files import write_whole
+from tools.environment import env, setup
+from tools.environment.causes import Failure
 from tools.environment.lesson_names import select
 from tools.grading import grade_page, gradebook, judge, slice
 from tools.sandbox import contained, walls
 
-REQUIRES = ("llm",)  # a check builds a language model
+CHECKS_REQUIRE = ("llm",)  # a check builds a language model; they come when nothing else is in the way of grading
 SUFFIXES = (".ipynb", ".py")
 ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
 FILE_SECONDS = 900  # for all exercises of a file; each has limits of its own
@@ -46,7 +48,8 @@ def main(argv):
     files, rows, left_out = found(args.files)
     around = walls.best()
     if not (around or args.without_walls):
-        raise SystemExit(walls.REFUSED)
+        raise SystemExit(walls.refused())
+    _add_packages()
     rows = run([(label, path, [one.name for one in lessons], around) for label, path in files]) + rows
     print(gradebook.table(rows, points), walls.said(around), sep="\n\n")
     for row in rows:
@@ -59,6 +62,15 @@ def main(argv):
     if args.html:
         write_whole(Path(args.html), grade_page.page(rows, points, walls.said(around)))
     return 1 if any(row.status in (judge.UNREADABLE, judge.BROKEN) for row in rows) else 0
+
+
+def _add_packages():
+    """Add what the checks import, in the course's own environment; another one (--here) is left as it is."""
+    if env.inside_venv():
+        try:
+            setup.prepare(CHECKS_REQUIRE)
+        except Failure as failure:
+            raise SystemExit(f"The set-up stopped. {failure}") from failure
 
 
 def found(names):

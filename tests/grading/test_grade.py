@@ -101,7 +101,7 @@ def test_a_wrong_call_says_what_is_wrong_before_anything_runs(tmp_path):
 def test_what_the_checks_import_comes_with_grading():
     """Else a right answer is "not yet" on the machine of a lecturer who has not that package, or in a container."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    extras = [line for extra in grade.REQUIRES for line in project["optional-dependencies"][extra]]
+    extras = [line for extra in grade.CHECKS_REQUIRE for line in project["optional-dependencies"][extra]]
     there = {re.match(r"[\w-]+", line)[0] for line in project["dependencies"] + extras}
     for file in ROOT.glob("lessons/*/checks.py"):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
@@ -109,7 +109,7 @@ def test_what_the_checks_import_comes_with_grading():
             names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             tops = {name.partition(".")[0] for name in names} - sys.stdlib_module_names
             assert tops <= {*there, "course_utils", "lessons"}, file
-    assert f'".[{",".join(grade.REQUIRES)}]"' in (ROOT / "tools/sandbox/Dockerfile").read_text(encoding="utf-8")
+    assert f'".[{",".join(grade.CHECKS_REQUIRE)}]"' in (ROOT / "tools/sandbox/Dockerfile").read_text(encoding="utf-8")
 
 
 def test_without_walls_nothing_runs_unless_the_lecturer_says_so(monkeypatch, tmp_path):
@@ -118,14 +118,18 @@ def test_without_walls_nothing_runs_unless_the_lecturer_says_so(monkeypatch, tmp
     shell = f"import subprocess\ndef read_group(*args):\n    subprocess.run('echo owned > \"{beside}\"', shell=True)\n"
     (tmp_path / "mallory.py").write_text(shell, encoding="utf-8")
     monkeypatch.setattr(walls, "best", lambda: "")
+    monkeypatch.setattr(walls.shutil, "which", lambda tool: tool if tool == "docker" else None)
+    asked = []
+    monkeypatch.setattr(grade.setup, "prepare", asked.append)
     with pytest.raises(SystemExit) as stopped:
         grade.main([str(tmp_path), "--lesson", "weight_only"])
+    assert asked == [] and "docker is installed here, but does not answer" in str(stopped.value)
     assert not beside.exists()
     for word in ("Nothing was graded", "bubblewrap", "docker", "podman", "--without-walls"):
         assert word in str(stopped.value)
     assert " ran " not in str(stopped.value)
     assert grade.main([str(tmp_path), "--lesson", "weight_only", "--without-walls"]) == 0
-    assert beside.exists()
+    assert beside.exists() and asked == [grade.CHECKS_REQUIRE]
 
 
 def test_a_file_that_is_no_python_says_so_first(tmp_path):

@@ -52,6 +52,12 @@ def best():
     return next((tool for tool in ("docker", "podman") if ready(tool) or _built(tool)), "")
 
 
+def refused():
+    """Why nothing is graded without walls, and what to do; a tool that is here and does not answer is named."""
+    silent = [tool for tool in ("docker", "podman") if shutil.which(tool)]
+    return REFUSED + "".join(f" {tool} is installed here, but does not answer: is it running?" for tool in silent)
+
+
 def ready(name):
     """Whether these walls work here, and nothing must be built before."""
     if name == "bubblewrap":
