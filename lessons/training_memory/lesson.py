@@ -228,7 +228,7 @@ print(f"operations with checkpoints: {more:.2f} times as many; the same gradient
 # %% [markdown]
 # In the right picture, each block makes a bump in each pass, because its inner results are there for a moment.
 #
-# What does it cost? A linear layer makes one matrix product in the forward pass, and two in the backward pass: one for the gradient of its weights, and one for that of its input. That's 3, and with a second forward pass 4. So if all weights are trained, checkpoints cost up to **a third more operations**. A frozen layer needs no gradient of its weights: 2 products, or 3 with checkpoints.
+# What does it cost? A linear layer makes one matrix product in the forward pass, and two in the backward pass: one for the gradient of its weights, and one for that of its input. That's 3, and with a second forward pass 4. So if all weights are trained, checkpoints cost about **a third more operations**. A frozen layer needs no gradient of its weights, and the first layer of a network none of its input: 2 products, or 3 with checkpoints.
 #
 # In time we saw more: on one CPU thread, forward and backward pass of `deep` took 1.5 times as long.
 #
@@ -311,7 +311,7 @@ def fit_in_solution(model, needs, most):
 #
 # - With AdamW in fp32, each weight takes 16 bytes, gradient and two averages included. Activations come on top, and grow with the batch.
 # - Activations are complete at the turn, gradients only at the end, when the optimizer works. Find out which of the two moments is fuller, and make smaller what's there at that moment.
-# - Checkpoints compute activations again, for up to a third more operations if all weights are trained. A batch in equal parts gives the same gradient, unless a layer mixes its images, as batch norm does.
+# - Checkpoints compute activations again, for about a third more operations if all weights are trained. A batch in equal parts gives the same gradient, unless a layer mixes its images, as batch norm does.
 
 # %% [markdown]
 # ## Scorecard
@@ -324,17 +324,17 @@ claims.show("training_memory")
 #
 # ### What 16 bits save
 #
-# Under `autocast` ([[amp]]) matrix products are computed in 16 bits. So they save half as many bytes of activations for the backward pass.
+# Under `autocast` ([[amp]]) matrix products are computed in 16 bits. So they save half as many bytes of activations, but also a copy of their weights in 16 bits. What is saved falls from 28 MB to 14.5 in `deep`, and rises from 1 MB to 7 in `wide`.
 #
-# The 16 bytes for each weight stay, because weights, gradients and averages are still fp32. And if you store the whole network in 16 bits? Then small updates would be rounded away ([[formats]]), so the optimizer works on a copy in fp32, the **master weights**. That makes 2 bytes for the weight, 2 for its gradient, 4 for the master weight and 8 for the averages: 16 again. A GPT-2 with 1.5 billion weights needs at least 24 GB ([Rajbhandari et al., 2019](https://arxiv.org/abs/1910.02054)).
+# The 16 bytes for each weight stay, because weights, gradients and averages are still fp32. And if you store the whole network in 16 bits? Then small updates would be rounded away ([[formats]]), so the optimizer usually works on a copy in fp32, the **master weights**. That makes 2 bytes for the weight, 2 for its gradient, 4 for the master weight and 8 for the averages: 16 again. A GPT-2 with 1.5 billion weights needs at least 24 GB ([Rajbhandari et al., 2019](https://arxiv.org/abs/1910.02054)).
 #
 # ### What the optimizer needs
 #
-# `AdamW8bit` of torchao keeps both averages in 8 bits, with one scale of 4 bytes for every 256 numbers. So 1,024 bytes become 256 + 4, about a quarter, and the peak of `wide` fell from 71.8 MB to 48.2 when we tried it. [Dettmers et al., 2021](https://arxiv.org/abs/2110.02861), introduced the idea, and report results as good as with 32-bit states.
+# `AdamW8bit` of torchao keeps both averages in 8 bits, and the peak of `wide` fell from 71.8 MB to 48.2 when we tried it. [Dettmers et al., 2021](https://arxiv.org/abs/2110.02861), introduced the idea, and report results as good as with 32-bit states.
 #
-# But check what you got. Only a tensor of at least 4,096 numbers whose size is a multiple of 256 gets 8 bits. All others stay in fp32, and there's no warning.
+# But check what you got. Only a tensor of at least 4,096 numbers whose size is a multiple of 256 gets 8 bits. All others stay in fp32, and there's no warning. And `peak_mb` doesn't see the gain, because `nbytes` of an 8-bit average still tells its size in fp32.
 #
-# PyTorch's own AdamW needs memory for intermediate results. With `fused=True` it needs none, and the peak of `wide` was 63.7 MB. By default it handles one tensor of weights after another on a CPU, so each spike in `wide` holds those of one. On a GPU it takes all of them at once, and [needs about as much more as the weights](https://docs.pytorch.org/docs/stable/generated/torch.optim.AdamW.html). `foreach=False` brings back one at a time. To see a GPU's peak, call `torch.cuda.max_memory_allocated()`.
+# PyTorch's own AdamW needs memory for intermediate results. With `fused=True` it needs none, and the peak of `wide` was 63.7 MB. On a GPU it takes all tensors of weights at once by default, and [needs about as much more as the weights](https://docs.pytorch.org/docs/stable/generated/torch.optim.AdamW.html). To see a GPU's peak, call `torch.cuda.max_memory_allocated()`.
 #
 # Nor do all gradients have to be there at once. `register_post_accumulate_grad_hook` lets each weight make its step inside the backward pass, and then its gradient can go. That brought `wide` to 61.2 MB, and with `fused=True` to 53.1. But nothing can be added up over several parts.
 #
