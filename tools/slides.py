@@ -35,7 +35,9 @@ def main(argv):
     talks.add_argument(
         "--talk", type=Path, metavar="FILE", help="a talk of your own, written like docs/talks/lecture.md"
     )
-    parser.add_argument("--one", action="store_true", help="the lessons named in one file, without the questions from before")
+    parser.add_argument(
+        "--one", action="store_true", help="the lessons named in one file, without the questions from before"
+    )
     parser.add_argument("--check", action="store_true", help="open every deck in a browser, list its faults")
     parser.add_argument("--shots", action="store_true", help="save pictures in build/slides/shots")
     args = parser.parse_args(argv)

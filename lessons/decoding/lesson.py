@@ -236,7 +236,7 @@ for job, seconds in times.items():
     print(f"{job:23} {1e3 * seconds:6.1f} ms")
 
 # %% [markdown]
-# A character that comes alone takes many times as long as each of the 256, for the same multiplications. Reading the weights (last line) explains about half of its time, or more. The rest includes Python's calls, and products that are less efficient with a single token.
+# A character that comes alone takes many times as long as each of the 256, for the same multiplications. A model of 16 MB showed that, too, so it proves little. But reading the weights (last line) explains about half of its time, or more. The rest includes Python's calls, and products that are less efficient with a single token.
 #
 # A KV cache saves none of this reading and even adds to it, because the new query is compared with every old key. In each block of the wide model, a token leaves a key and a value of 1,536 numbers each:
 #
@@ -244,11 +244,11 @@ for job, seconds in times.items():
 #
 # for a token, and **31.5 MB** for 512. That's the longest text that our models take into account: their **context**.
 #
-# A server writes many texts side by side, as a *batch*. They share one reading of the weights, but each attends to its own keys and values. With 16 texts of 512 characters, a step reads 567 / 16 + 31.5 = 67 MB for each new character, and with a single text 599 MB. **A batch shares the weights but not the cache.** More texts help until arithmetic takes longer than reading. For the weights alone that point came at 10 tokens. With caches it comes later, because a step uses each cached number only once.
+# A server writes many texts side by side, as a *batch*. They share one reading of the weights, but each attends to its own keys and values. With 16 texts of 512 characters, a step reads 567 / 16 + 31.5 = 67 MB for each new character, and with a single text 599 MB. **A batch shares the weights but not the cache.** More texts help until arithmetic takes longer than reading. Our own step gained only 1.8 times from 16 texts, partly because `torch.cat` copies all caches.
 #
 # The 16 caches, about 500 MB, also have to be stored, so on a server their memory often limits the batch ([Kwon et al., 2023](https://arxiv.org/abs/2309.06180)).
 #
-# So why does writing take so long? It's a chain of passes, and even with a cache, a large model reads all weights in each of them. At 10 GB per second, 567 MB allow at most 18 characters a second.
+# So why does writing take so long? It's a chain of passes, and even with a cache, a large model reads all weights in each of them.
 
 # %% [markdown]
 # ## Exercise · Several texts, one cache
@@ -311,13 +311,13 @@ claims.show("decoding")
 show.shared_heads()
 
 # %% [markdown]
-# This is **grouped-query attention** ([Ainslie et al., 2023](https://arxiv.org/abs/2305.13245)). Since queries are never kept, only the heads of keys and values count, and the cache is three times smaller than with nine of them. A token leaves 2 · 30 · 3 · 64 = 11,520 numbers, or 23 kB in 16 bits. When you count for another model, look for its number of *key-value heads*. In a configuration on Hugging Face it's often called `num_key_value_heads`.
+# This is **grouped-query attention** ([Ainslie et al., 2023](https://arxiv.org/abs/2305.13245)). Since queries are never kept, only the heads of keys and values count, and the cache is three times smaller than with nine of them. A token leaves 2 · 30 · 3 · 64 = 11,520 numbers, or 23 kB in 16 bits. When you count for another model on Hugging Face, look for `num_key_value_heads` in its configuration.
 #
 # ### A draft, checked in one step
 #
 # A step over five tokens reads the weights once, as a step over one token does. So let something cheap propose the next four tokens, and feed them in right after the last token, all in one step. This is **speculative decoding** ([Leviathan et al., 2023](https://arxiv.org/abs/2211.17192)), and the proposal is the **draft**. The logits after the last token of the text say what the model itself would have written first, and so check the first token of the draft. Those after the first token of the draft check the second, and so on. Keep the draft up to the first difference, take the model's own token at that point, and throw away the rest, in the cache as well. Up to rounding, greedy decoding gives the same text as without a draft.
 #
-# By hand: let each token of a draft be right in 8 of 10 cases, if those before it were. A draft of two then gives 1 + 0.8 + 0.64 = 2.44 tokens a step, because each step also yields one token from the model itself. If only 3 of 10 are right, it gives 1.39. That may not make up for the time of the draft, and of the longer step, whose arithmetic grows even where its reading doesn't.
+# By hand: let each token of a draft be right in 8 of 10 cases, if those before it were. A draft of two then gives 1 + 0.8 + 0.64 = 2.44 tokens a step, because each step also yields one token from the model itself. If only 3 of 10 are right, it gives 1.39. That may not make up for the time of the draft and of the longer step. On our processor, the wide model's step over five tokens took about twice as long as over one.
 #
 # ### Where the cache is in a real program
 #
