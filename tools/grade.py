@@ -9,9 +9,9 @@ from pathlib import Path
 import psutil
 from tqdm import tqdm
 
+from course import set_up
 from course_utils.files import write_whole
-from tools.environment import env, setup
-from tools.environment.causes import Failure
+from tools.environment import env
 from tools.environment.lesson_names import select
 from tools.grading import grade_page, gradebook, judge, slice
 from tools.sandbox import contained, walls
@@ -49,7 +49,8 @@ def main(argv):
     around = walls.best()
     if not (around or args.without_walls):
         raise SystemExit(walls.refused())
-    _add_packages()
+    if env.inside_venv() and set_up(CHECKS_REQUIRE):  # another environment (--here) is left as it is
+        return 1
     rows = run([(label, path, [one.name for one in lessons], around) for label, path in files]) + rows
     print(gradebook.table(rows, points), walls.said(around), sep="\n\n")
     for row in rows:
@@ -62,15 +63,6 @@ def main(argv):
     if args.html:
         write_whole(Path(args.html), grade_page.page(rows, points, walls.said(around)))
     return 1 if any(row.status in (judge.UNREADABLE, judge.BROKEN) for row in rows) else 0
-
-
-def _add_packages():
-    """Add what the checks import, in the course's own environment; another one (--here) is left as it is."""
-    if env.inside_venv():
-        try:
-            setup.prepare(CHECKS_REQUIRE)
-        except Failure as failure:
-            raise SystemExit(f"The set-up stopped. {failure}") from failure
 
 
 def found(names):

@@ -115,7 +115,7 @@ print(f"y {y.item():g}, gradient of a {a.grad + 0:g}, of b {b.grad + 0:g}, of w2
 #
 # <details><summary>What others found</summary>
 #
-# It's 0, because $w_2$ is 1 · 1 − 1 = 0 now.
+# It's 0, because $w_2$ is 1 · 1 − 1 = 0 now. A gradient that is multiplied by 0 is gone, whether the factor is frozen or not.
 #
 # </details>
 #

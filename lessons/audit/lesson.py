@@ -296,7 +296,7 @@ claims.show("audit")
 #
 # ### Why is a narrow LSTM slower in int8?
 #
-# In [[dynamic]] an LSTM of 128 units became slower, although its matrices are multiplied in int8. Is it the search for a range in each of its 28 steps? On many processors PyTorch computes an fp32 LSTM in *one* operator, which takes all the steps, and the int8 LSTM is a loop of small operators. So there's a second difference. As a **control**, we force fp32 into such a loop.
+# In [[dynamic]] an LSTM of 128 units became slower, although its matrices are multiplied in int8. Is it the search for a range in each of its 28 steps? Look at its opponent first. On many processors PyTorch computes an fp32 LSTM in *one* operator, which takes all the steps, and the int8 LSTM is a loop of small operators. So there's a second difference. As a **control**, we force fp32 into such a loop.
 
 # %% tags=["legacy"]
 from course_utils.measure import timing
@@ -329,7 +329,7 @@ for way in ways:
 #
 # The int8 layers of `quantize_dynamic` are in the package `torch.ao.nn.quantized.dynamic`, which older code calls `torch.nn.quantized`, and run on the CPU only. Those of torchao run on a GPU as well ([[torchao]]).
 #
-# If all you want is a smaller file, first try `{name: w.half() if w.is_floating_point() else w for name, w in model.state_dict().items()}`. It stores 16 bits for each float, half of the bytes, and it misses no layer. But a weight that two layers share is stored twice. After loading, `load_state_dict` makes floats of 32 bits again.
+# If all you want is a smaller file, first try `{name: w.half() if w.is_floating_point() else w for name, w in model.state_dict().items()}`. It stores 16 bits for each float, half of the bytes, and it misses no layer. But a weight that two layers share is stored twice, because each `half()` makes a copy. After loading, `load_state_dict` makes floats of 32 bits again.
 
 # %% [markdown]
 # **Sources.** PyTorch's [list of types](https://github.com/pytorch/pytorch/blob/main/torch/ao/quantization/quantize.py) and its [int8 classes](https://github.com/pytorch/pytorch/blob/main/torch/ao/quantization/quantization_mappings.py). A. Dosovitskiy et al., *An image is worth 16x16 words*, 2020, [arXiv:2010.11929](https://arxiv.org/abs/2010.11929).

@@ -128,7 +128,7 @@ sensitivity = {name: {b: divergence({name: b}) for b in range(2, 7)} for name in
 show.sensitivities(sensitivity, sizes)
 
 # %% [markdown]
-# At 2 bits, block 1 stands far above all the others. It's a depthwise layer. But so are blocks 3 and 5, whose weights are changed about as much by rounding, and they stand lowest. So only measuring tells. With each channel's scale chosen for the smallest squared error, fc came close behind block 1.
+# At 2 bits, block 1 stands far above all the others. It's a depthwise layer. But so are blocks 3 and 5, whose weights are changed about as much by rounding, and they stand lowest. So only measuring tells. When we chose each channel's scale for the smallest squared error, fc came close behind block 1.
 
 # %% [markdown]
 # ## 3. Bits where they save most
@@ -197,7 +197,7 @@ show.whole(choices, sizes, sums, together, right)
 # **About twice as much (C), probably because more of the errors push in the same direction than in opposite ones.** How much more, the squares can't tell: they hold for small moves, and ours are large. The sum is too small for each choice, but it tells the good ones from the bad one.
 
 # %% [markdown]
-# Compared with one width for all layers, greedy pays. An eighth more bits for the weights bring back most of what 2 bits lost. With 2.5 bits, greedy is about as good as 3 bits for all, with a sixth fewer bits for the weights. But if each channel gets the scale with the smallest squared error, 3 bits for all are better, with a divergence of 0.029 against 0.036.
+# Compared with one width for all layers, greedy pays. An eighth more bits for the weights bring back most of what 2 bits lost. With 2.5 bits, greedy is about as good as 3 bits for all, with a sixth fewer bits for the weights. But with the scales of the smallest squared error, 3 bits for all were better when we tried it, with a divergence of 0.029 against 0.036.
 #
 # But do we need the sensitivities? The row *in turn* is a control that does without them. It goes round the layers, the smallest first, and gives each of them one bit more if it still fits. By the sums, the two choices at 2.25 bits are equally good. Yet with all layers rounded, *in turn* has the smaller divergence. How can the sum miss this? It has a number for each layer and none for two layers together, so it can't see whether their errors strengthen each other.
 #
@@ -221,7 +221,7 @@ print(f"divergence together:      greedy {together['greedy, 2.5 bits']:.3f}, bes
 # %% [markdown]
 # The choice with the smallest sum gives the small layers less, so the third bit for block 4, the fifth number, still fits. Its sum is only about a tenth smaller, so greedy hasn't missed much.
 #
-# So both assumptions can fail. Only a test shows whether your choice is good enough: **measure it with all layers rounded, beside simple choices such as one width for all, on images that took no part in choosing.**
+# So both assumptions can fail. Only a test shows whether your choice is good enough: **measure it with all layers rounded, beside simple choices such as one width for all, on images that took no part in choosing.** The table's last column does this.
 
 # %% [markdown]
 # ## Exercise · Share out a budget

@@ -180,7 +180,7 @@ end = show.ceiling(fit(Net(), watched.TwoHooks(default, convert=False)), test_pi
 # %% [markdown]
 # The solid line is a ceiling: the range ends there, a little below 0.5. More than half of the 120 answers are above it, so they're clipped. That does harm twice. First, nothing above the ceiling can be said, and half of the true shares lie there. Cut off the answers of our float network in the same place, and it's off by 19 % in place of 14 %. Second, the training suffers: the loss sees every clipped answer *at* the ceiling, and the gradient stops there ([[qat]]), so nothing pulls an answer down that is far too high.
 #
-# You find this end, before `convert`, in `net.net.module[-1].activation_post_process.activation_post_process.max_val`.
+# You find this end, before `convert`, in `net.net.module[-1].activation_post_process.activation_post_process.max_val`. The outer of the two equal names is the part that rounds, and the inner one its observer, which follows the range.
 
 # %% [markdown]
 # ### Why does the range end there?
@@ -189,7 +189,7 @@ end = show.ceiling(fit(Net(), watched.TwoHooks(default, convert=False)), test_pi
 #
 # Say a range ends at 0.10, and the next batch reaches 0.60. With the constant 0.01 the new end is 0.99 · 0.10 + 0.01 · 0.60 = 0.105.
 #
-# So an old end fades slowly: 99 % of it remains after one batch, 0.99 · 0.99 after two, and so on.
+# So a single odd batch does little harm. But an old end fades slowly: 99 % of it remains after one batch, 0.99 · 0.99 after two, and so on.
 #
 # **Predict.** Our two epochs are 94 batches. How much of the last end still comes from the *first* batch: **A** nothing, **B** 6 %, **C** 39 %?
 
@@ -197,7 +197,7 @@ end = show.ceiling(fit(Net(), watched.TwoHooks(default, convert=False)), test_pi
 # **39 % (C), because each of the 93 later batches leaves 0.99 of it, and $0.99^{93} = 0.39$.** The first batch reaches only −0.04, because all answers of the untrained network are below 0. The later batches reach 0.80 on average, each counted by how much of it is left. So the range ends near 0.39 · (−0.04) + 0.61 · 0.80 = 0.47: our ceiling.
 
 # %% [markdown]
-# With a constant of 0.3, each batch keeps 70 % of the old end, and after 93 batches practically nothing of the first is left. The price is that a single odd batch moves an end by 30 % of the way. In the qconfig that's one argument:
+# With a constant of 0.3, each batch keeps 70 % of the old end, and after 93 batches practically nothing of the first is left. The price is that a single odd batch now moves an end by 30 % of the way. In the qconfig that's one argument:
 
 # %% faster tags=["legacy"]
 fast = default._replace(activation=default.activation.with_args(averaging_constant=0.3))
@@ -215,7 +215,7 @@ print(f"int8: off by {fast_error:.0f} %")
 found = show.six_trainings()
 
 # %% [markdown]
-# The second row is bad even at its best rate. The third row changes the constant in the last layer alone, and most of the damage is gone, so it was mainly *this* range. The fourth changes it for the outputs of all layers, and is as good as float. **It was the slow range that ruined the network, not the integers.** In eight epochs the range catches up, and 0.01 is as good as float.
+# The second row is bad even at its best rate. The third row changes the constant in the last layer alone, and most of the damage is gone, so it was mainly *this* range. The fourth changes it for the outputs of all layers, and is as good as float. **It was the slow range that ruined the network, not the integers.** When we trained for eight epochs, the range caught up, and 0.01 was as good as float.
 #
 # The last row is what you tried: PyTorch's constant, but a first epoch in float, as the network of [[qat]] was trained in float first. When the rounding starts, the outputs are large already, so the first batch sets the range in the right place.
 

@@ -324,15 +324,15 @@ claims.show("training_memory")
 #
 # ### What 16 bits save
 #
-# Under `autocast` ([[amp]]) matrix products are computed in 16 bits. So they save half as many bytes of activations, but also a copy of their weights in 16 bits. What is saved falls from 28 MB to 14.5 in `deep`, and rises from 1 MB to 7 in `wide`.
+# Under `autocast` ([[amp]]) matrix products are computed in 16 bits. So for the backward pass they keep half as many bytes of activations, but also a copy of their weights in 16 bits. What is saved falls from 28 MB to 14.5 in `deep`, and rises from 1 MB to 7 in `wide`.
 #
 # The 16 bytes for each weight stay, because weights, gradients and averages are still fp32. And if you store the whole network in 16 bits? Then small updates would be rounded away ([[formats]]), so the optimizer usually works on a copy in fp32, the **master weights**. That makes 2 bytes for the weight, 2 for its gradient, 4 for the master weight and 8 for the averages: 16 again. A GPT-2 with 1.5 billion weights needs at least 24 GB ([Rajbhandari et al., 2019](https://arxiv.org/abs/1910.02054)).
 #
 # ### What the optimizer needs
 #
-# `AdamW8bit` of torchao keeps both averages in 8 bits, and the peak of `wide` fell from 71.8 MB to 48.2 when we tried it. [Dettmers et al., 2021](https://arxiv.org/abs/2110.02861), introduced the idea, and report results as good as with 32-bit states.
+# `AdamW8bit` of torchao keeps both averages in 8 bits, which brings the peak of `wide` from 71.8 MB to 48.2. [Dettmers et al., 2021](https://arxiv.org/abs/2110.02861), introduced the idea, and report results as good as with 32-bit states.
 #
-# But check what you got. Only a tensor of at least 4,096 numbers whose size is a multiple of 256 gets 8 bits. All others stay in fp32, and there's no warning. And `peak_mb` doesn't see the gain, because `nbytes` of an 8-bit average still tells its size in fp32.
+# But check what you got. Only a tensor of at least 4,096 numbers whose size is a multiple of 256 gets 8 bits. All others stay in fp32, and there's no warning. And our `peak_mb` goes on printing 71.8, because `nbytes` of an 8-bit average tells its size in fp32.
 #
 # PyTorch's own AdamW needs memory for intermediate results. With `fused=True` it needs none, and the peak of `wide` was 63.7 MB. On a GPU it takes all tensors of weights at once by default, and [needs about as much more as the weights](https://docs.pytorch.org/docs/stable/generated/torch.optim.AdamW.html). To see a GPU's peak, call `torch.cuda.max_memory_allocated()`.
 #

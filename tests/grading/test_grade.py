@@ -120,7 +120,7 @@ def test_without_walls_nothing_runs_unless_the_lecturer_says_so(monkeypatch, tmp
     monkeypatch.setattr(walls, "best", lambda: "")
     monkeypatch.setattr(walls.shutil, "which", lambda tool: tool if tool == "docker" else None)
     asked = []
-    monkeypatch.setattr(grade.setup, "prepare", asked.append)
+    monkeypatch.setattr(grade, "set_up", asked.append)
     with pytest.raises(SystemExit) as stopped:
         grade.main([str(tmp_path), "--lesson", "weight_only"])
     assert asked == [] and "docker is installed here, but does not answer" in str(stopped.value)
