@@ -166,7 +166,7 @@ chosen = greedy(sizes, sensitivity, budget=2.5 * total)
 show.bits_of_layers(chosen, sizes, even=2.5)
 
 # %% [markdown]
-# The small layers come first, because a bit for them costs little. Why do the two largest, blocks 4 and 6, stay at 2 bits? Half a bit more for each weight makes 15,104 bits. A third bit for block 6 would cost 16,384, so it never fits. For block 4 it would cost 8,192, and when its turn comes, the small layers have left too little. The rule goes on with what still fits, so some small layers reach 6 bits.
+# The small layers come first, because a bit for them costs little. Why do the two largest, blocks 4 and 6, stay at 2 bits? Half a bit more for each weight makes 15,104 bits. Going from 2 bits to 3 in block 6 would cost 16,384, so it never fits. For block 4 it would cost 8,192, and when its turn comes, the small layers have left too little. The rule goes on with what still fits, so some small layers reach 6 bits.
 
 # %% [markdown]
 # ## 4. Test the whole choice
@@ -197,7 +197,7 @@ show.whole(choices, sizes, sums, together, right)
 # **About twice as much (C), probably because more of the errors push in the same direction than in opposite ones.** How much more, the squares can't tell: they hold for small moves, and ours are large. The sum is too small for each choice, but it tells the good ones from the bad one.
 
 # %% [markdown]
-# Compared with one width for all layers, greedy pays. An eighth more bits for the weights bring back most of what 2 bits lost. With 2.5 bits, greedy is about as good as 3 bits for all, with a sixth fewer bits for the weights. But with the scales of the smallest squared error, 3 bits for all were better when we tried it, with a divergence of 0.029 against 0.036.
+# Compared with one width for all layers, greedy pays. An eighth more bits for the weights bring back most of what 2 bits lost. With 2.5 bits, greedy is about as good as 3 bits for all, with a sixth fewer bits for the weights. But we also tried scales chosen for the smallest squared error, as in section 2. With them, 3 bits for all had a divergence of 0.029, and greedy with 2.5 bits had 0.036, so 3 bits were better.
 #
 # But do we need the sensitivities? The row *in turn* is a control that does without them. It goes round the layers, the smallest first, and gives each of them one bit more if it still fits. By the sums, the two choices at 2.25 bits are equally good. Yet with all layers rounded, *in turn* has the smaller divergence. How can the sum miss this? It has a number for each layer and none for two layers together, so it can't see whether their errors strengthen each other.
 #

@@ -236,7 +236,7 @@ for job, seconds in times.items():
     print(f"{job:23} {1e3 * seconds:6.1f} ms")
 
 # %% [markdown]
-# A character that comes alone takes many times as long as each of the 256, for the same multiplications. A model of 16 MB, which may fit in the processor, showed that, too. So it doesn't prove that memory is the reason. But reading the weights (last line) explains about half of its time, or more. The rest includes Python's calls, and products that are less efficient with a single token.
+# A character that comes alone takes many times as long as each of the 256, for the same multiplications. That alone doesn't prove that memory is the reason, because we saw it in a model of 16 MB, too, which may fit in the processor. But in the wide model, reading the weights (last line) explains about half of the time, or more. The rest includes Python's calls, and products that are less efficient with a single token.
 #
 # A KV cache saves none of this reading and even adds to it, because the new query is compared with every old key. In each block of the wide model, a token leaves a key and a value of 1,536 numbers each:
 #
@@ -244,7 +244,7 @@ for job, seconds in times.items():
 #
 # for a token, and **31.5 MB** for 512. That's the longest text that our models take into account: their **context**.
 #
-# A server writes many texts side by side, as a *batch*. They share one reading of the weights, but each attends to its own keys and values. With 16 texts of 512 characters, a step reads 567 / 16 + 31.5 = 67 MB for each new character, and with a single text 599 MB. **A batch shares the weights but not the cache.** More texts help until arithmetic takes longer than reading. When we tried it, our own step gained only 1.8 times from 16 texts, partly because `torch.cat` copies all caches.
+# A server writes many texts side by side, as a *batch*. They share one reading of the weights, but each attends to its own keys and values. With 16 texts of 512 characters, a step reads 567 / 16 + 31.5 = 67 MB for each new character, and with a single text 599 MB. **A batch shares the weights but not the cache.** More texts help until arithmetic takes longer than reading. When we tried it, a step of the wide model with 16 texts gave only 1.8 times as many characters a second, partly because `torch.cat` copies all caches.
 #
 # The 16 caches, about 500 MB, also have to be stored, so on a server their memory often limits the batch ([Kwon et al., 2023](https://arxiv.org/abs/2309.06180)).
 #

@@ -180,7 +180,7 @@ end = show.ceiling(fit(Net(), watched.TwoHooks(default, convert=False)), test_pi
 # %% [markdown]
 # The solid line is a ceiling: the range ends there, a little below 0.5. More than half of the 120 answers are above it, so they're clipped. That does harm twice. First, nothing above the ceiling can be said, and half of the true shares lie there. Cut off the answers of our float network in the same place, and it's off by 19 % in place of 14 %. Second, the training suffers: the loss sees every clipped answer *at* the ceiling, and the gradient stops there ([[qat]]), so nothing pulls an answer down that is far too high.
 #
-# You find this end, before `convert`, in `net.net.module[-1].activation_post_process.activation_post_process.max_val`. The outer of the two equal names is the part that rounds, and the inner one its observer, which follows the range.
+# You find this end, before `convert`, in `net.net.module[-1].activation_post_process.activation_post_process.max_val`. The first `activation_post_process` is the part that rounds, and the second is its observer, which follows the range.
 
 # %% [markdown]
 # ### Why does the range end there?
@@ -266,7 +266,7 @@ class OnlyTraining(pl.Callback):
 
 
 # %% [markdown]
-# `apply` reaches all observers. While they're off, the rounding goes on with the ranges found so far. The sanity check lies between the same two hooks, before any range is found, so its loss means nothing.
+# `apply` reaches all observers. While they're off, the rounding goes on with the ranges found so far. The sanity check comes after `prepare`, but before any range is found. So it shows that validation works, and its loss means nothing.
 
 # %% kept tags=["legacy"]
 net = fit(Net(), TwoHooks(fast), OnlyTraining(), validate=too_large)

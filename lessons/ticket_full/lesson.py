@@ -186,7 +186,7 @@ show.told(("own signs", "new values"), ("own sizes", "new values"), ("ticket", "
 # **Own signs only (B), probably because the first signs are mostly right already.** A kept weight was pushed away from zero, so it mostly ends with its first sign; of new signs, half are wrong. *Own signs* win back most of the ticket's lead, and even untrained they're far above guessing. The sizes alone can't be told from luck.
 
 # %% [markdown]
-# The ticket is ahead of *own signs*, too, in all six networks, by a few tenths. The second search says the same, with smaller leads: *own signs* are ahead of *new values* by 0.7 points and the ticket by 1.1, in all six networks.
+# The ticket is ahead of *own signs*, too, in all six networks, by a few tenths. The second search says the same. There *own signs* lead *new values* by 0.7 points, and the ticket leads them by 1.1, in all six networks.
 
 # %% [markdown]
 # ## 4. What does it cost?
@@ -308,7 +308,7 @@ show.race("trained on", "ticket", "narrow")
 show.told(("ticket", "narrow"), ("trained on", "narrow"))
 
 # %% [markdown]
-# Not as far as the ticket: every ticket is above every *narrow*. When we let the rate of *narrow* fall to nearly 0, it gained 0.8 points, which is half of the ticket's lead. The ticket gained 0.4 in the same way. And even without this, *narrow* leads the tickets found at the rate 0.0012 in five of the six networks, and in the sixth they're level. We haven't run the race with equal *times*.
+# Not as far as the ticket: every ticket is above every *narrow*. When we let the rate of *narrow* fall to nearly 0, it gained 0.8 points, which is half of the ticket's lead. The ticket gained 0.4 in the same way. And even at a constant rate, *narrow* leads the tickets found at the rate 0.0012 in five of the six networks, and in the sixth they're level. We haven't run the race with equal *times*.
 #
 # ### Rewinding later
 #

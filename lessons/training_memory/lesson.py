@@ -223,12 +223,12 @@ same = torch.equal(experiment.gradient(deep), experiment.gradient(light))
 print(f"operations with checkpoints: {more:.2f} times as many; the same gradients: {same}")
 
 # %% [markdown] tags=["answer"]
-# **15 units (C), because all six inputs stay, and only one block at a time holds its other nine.** The last layer's input is gone by then. So 15 · 0.46 = 6.9 MB of the peak are activations. Weights and averages take 2.6, and nearly all of the rest are gradients that the block hands on.
+# **15 units (C), because all six inputs stay, and only one block at a time holds its other nine.** The last layer's input is gone by then. So 15 · 0.46 = 6.9 MB of the peak are activations. The peak is 11.5 MB: weights and averages take 2.6, and nearly all of the rest are gradients that the block hands on.
 
 # %% [markdown]
 # In the right picture, each block makes a bump in each pass, because its inner results are there for a moment.
 #
-# What does it cost? A linear layer makes one matrix product in the forward pass, and two in the backward pass: one for the gradient of its weights, and one for that of its input. That's 3, and with a second forward pass 4. So if all weights are trained, checkpoints cost about **a third more operations**. A frozen layer needs no gradient of its weights, and the first layer of a network none of its input: 2 products, or 3 with checkpoints.
+# What does it cost? A linear layer makes one matrix product in the forward pass, and two in the backward pass: one for the gradient of its weights, and one for that of its input. That's 3, and with a second forward pass 4. So if all weights are trained, checkpoints cost about **a third more operations**. A frozen layer needs no gradient of its weights, and the first layer of a network none of its input. So such a layer makes 2 products, or 3 with checkpoints, which is a half more.
 #
 # In time we saw more: on one CPU thread, forward and backward pass of `deep` took 1.5 times as long.
 #
