@@ -7,8 +7,16 @@
 
 my_model.py holds a function that returns the model and some batches, each batch one call as you would serve it:
 
+    import torch
+    from network import Network  # your code, which may lie beside this file
+
     def yours():
+        model = Network()
+        model.load_state_dict(torch.load("/home/me/weights.pt"))
+        images = torch.load("/home/me/images.pt")  # some hundred of yours, of shape (N, 3, 32, 32)
         return model, [image[None] for image in images]
+
+A relative path in it counts from the folder in which you type the command.
 
 Give many inputs: a third of them calibrates, a third chooses, and a third tries the recommended form. Where none of n
 answers changed, up to 3 / n of all may change: 15 % with 60 inputs (20 try), 1 % with 900.
@@ -20,7 +28,9 @@ A third value may be the labels. Functions `train(model)` and `answer(output)` i
 """
 
 import argparse
+import atexit
 import inspect
+import os
 import runpy
 import sys
 from pathlib import Path
@@ -66,6 +76,7 @@ def main(argv):
         "--peers", action="store_true", help="install ONNX Runtime and OpenVINO first, and weigh with them, too"
     )
     options = parser.parse_args(argv)
+    atexit.register(_no_more_errors)
     if options.peers:
         need("onnx", "onnxscript", "onnxruntime", "openvino")
     try:
@@ -84,6 +95,11 @@ def main(argv):
         return 1
     say(f"{options.to}/report.json" + (f" and {options.to}/{report['file']}" if report["file"] else ""))
     return 0 if report["keeps_limits"] else NO_FIT
+
+
+def _no_more_errors():
+    """At the end of the process some packages (triton) count what they have not freed, and print it as errors."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 
 
 def _limits(words):
@@ -113,9 +129,15 @@ def _run(path):
         return runpy.run_path(str(path), run_name=path.stem)
     except Exception as error:
         raise Wrong(
-            f"{path} failed while it was run: {type(error).__name__}: {error}. Expected: it runs by itself, as with "
+            f"{path} failed while it was run: {_told(error)}. Expected: it runs by itself, as with "
             f"python {path}. Mend that first"
         ) from error
+
+
+def _told(error):
+    """An error in words; of a missing file, from where its name counts."""
+    counts = f" (a relative path counts from {Path.cwd()})" * isinstance(error, FileNotFoundError)
+    return f"{type(error).__name__}: {error}{counts}"
 
 
 def _given(found, file):
@@ -125,7 +147,7 @@ def _given(found, file):
     try:
         given = found[NAME]()
     except Exception as error:
-        raise Wrong(f"{NAME}() in {file} failed: {type(error).__name__}: {error}. Mend that first") from error
+        raise Wrong(f"{NAME}() in {file} failed: {_told(error)}. Mend that first") from error
     if not isinstance(given, tuple) or len(given) not in (2, 3):
         raise Wrong(
             f"{NAME}() in {file} returned {type(given).__name__}, and (model, batches) was expected, or (model, "

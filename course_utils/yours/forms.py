@@ -22,6 +22,8 @@ class Built:
         in_int8: words for the table, where the module cannot tell.
         one_thread: whether it was made for one thread; more would have to compile it anew.
         compile_s: seconds that its first call took to compile; 0 where nothing is compiled.
+        rebuild: lines that make this form of `model`, the network in float32, before its weights are loaded; None where
+            no lines do.
     """
 
     call: Callable[[tuple[Tensor, ...]], Tensor]
@@ -32,6 +34,7 @@ class Built:
     in_int8: str = ""
     one_thread: bool = False
     compile_s: float = 0.0
+    rebuild: str | None = None
 
 
 @dataclass(frozen=True)

@@ -149,6 +149,8 @@ def figure(sheet: Sheet) -> None:
 def recommend(sheet: Sheet, limits: Mapping[str, float] | None = None) -> str:
     """What to ship, what it costs, how far that can be trusted, and which lesson comes next; or that nothing fits.
 
+    In paragraphs: the verdict; what else there is, and the rule; what is uncertain.
+
     Args:
         sheet: with rows that were measured, the model as it is first.
         limits: of `LIMITS`: "mb" (megabytes), "ms" (milliseconds on one thread) at most, "agreement", "accuracy" (0 to
@@ -172,8 +174,8 @@ def recommend(sheet: Sheet, limits: Mapping[str, float] | None = None) -> str:
         said = _shipping(sheet, chosen, base, wanted.get("agreement", 0))
     if limits and chosen is not base and not _misses(base, limits):
         said.append("The model as it is kept your limits already.")
-    if not misses:
-        said += [*_others(sheet, chosen, limits), _rule(sheet, limits)]
+    others = [] if misses else [*_others(sheet, chosen, limits), _rule(sheet, limits)]
+    verdict, said = said, []
     if "mb" in (limits or {}) and chosen.opened is None:
         said.append("Megabytes here are those in the table; the file that `ship` writes may have more.")
     for row in _done(sheet):
@@ -189,7 +191,9 @@ def recommend(sheet: Sheet, limits: Mapping[str, float] | None = None) -> str:
     if sheet.doubt:
         say = "had no say in this choice" if "agreement" not in (limits or {}) else "may still mislead"
         said.append(f"The answers {say} ({sheet.doubt}). Weigh again with trained weights before you ship.")
-    return " ".join(said)
+    if sheet.given[0] and chosen is not base:
+        said.append(f"Times are compared with those of the model in float32, and yours was given in {sheet.given[0]}.")
+    return "\n\n".join(" ".join(part) for part in (verdict, others, said) if part)
 
 
 def _nothing(sheet: Sheet, limits: Mapping[str, float] | None, closest: Row, misses: str) -> str:
@@ -211,7 +215,7 @@ def _nothing(sheet: Sheet, limits: Mapping[str, float] | None, closest: Row, mis
 
 def _shipping(sheet: Sheet, chosen: Row, base: Row, asked: float) -> list[str]:
     """What to ship and what that costs; and a warning where less than `asked` is kept of the answers kept back."""
-    smaller, faster = base.file_bytes / chosen.file_bytes, base.ms / chosen.ms
+    smaller, faster = sheet.file_bytes / chosen.file_bytes, base.ms / chosen.ms
     kept, right, before, n = ways.tried_last(sheet, chosen)
     which = f"the {n} inputs " + ("kept back until now" if sheet.kept_back else "that also chose it")
     if sheet.doubt:
@@ -372,8 +376,9 @@ def _fitting(sheet: Sheet, limits: Mapping[str, float]) -> tuple[list[Row], bool
     fair = [
         row
         for row in fitting
-        if ("mb" in limits or row.ms < CLOSE * done[0].ms)
-        and ("ms" in limits or row.file_bytes < CLOSE * done[0].file_bytes)
+        if row is done[0]
+        or ("mb" in limits or row.ms < CLOSE * done[0].ms)
+        and ("ms" in limits or row.file_bytes < CLOSE * sheet.file_bytes)
     ]
     # Who was not trained after a cut comes last: random weights and easy batches may keep their answers all the same.
     return [row for row in fair if row.way.trained] or fair or fitting, bool(fair)

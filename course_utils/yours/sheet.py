@@ -94,7 +94,7 @@ def sentence(error: BaseException) -> str:
         return str(error)
     if any("data-dependent" in str(cause) or "DataDependent" in type(cause).__name__ for cause in causes):
         return "torch.export cannot follow the model: which way it goes depends on the numbers that it is given."
-    said = explain(causes[-1] if type(error).__name__ == "TorchExportError" else error)
+    said = explain(causes[-1] if type(error).__name__ in ("TorchExportError", "SystemError") else error)
     return re.sub(r"\x1b\[[0-9;]*m", "", said)
 
 
@@ -239,6 +239,7 @@ class Sheet(Tabled):
         doubt: why agreement says little here; "" where it says something.
         rows: what was measured, the model as it is first.
         onnx: the model as an ONNX file, once it was exported.
+        given: the number format of a model that was not given in float32, and the bytes of its file; else ("", 0).
         inputs: how many were given in the shape of the first, and how many of them are used.
         unsure: by the name of a row and "ms" or "ms_all": why that time cannot be trusted; "" where it can.
         ends: time (of `time.perf_counter`) at which no further step begins; step: seconds that one may take.
@@ -258,6 +259,7 @@ class Sheet(Tabled):
     rows: list[Row] = field(default_factory=list)
     kept_back: KeptBack | None = None
     onnx: Path | None = None
+    given: tuple[str, int] = ("", 0)
     inputs: tuple[int, int] = (0, 0)
     unsure: dict[tuple[str, str], str] = field(default_factory=dict)
     ends: float = float("inf")
@@ -272,6 +274,11 @@ class Sheet(Tabled):
     def seconds(self) -> float:
         """How long the next step may take; 0 or less when the time for all is over."""
         return min(self.step, self.ends - time.perf_counter())
+
+    @property
+    def file_bytes(self) -> int:
+        """The file of the model as it was given, with which the others are compared."""
+        return self.given[1] or next(row.file_bytes for row in self.rows if row.file_bytes)
 
     def copy(self) -> TensorModel:
         """A copy of the model for a step that changes it."""
@@ -339,10 +346,14 @@ def look(
         sheet.int8_already = audit(one, *calls[0]).count() > 0
     sheet.doubt, sheet.inputs = _doubt(outs, expected), (n_inputs(calls), n_inputs(used))
     n = sum(p.numel() for p in one.parameters())
+    if others := [kind for kind in kinds if getattr(torch, kind) in OTHER_FLOATS]:
+        with suppress(Exception):  # a model whose file cannot be read is compared with its float32 copy
+            sheet.given = others[0], size_report(model, compressed=False).file_bytes
     sheet.facts |= {
         "model": f"{type(model).__name__}, {n:,} parameters ({', '.join(kinds) or 'none'})",
         "where and how": f"on {', '.join(places) or 'no device'}, in {'training' if model.training else 'evaluation'} "
-        "mode; the copy is on the CPU, in evaluation mode",
+        "mode; the copy is on the CPU, in evaluation mode"
+        + (f", and in float32, inputs too; its file has {si(sheet.given[1], 'B')}" if sheet.given[1] else ""),
         "a call": f"{', '.join(_shape(x) for x in calls[0])} → {_shape(first)}"
         + (f", {part_of}; a file that is shipped returns this tensor alone" if part_of else ""),
         "batches": f"{len(sheet.calibrating)} calibrate, {len(sheet.judging)} judge"

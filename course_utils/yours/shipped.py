@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import gzip
 import io
 import json
@@ -150,7 +151,7 @@ def _settled(sheet: Sheet, limits: Mapping[str, float] | None, place: Path) -> t
         files[id(row)] = _file(sheet, row, limits, folder)
     tried = [row for row in sheet.rows if id(row) in files and row.built.module is not None]
     if choose(sheet, limits)[1] and (light := [r for r in tried if not misses(sheet, replace(r, opened=None), limits)]):
-        files[id(light[0])] = _weights(light[0], place, "No file that stands alone keeps the limits.")
+        files[id(light[0])] = _weights(sheet, light[0], place, "No file that stands alone keeps the limits.")
     row, short = choose(sheet, limits)
     return short, *files[id(row)]
 
@@ -172,7 +173,7 @@ def _file(sheet: Sheet, row: Row, limits: Mapping[str, float] | None, place: Pat
         row.opened, words, path = min(made, key=lambda one: misses(sheet, one[0], limits))
         return path, words
     why = f"A file that stands alone could not be made: {' '.join(said)}"  # without a module there are no weights
-    return (None, why) if row.built.module is None else _weights(row, place, why)
+    return (None, why) if row.built.module is None else _weights(sheet, row, place, why)
 
 
 def _plain(row: Row) -> dict:
@@ -180,13 +181,53 @@ def _plain(row: Row) -> dict:
     return {name: getattr(row, name) for name in names}
 
 
-def _weights(row: Row, place: Path, why: str) -> tuple[Path, str]:
-    """The numbers alone, in a file as it was weighed for the table; what to do with it, in words."""
+def _weights(sheet: Sheet, row: Row, place: Path, why: str) -> tuple[Path, str]:
+    """The numbers alone, in a file as it was weighed for the table; what to do with it, in words and lines."""
     path = place / f"weights.pt{'.gz' * row.way.packed}"
     _write(path, lambda file: torch.save(row.built.module.model.state_dict(), file))
     row.opened = replace(row, opened=None, file_bytes=path.stat().st_size)
-    do = f"build the model with your code, do “{row.name}” to it, then load them"
-    return path, f"The file holds the weights alone: {do}. {why}"
+    try:
+        same, lines = _rebuilt(sheet, row, path)
+    except Exception as error:
+        do = f"build the model with your code, do “{row.name}” to it, then load them ({sentence(error)})"
+        return path, f"The file holds the weights alone: {do}. {why}"
+    return path, (
+        f"The file holds the weights alone, and these lines make “{row.name}” of them and of your network. They were "
+        f"run here on a copy, which gives {same:.0%} of the same answers. {why}\n\n{lines}"
+    )
+
+
+def _rebuilt(sheet: Sheet, row: Row, path: Path) -> tuple[float, str]:
+    """The lines that make a form of the network and a file of weights, run on a copy; the share of equal answers.
+
+    Raises:
+        ValueError: there are no such lines, or fewer than `KEEPS` of the answers are the same; or what the lines raise.
+    """
+    if row.built.rebuild is None:
+        raise ValueError("its layers have other shapes than yours, so no lines of ours do that")
+    load = f'gzip.open("{path.name}")' if row.way.packed else f'"{path.name}"'
+    assign = ", assign=True" * ("quantize_(" in row.built.rebuild)  # else torchao would copy into float weights
+    imports, _, made = row.built.rebuild.rpartition("\n\n")
+    lines = "import gzip\n\n" * row.way.packed + f"import torch\n{imports}".rstrip() + "\n\n"
+    lines += f"model = model.float().eval()  # your network\n{made}\nmodel.load_state_dict(torch.load({load}){assign})"
+    lines = lines.replace("\n\nmodel.load", "\nmodel.load")
+    here = {"model": copy.deepcopy(sheet.one.model)}
+    for tensor in here["model"].parameters():
+        tensor.zero_()  # all must come from the file
+    engine, fused = torch.backends.quantized.engine, torch.backends.mha.get_fastpath_enabled()
+    try:
+        with ways.quietly(), torch.no_grad():
+            exec(lines.replace(f'"{path.name}"', repr(str(path))), here)
+            (one := sheet.copy()).model = here["model"]
+            ours = [sheet.answer(one(*cast(xs, row.way.dtype)).float()) for xs in sheet.judging]
+    finally:
+        torch.backends.quantized.engine = engine
+        torch.backends.mha.set_fastpath_enabled(fused)
+    with ways.quietly(), torch.no_grad():
+        same = agreement(ours, [sheet.answer(row.built.call(xs)) for xs in sheet.judging])
+    if same < KEEPS:
+        raise ValueError(f"the lines for it gave {same:.0%} of the same answers")
+    return same, lines
 
 
 def _write(path: Path, save: Callable[[io.BytesIO], object]) -> None:
@@ -255,20 +296,23 @@ def _elsewhere(path: Path, sheet: Sheet, row: Row, most_ms: float = math.inf) ->
     over = row.ms <= most_ms < 1e3 * call_s  # the table kept the limit
     slow = over or 1e3 * call_s > SLOWER * max(row.ms, row.ms_all or 0)
     held = [_shapes(xs) for xs, out in zip(others, more, strict=True) if _as_before(sheet, row, xs, out)]
-    base = next(row for row in sheet.rows if row.file_bytes)
-    size = times(base.file_bytes / there.file_bytes, "smaller", "larger")
+    size = times(sheet.file_bytes / there.file_bytes, "smaller", "larger")
     parts = [
         f"the file has {si(there.file_bytes, 'B')} ({size} than the saved weights of the model as it is)",
         f"{same:.0%} of its answers are the same as before it was a file",
         *[f"{int8} products are in int8"] * (int8 > 0),
-        f"a call takes {1e3 * call_s:.3g} ms"
-        + f" (in the table {row.ms:.3g}; this time nothing ran in turn with it, so compare where it will run)" * slow
-        + f" and misses your limit of {most_ms:g} ms" * over,
+        f"a call takes {1e3 * call_s:.3g} ms",
         f"and the first answer was there after {opened_s:.0f} s",
     ]
     made = f"It was made for inputs of this shape{' alone' * (not held)}: {_shapes(sheet.example)}"
     made += f". It also took {' and '.join(held)}; no other was tried" if held else "; for another, weigh inputs of it"
     said = f"A fresh process ran these lines: {', '.join(parts)}. {made}."
+    if slow:
+        late = f", and misses your limit of {most_ms:g} ms" * over
+        said = (
+            f"As a file it was slower here: a call took {1e3 * call_s:.3g} ms{late}; in the table it's {row.ms:.3g} ms. This "
+            f"time nothing ran in turn with it, so time it where it will run before you believe either.\n{said}"
+        )
     return there, f"{said}\n\n{opening}\n{call}"
 
 

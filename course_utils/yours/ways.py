@@ -45,12 +45,20 @@ STATIC, STATIC_COMPILED, COMPILED = "int8 static (PT2E)", "int8 static (PT2E), c
 ORT, ORT_INT8, OPENVINO_INT8 = "ONNX Runtime, float", "ONNX Runtime, int8", "OpenVINO, int8"
 MASKED, CUT, TRAINED = "half of the weights zero, gzip", "half of the channels", "float, the same training"
 NOT_INT8_YET = "computes in float until it is compiled"
-SCATTER, ONCE = "scatter: other programs were at work", "are of a single call, some of them"
+SCATTER, ONCE = "scatter, perhaps because other programs were at work", "are of a single call, some of them"
 NOTHING = "bit for bit the same outputs"
 UNTRAINED = "not trained after the cut"
 SAMPLE_S = 0.06  # OpenMP's threads, PyTorch's workers, spin for 6 ms after a call: a small part of the next sample
 WIDE = 0.2  # of the median: where the quartiles of half of the forms are further apart, something disturbed them
 MAX_COMPILED = 200  # forms in a process
+DYNAMIC_LINES = """torch.backends.quantized.engine = "{engine}"
+torch.backends.mha.set_fastpath_enabled(False)  # it would read float weights, which are gone
+torch.ao.quantization.quantize_dynamic(model, {{{which}}}, inplace=True)"""
+TORCHAO_LINES = """from torchao.quantization import {config}, quantize_
+
+torch.backends.mha.set_fastpath_enabled(False)  # it would read float weights, which are gone
+config = {config}({given})
+quantize_(model, config, filter_fn=lambda layer, name: type(layer) is torch.nn.Linear{but})"""
 LOST = 0.02  # a route that answers this share differently has lost answers
 RECURRENT = (nn.LSTM, nn.GRU, nn.LSTMCell, nn.GRUCell, nn.RNNCell)
 ACTIVATIONS = ("ReLU", "ReLU6", "Hardtanh", "GELU", "SiLU", "Hardswish")
@@ -86,12 +94,12 @@ def as_int8_needs() -> Iterator[None]:
         torch.backends.mha.set_fastpath_enabled(before)
 
 
-def _eager(one: TensorModel, *, int8: bool = False) -> Built:
+def _eager(one: TensorModel, *, int8: bool = False, rebuild: str | None = "") -> Built:
     def call(xs: tuple[Tensor, ...]) -> Tensor:
         with as_int8_needs() if int8 else contextlib.nullcontext():
             return one(*xs)
 
-    return Built(call, size_report(one.model).file_bytes, one)
+    return Built(call, size_report(one.model).file_bytes, one, rebuild=rebuild)
 
 
 def _float(sheet: Sheet, keep: frozenset[str]) -> Built:
@@ -100,7 +108,7 @@ def _float(sheet: Sheet, keep: frozenset[str]) -> Built:
 
 def _half(sheet: Sheet, keep: frozenset[str]) -> Built:
     one = sheet.copy().bfloat16()
-    built = _eager(one)
+    built = _eager(one, rebuild="model.bfloat16()  # and its inputs: x.bfloat16()")
     built.call = lambda xs: one(*cast(xs, torch.bfloat16)).float()
     return built
 
@@ -110,9 +118,13 @@ def _dynamic(sheet: Sheet, keep: frozenset[str]) -> Built:
     kinds = (nn.Linear, *RECURRENT)
     called = _called(one, sheet, kinds)  # a layer whose weight is read without a call must stay as it is
     names = [name for name, m in one.named_modules() if type(m) in kinds and name not in keep and m in called]
+    found = {type(one.get_submodule(name)) for name in names}
+    of_all = all(name in names for name, module in one.named_modules() if type(module) in found)
+    which = [f"torch.nn.{kind.__name__}" for kind in found] if of_all else [repr(shown(name)) for name in names]
     with quietly(), as_int8_needs():
         tq.quantize_dynamic(one, dict.fromkeys(names, tq.default_dynamic_qconfig), inplace=True)
-        return _eager(one, int8=True)
+        engine = torch.backends.quantized.engine
+        return _eager(one, int8=True, rebuild=DYNAMIC_LINES.format(engine=engine, which=", ".join(sorted(which))))
 
 
 def _sums_overflow() -> bool:
@@ -132,7 +144,10 @@ def _torchao(sheet: Sheet, keep: frozenset[str], *, weights_only: bool = False) 
         else:
             config = Int8DynamicActivationInt8WeightConfig(reduce_range=_sums_overflow())
         quantize_(one, config, filter_fn=lambda module, name: type(module) is nn.Linear and name not in keep)
-        return _eager(one, int8=True)
+        but = f" and name not in {sorted(map(shown, keep))}" * bool(keep)
+        given = "" if weights_only else f"reduce_range={_sums_overflow()}"
+        lines = TORCHAO_LINES.format(config=type(config).__name__, given=given, but=but)
+        return _eager(one, int8=True, rebuild=lines)
 
 
 def _static(sheet: Sheet, keep: frozenset[str], *, compile: bool = False) -> Built:
@@ -206,7 +221,7 @@ def _compiled(sheet: Sheet, keep: frozenset[str]) -> Built:
     one = sheet.copy()
     with quietly():
         built = _compile(one, sheet)
-    built.file_bytes, built.module = size_report(one.model).file_bytes, one
+    built.file_bytes, built.module, built.rebuild = size_report(one.model).file_bytes, one, ""
     return built
 
 
@@ -353,7 +368,7 @@ def routes(sheet: Sheet) -> list[Way]:
     unrounded = "" if kinds & set(PRODUCTS[1:]) else "The model has no convolution; OpenVINO would compute it in float."
     compiler, static = _no_compiler(), {"int8": True, "lessons": ("pt2e", "static")}
     return [
-        Way(FLOAT, _float, lossy=False),
+        Way(f"float32, given in {sheet.given[0]}" if sheet.given[0] else FLOAT, _float, lossy=False),
         Way(HALF, _half, done, dtype=torch.bfloat16, lessons=("formats",)),
         Way(DYNAMIC, _dynamic, done or some, int8=True, suspects=(nn.Linear,), lessons=("dynamic",)),
         Way(TORCHAO_WEIGHTS, partial(_torchao, weights_only=True), done or linear, int8=True, lessons=("torchao",)),
@@ -636,7 +651,7 @@ def _channels(sheet: Sheet, keep: frozenset[str]) -> Built:
         raise Refused("torch-pruning found no channels that can be cut.")
     if one(*sheet.example).shape != sheet.one(*sheet.example).shape:
         raise Refused("After the cut the output would have another shape.")
-    return _eager(_after_training(one, sheet))
+    return _eager(_after_training(one, sheet), rebuild=None)
 
 
 def _last_product(one: TensorModel, sheet: Sheet) -> nn.Module | None:
@@ -666,6 +681,8 @@ def cut_then_int8(sheet: Sheet, *, clock: bool = True) -> list[Row]:
     way = min(good, key=lambda row: row.ms).way
     twin = replace(sheet, one=small.built.module, layers={}, onnx=None)
     made = measured(twin, replace(way, name=f"{CUT}, then {way.name}", trained=small.way.trained, twin=""))
+    if made.built:
+        made.built.rebuild = None  # the lines would begin with the whole network
     sheet.rows.append(made)
     if clock:
         clocked(sheet, [made])

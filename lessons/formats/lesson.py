@@ -224,7 +224,8 @@ show.hill(gradients / scale)
 # Why not take a huge factor? A gradient that becomes `inf` would ruin the weights, so its whole step has to be left out. **The largest gradient sets the limit.** It isn't in the figure, which shows only gradients of outputs. In LeNet it belongs to a parameter of a convolution, whose gradient adds up what comes from every position of every image:
 
 # %%
-all_gradients = parameters_to_vector(torch.autograd.grad(loss, (outputs, *lenet.parameters())))
+wanted = (outputs, *lenet.parameters())
+all_gradients = parameters_to_vector(torch.autograd.grad(loss, wanted, retain_graph=True))
 print(f"{all_gradients.abs().max():.2f}")
 
 # %% [markdown]

@@ -214,6 +214,8 @@ for name, one in {"whole": lenet, "without 70 % of fc1": small}.items():
 # %% does_it_fit_into_the
 from course_utils.measure.sizes import size_report
 
+small = copy.deepcopy(lenet)
+prune.l1_unstructured(small.fc1, name="weight", amount=0.7)
 masked = size_report(small).file_bytes / 1000
 prune.remove(small.fc1, "weight")
 removed = size_report(small).file_bytes / 1000

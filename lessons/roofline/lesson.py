@@ -300,11 +300,11 @@ claims.show("roofline")
 # %%
 deep = nn.Sequential(*(nn.Linear(512, 512, bias=False) for _ in range(256)))
 row = torch.randn(1, 512)
-jobs = {
+cached = {
     "256 layers": lambda: [layer(row) for layer in deep],
     "one layer, 256 times": lambda: [deep[0](row) for _ in deep],
 }
-again = timing.compare(jobs, rounds=5, device="cpu")
+again = timing.compare(cached, rounds=5, device="cpu")
 print(f"One layer again and again is {again.ratio('one layer, 256 times'):.1f} times as fast.")
 
 # %% [markdown]
