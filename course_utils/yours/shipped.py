@@ -310,8 +310,8 @@ def _elsewhere(path: Path, sheet: Sheet, row: Row, most_ms: float = math.inf) ->
     if slow:
         late = f", and misses your limit of {most_ms:g} ms" * over
         said = (
-            f"As a file it was slower here: a call took {1e3 * call_s:.3g} ms{late}; in the table it's {row.ms:.3g} ms. This "
-            f"time nothing ran in turn with it, so time it where it will run before you believe either.\n{said}"
+            f"The file was slower here: a call took {1e3 * call_s:.3g} ms{late}; in the table it's {row.ms:.3g} ms. "
+            "This time nothing ran in turn with it, so time it where it will run before you believe either.\n" + said
         )
     return there, f"{said}\n\n{opening}\n{call}"
 
