@@ -46,7 +46,7 @@ def _seen(layer, n, m, scores, earlier_mask):
         layer(torch.ones(1, scores.shape[1]))
     kept = (layer.weight != 0).float()
     layer(torch.ones(1, scores.shape[1])).sum().backward()
-    torch.optim.SGD(layer.parameters(), lr=0.5).step()
+    effects.descend(layer, 0.5)
     layer(torch.ones(1, scores.shape[1]))
     return {
         "how many come back": int((kept > earlier_mask).sum()),

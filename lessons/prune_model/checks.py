@@ -65,7 +65,7 @@ def _seen(net, model, *_):
         outputs, left = net(x), {name: (layer.weight != 0).sum().item() for name, layer in net.named_children()}
     trained = copy.deepcopy(net)
     trained(x).sum().backward()
-    torch.optim.SGD(trained.parameters(), lr=0.013).step()
+    effects.descend(trained, 0.013)
     trained(x)
     return {
         "the weights left in each layer": left,

@@ -54,6 +54,10 @@ ODD = {"fit": [takes_one_after_the_other, as_a_fraction, by_parametrization]}
 WRONG = {
     "fit": {
         "the positions are forgotten": ("layer.weight.numel() / 8", "0"),
+        "the largest layer is cut": (
+            "net.get_submodule(name)",
+            "max((m for m in net.modules() if hasattr(m, 'weight')), key=lambda m: m.weight.numel())",
+        ),
         "a byte for each position": ("layer.weight.numel() / 8", "layer.weight.numel()"),
         "the amount is a fraction of the model": ("amount=numbers - left", "amount=(numbers - left) / numbers"),
         "what is left goes, and what goes is left": ("amount=numbers - left", "amount=min(left, layer.weight.numel())"),

@@ -44,7 +44,7 @@ def _seen(net, model, name, _):
         outputs, weight = net(x), net.get_submodule(name).weight + 0.0
     trained = copy.deepcopy(net)
     trained(x).sum().backward()
-    torch.optim.SGD(trained.parameters(), lr=0.013).step()
+    effects.descend(trained, 0.013)
     trained(x)
     return {
         "the zeros in that layer": int((weight == 0).sum()),
@@ -56,7 +56,10 @@ def _seen(net, model, name, _):
 
 _four = nn.Sequential(effects.linear(torch.tensor([[0.9, -0.1, 0.7, -0.2]]), torch.ones(1)))
 _alike = nn.Sequential(effects.linear(torch.tensor([[2.0], [2.0]])), effects.linear(torch.ones(1, 2)))
-fit.tries(_calls(), also=[(_four, "0", 16), (_alike, "0", 13), (load("lenet_mnist"), "fc1", 124_000)])
+_second = nn.Sequential(effects.linear(torch.tensor([[2.0], [1.0]])), effects.linear(torch.ones(3, 2)))  # is larger
+fit.tries(
+    _calls(), also=[(_four, "0", 16), (_alike, "0", 13), (_second, "0", 29), (load("lenet_mnist"), "fc1", 124_000)]
+)
 fit.looks({"": _seen})
 fit.ideas(
     {

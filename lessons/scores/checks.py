@@ -69,7 +69,7 @@ def _seen(cut, net, images, left):
     weight = cut.fc2.weight.detach().clone()
     trained = copy.deepcopy(cut)
     trained(images).sum().backward()
-    torch.optim.SGD(trained.parameters(), lr=0.013).step()
+    effects.descend(trained, 0.013)
     with torch.no_grad():
         trained(images)
     return {
