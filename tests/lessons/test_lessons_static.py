@@ -27,7 +27,7 @@ RULES = [
     rules.holds_on_any_laptop,
     rules.visible_names,
 ]
-FILES = {"lesson.py", "deck.md", "checks.py", "claims.toml", "answers.py"}
+FILES = {"lesson.py", "deck.md", "checks.py", "claims.toml", "answers.py", "review.toml"}
 
 
 def test_every_folder_of_a_lesson_is_in_the_course_and_whole():
@@ -56,8 +56,10 @@ def test_a_lesson_is_short_enough_and_keeps_the_rules(lesson):
 @each_lesson
 def test_a_notebook_is_in_step_and_was_published(lesson):
     assert lesson.notebook.exists(), f"never built: {command('build', lesson.name)}"
-    assert build.faults(lesson) == [], command("build", lesson.name)
-    assert build.is_published(lesson), command("build", "--publish", lesson.name)
+    publish = command("build", "--publish", lesson.name)
+    mend = f"{publish}; where text alone has changed, {command('build')} without a name brings it up to date"
+    assert build.faults(lesson) == [], mend
+    assert build.is_published(lesson), f"built, but not published: {publish}"
 
 
 @each_lesson
@@ -78,4 +80,5 @@ def test_the_published_scorecard_has_every_claim(lesson):
 @each_lesson
 def test_no_lesson_still_has_words_of_the_skeleton(lesson):
     files = [path for name in new.FILES if (path := lesson.source.with_name(name)).exists()]
-    expect_none([path.name for path in files if new.TO_WRITE in path.read_text(encoding="utf-8")])
+    unfinished = [path.name for path in files if new.TO_WRITE in path.read_text(encoding="utf-8")]
+    expect_none([f"lessons/{lesson.name}/{name} still says {new.TO_WRITE}" for name in unfinished])
