@@ -7,6 +7,7 @@ import time
 import psutil
 from tqdm import tqdm
 
+from course import command
 from tools.decks import deck_text
 from tools.publishing import compact, inputs, openmp, pages, worksheets
 from tools.publishing import lessons as _lessons
@@ -46,6 +47,10 @@ def main(argv):
         return 1
     failed = [sheet for sheet in sheets if not _try_sheet(sheet, args.publish)]
     failed += _build_all(lessons, args.publish) if lessons else []
+    made = [one.name for one in (*sheets, *lessons) if one not in failed]
+    if made and not args.publish:
+        again = command("build", "--publish", *made)
+        print(f"Not published yet: {', '.join(made)}. Before you commit, alone on the machine: {again}")
     return 1 if failed else 0
 
 

@@ -151,7 +151,9 @@ def test_a_failing_cell_is_told_with_its_source_line_and_the_old_notebook_stays(
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_a_changed_program_is_run_and_changed_text_or_tags_are_taken_over_without_a_run(lesson, main, monkeypatch):
+def test_a_changed_program_is_run_and_changed_text_or_tags_are_taken_over_without_a_run(
+    lesson, main, monkeypatch, capsys
+):
     ran = []
     monkeypatch.setattr(build, "_try", lambda lesson, bar, publish: ran.append(lesson) or True)
     nb = executed(lessons.read(lesson))
@@ -166,6 +168,7 @@ def test_a_changed_program_is_run_and_changed_text_or_tags_are_taken_over_withou
     assert main(["--all"]) == 0 and main(["fixture"]) == 0 and ran == [lesson, lesson]
     lesson.source.write_text(LESSON.replace("return 42", "return 43"), encoding="utf-8")
     assert main([]) == 0 and len(ran) == 3
+    assert capsys.readouterr().out.endswith(" build --publish fixture\n")
 
 
 @pytest.mark.parametrize(
