@@ -6,6 +6,7 @@ import _course
 import pytest
 from _course import expect_none
 
+from course import command
 from course_utils import syllabus
 from course_utils.files import ROOT
 from tools.publishing import course as course
@@ -62,7 +63,7 @@ def stale(root):
 
 
 def test_every_page_is_in_step_and_has_a_place_for_what_the_build_makes():
-    expect_none(stale(ROOT))
+    expect_none([f"{name} is out of step: {command('build')}" for name in stale(ROOT)])
     for name, blocks in pages.BLOCKS.items():
         assert {found[2] for found in pages.BLOCK.finditer((ROOT / name).read_text(encoding="utf-8"))} == set(blocks)
 
@@ -83,7 +84,15 @@ def test_a_way_has_all_that_its_lessons_need_and_its_minutes_add_up(way):
 def test_every_lesson_but_the_last_is_of_the_day_or_an_elective():
     *ways, whole = course.ways()
     assert list(whole.lessons) == _course.LESSONS
-    assert set(whole.lessons) - {lesson for way in ways for lesson in way.lessons} == {whole.lessons[-1]}
+    nowhere = set(whole.lessons) - {lesson for way in ways for lesson in way.lessons} - {whole.lessons[-1]}
+    expect_none([f"{one.name} is in no way: name it in a [[way]] of lessons/course.toml" for one in nowhere])
+
+
+@pytest.mark.parametrize("lacks", ['title = "The essentials"\n', 'wishes = ["formats", "training_memory"]\n'])
+def test_a_way_that_lacks_a_key_is_said_in_words(root, lacks):
+    edit(root / "lessons" / "course.toml", lacks, "")
+    with pytest.raises(ValueError, match=r"a \[\[way\]\] needs title, and lessons or wishes; here are"):
+        course.ways(root)
 
 
 def test_a_changed_promise_is_a_fault_of_the_pages_that_show_it_and_is_mended(root):

@@ -194,11 +194,13 @@ def ways(root=ROOT):
     Returns:
         list of Way, the essentials first and the whole course last.
     Raises:
-        ValueError: a way names what is no lesson.
+        ValueError: a way names what is no lesson, or lacks its title or its lessons.
     """
     known = syllabus.lessons(root)
     found = []
     for way in [*_listed(root, "way"), {"title": THE_WHOLE, "brings": WHOLE, "lessons": list(known)}]:
+        if "title" not in way or not {"lessons", "wishes"} & set(way):
+            raise ValueError(f"course.toml: a [[way]] needs title, and lessons or wishes; here are {', '.join(way)}")
         named = way.get("lessons", way.get("wishes", []))
         if strange := [name for name in named if name not in known]:
             raise ValueError(f"course.toml: the way {way['title']!r} names {strange[0]!r}, which is no lesson")
