@@ -13,7 +13,7 @@ from tools.environment.env import command
 
 # Texts, no modules: they import a lesson that is not there.
 TEMPLATE = ROOT / "tools" / "publishing" / "lesson_template"
-FILES = ("lesson.py", "deck.md", "show.py", "checks.py", "claims.toml", "answers.py")
+FILES = ("lesson.py", "deck.md", "show.py", "checks.py", "claims.toml", "answers.py", "review.toml")
 PLACEHOLDER = "new_lesson"
 TO_WRITE = "TO WRITE"
 NAME = re.compile(r"[a-z][a-z0-9_]{1,29}")
@@ -27,7 +27,9 @@ What is left to do (the skeleton says "TO WRITE" at each place; docs/contributin
   claims.toml   every published figure, with its source, and what must hold of the measured value
   checks.py     the right answer of each exercise in labelled lines, its inputs, and at most five ideas
   answers.py    three odd but right answers of each exercise, and the wrong ones that people write, as patches
+  review.toml   three to five questions for weeks later, about ideas and not numbers
   docs/glossary.md   an entry for each of the terms
+  lessons/course.toml   the lesson's name in a [[way]], by which readers come to it
 Then run:
   {build}    makes the notebook, and the lesson's row in README and the overview
   {test}    names what is missing"""
@@ -35,10 +37,11 @@ Then run:
 
 def main(argv):
     """Make the skeleton of a lesson; gives 0, or ends with a sentence that says what was wrong with the call."""
-    parser = argparse.ArgumentParser(prog="course.py new", description=__doc__)
+    parts = ", ".join(dict.fromkeys(lesson.part for lesson in syllabus.lessons().values()))
+    parser = argparse.ArgumentParser(prog="course.py new", description=__doc__, epilog=f"The parts: {parts}.")
     parser.add_argument("name", metavar="NAME", help="short name of the lesson, for example sparse_attention")
     parser.add_argument("title", metavar="TITLE", help='as readers see it, for example "Sparse attention"')
-    parser.add_argument("--part", required=True, help="name of the part of the course, for example pruning")
+    parser.add_argument("--part", required=True, help="name of the part of the course; they are listed below")
     args = parser.parse_args(argv)
     lesson = make(args.name, args.title, part=args.part)
     print(f"Lesson {lesson.number}, {lesson.title}: lessons/{lesson.name}/ with {', '.join(FILES)}.")

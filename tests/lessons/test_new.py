@@ -38,6 +38,12 @@ def everything(root):
     return {path.relative_to(root).as_posix(): path.read_bytes() for path in root.rglob("*") if path.is_file()}
 
 
+def test_help_lists_the_parts(capsys):
+    with pytest.raises(SystemExit):
+        new.main(["--help"])
+    assert "measuring, training, quantization, pruning" in " ".join(capsys.readouterr().out.split())
+
+
 def test_the_lesson_comes_last_in_its_part_and_the_rest_of_the_list_stays(root):
     before = (root / "lessons" / "course.toml").read_bytes()
     numbers = {name: known.number for name, known in syllabus.lessons(root).items()}
