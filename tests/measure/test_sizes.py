@@ -29,6 +29,14 @@ def test_lenet():
     assert "266,610" in repr(report) and "1.07 MB" in report._repr_html_()
 
 
+def test_what_it_prints():
+    assert str(sizes.SizeReport(266_610, 21, 1_066_524, 1_070_000_000, 987)).splitlines() == [
+        "parameters  buffers  in memory  file, reloaded  file, gzip",
+        "----------  -------  ---------  --------------  ----------",
+        "266,610          21    1.07 MB         1.07 GB       987 B",
+    ]
+
+
 def test_buffers_and_dtypes_count_as_what_they_are():
     report = size_report(nn.BatchNorm1d(10))
     assert (report.parameters, report.buffers) == (20, 21)
