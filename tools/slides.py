@@ -182,7 +182,7 @@ def _report(files, shots):
             seen = _deck.look(page, file, shots=shots / file.stem if shots else None)
             found = [*deck.faults(), *seen.faults]
             faults += len(found)
-            print(f"{file.stem}: {seen.line()}", *found, sep=f"\n{file.stem}: ")
+            print(f"{file.stem}: {seen.line()}{deck.recall()}", *found, sep=f"\n{file.stem}: ")
     if shots:
         print(f"A picture of each slide is in {shots.relative_to(_lessons.ROOT).as_posix()}")
     print(f"{len(files)} decks, {faults} faults")

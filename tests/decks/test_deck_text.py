@@ -117,6 +117,8 @@ def test_a_talk_says_of_each_slide_its_lesson_and_act_and_whether_it_takes_its_t
     assert '<b>Two</b><i class=""></i><i class="here"></i>' in third
     longer = deck(tmp_path, text + NOTE, *CELLS, talk=True)
     assert longer.faults() == ["the slides take 8 minutes, and the talk should take 6"]
+    longer.slides[0].before = True
+    assert longer.recall().startswith(", 1 slides and") and longer.faults() == [] and made.recall() == ""
 
 
 TALKS = {"lecture": 60, "tutorial": 90}

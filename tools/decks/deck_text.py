@@ -45,6 +45,12 @@ class Deck:
     lesson: syllabus.Lesson | None = None
     slides: list = field(default_factory=list)
 
+    def recall(self):
+        """What the counts hold beside the talk, for the end of their line; "" where that is nothing."""
+        asked = [slide.seconds for slide in self.slides if slide.before]
+        told = f", {len(asked)} slides and {sum(asked) / 60:g} min of them for the questions from last time"
+        return told if asked else ""
+
     def faults(self):
         """What a lecturer must know before the hour: the slides take more or less time than the talk."""
         took = sum(slide.seconds for slide in self.slides if not slide.before) / 60
