@@ -54,6 +54,7 @@ ODD = {"fit": [takes_one_after_the_other, as_a_fraction, by_parametrization]}
 WRONG = {
     "fit": {
         "the positions are forgotten": ("layer.weight.numel() / 8", "0"),
+        "the first layer is cut": ("net.get_submodule(name)", "next(m for m in net.modules() if hasattr(m, 'weight'))"),
         "the largest layer is cut": (
             "net.get_submodule(name)",
             "max((m for m in net.modules() if hasattr(m, 'weight')), key=lambda m: m.weight.numel())",

@@ -56,10 +56,11 @@ def _seen(net, model, name, _):
 
 _four = nn.Sequential(effects.linear(torch.tensor([[0.9, -0.1, 0.7, -0.2]]), torch.ones(1)))
 _alike = nn.Sequential(effects.linear(torch.tensor([[2.0], [2.0]])), effects.linear(torch.ones(1, 2)))
-_second = nn.Sequential(effects.linear(torch.tensor([[2.0], [1.0]])), effects.linear(torch.ones(3, 2)))  # is larger
-fit.tries(
-    _calls(), also=[(_four, "0", 16), (_alike, "0", 13), (_second, "0", 29), (load("lenet_mnist"), "fc1", 124_000)]
+_second = nn.Sequential(
+    effects.linear(torch.tensor([[2.0], [1.0]])), effects.linear(torch.tensor([[6.0, 1.0], [5.0, 2.0], [4.0, 3.0]]))
 )
+_cases = [(_four, "0", 16), (_alike, "0", 13), (_second, "0", 29), (_second, "1", 29)]  # the second layer is larger
+fit.tries(_calls(), also=[*_cases, (load("lenet_mnist"), "fc1", 124_000)])
 fit.looks({"": _seen})
 fit.ideas(
     {
