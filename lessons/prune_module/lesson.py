@@ -115,8 +115,7 @@ print(f"without a random half,    the sums change by {random:.0%}")
 # %%
 def train_one_step(net):
     optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
-    loss = torch.nn.functional.cross_entropy(net(images[:256]), labels[:256])
-    loss.backward()
+    torch.nn.functional.cross_entropy(net(images[:256]), labels[:256]).backward()
     optimizer.step()
 
 
@@ -195,9 +194,8 @@ right = show.how_far(lenet, *unseen)
 # %% on_test_images
 small = copy.deepcopy(lenet)
 prune.l1_unstructured(small.fc1, name="weight", amount=0.7)
-test = data.load("mnist", "test")
 for name, one in {"whole": lenet, "without 70 % of fc1": small}.items():
-    print(f"{name}: {training.evaluate(one, *test):.2%} right")
+    print(f"{name}: {training.evaluate(one, *data.load('mnist', 'test')):.2%} right")
 
 # %% [markdown]
 # ## 4. What the cut saves in the file
