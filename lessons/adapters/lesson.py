@@ -35,7 +35,7 @@ runtime.seed_all(0)
 #
 # Our small Transformer writes Python ([[attention]]). Rounding its 20 large matrices to 2 bits, four levels for each row, did it harm. Can training repair that?
 #
-# A 2-bit weight has only four levels, so a small step of training can't move it. So we put an **adapter** beside each matrix, a few float numbers, and train these. Then we add them to the matrices, which is called **merging**, and round to the same four levels again.
+# We could train the weights themselves, with rounding inside the training ([[qat]]), but that takes a float copy of each. Here the rounded weights stay as they are. We put an **adapter** beside each matrix, a few float numbers, and train only these. Then we add them to the matrices, which is called **merging**, and round to the same four levels again.
 #
 # We test every model on Python code that none of them was trained on. *KL*, the KL divergence, says how far a model's predictions have moved from the original's: 0 means the same predictions ([[the_same_model]] explains it). *Same* says how often both find the same character most probable.
 
@@ -164,12 +164,12 @@ class LoRA(nn.Module):
 #
 # Each number that's trained in 32 bits takes 16 bytes: 4 for the number itself, 4 for its gradient, and 8 for the two averages of the optimizer AdamW ([[training_memory]]). A frozen weight takes only its own 4.
 #
-# Take SmolLM2, the real model of [[weight_only]]. Training its 134.5 million weights takes 134.5 · 16 = 2,152 MB. Adapters of rank 4 beside the matrices of its blocks have only 1.22 million numbers.
+# Take SmolLM2, the real model of [[weight_only]]. Training all its 134.5 million weights takes 134.5 million · 16 bytes = 2,152 MB. Adapters of rank 4 beside the matrices of its blocks have only 1.22 million numbers.
 #
 # **Predict.** All weights stay in 32 bits, but only the adapters are trained. The memory shrinks **A** to about half, **B** to a quarter, **C** to a hundredth?
 
 # %% memory tags=["hide-input"]
-# Multiplies numbers by bytes.
+# Works out the memory of each choice.
 show.memory()
 
 # %% [markdown] tags=["answer"]
@@ -181,7 +181,7 @@ show.memory()
 # %% [markdown]
 # ## 4. Was it a repair, or only more training?
 #
-# Our small Transformer got better with adapters. But perhaps *any* model does if it's trained for longer? As a control, we put the same adapters beside the matrices of the *float* model, which has nothing to repair. If its loss falls as much, it was only more training. For each of the two models, the best of six learning rates was chosen on other text than that of the table. With it, each model was trained with six seeds, for 32 steps (`records/adapters`). The table shows how far each loss lies above the float model's: with adapters, from the lowest of the six to the highest.
+# Our small Transformer got better with adapters. But perhaps *any* model does if it's trained for longer? As a control, we put the same adapters beside the matrices of the *float* model, which has nothing to repair. If its loss falls as much, it was only more training. Each model was trained with six seeds, for 32 steps, at the best of six learning rates, which was chosen on other text (`records/adapters`). The table shows how far each loss lies above the float model's: with adapters, from the lowest of the six to the highest.
 #
 # **Predict.** The float model has learned from this text before. How much does its loss fall with adapters: **A** as much as that of the 2-bit model, **B** half as much, **C** hardly at all?
 
@@ -190,10 +190,10 @@ show.memory()
 show.arms()
 
 # %% [markdown] tags=["answer"]
-# **C, hardly at all, probably because it had learned from this text until there was little more to gain.** Its best rate was the lowest that we tried, and each higher rate was worse. So the 2-bit model's gain was a repair.
+# **C, hardly at all, probably because it had learned from this text until there was little more to gain.** Each higher rate was worse. And adapters brought the 2-bit model *back*: its KL to the original fell from 0.34 to 0.21. So it was a repair.
 
 # %% [markdown]
-# But were adapters the best way to spend a few more bytes? Look at the row with 3 bits, where nothing was trained. A third bit for each of the 983,040 weights takes 123 kB, and the adapters' 40,960 numbers take 82 kB in 16 bits. **For a task that the model already knew, the third bit was the better buy in our narrow layers:** it costs half as many bytes again, but leaves less than a quarter of the damage. Better levels come before both, because they cost no byte, as *Deeper* shows.
+# But were adapters the best way to spend a few more bytes? Look at the row with 3 bits, where nothing was trained. A third bit for each of the 983,040 weights takes 123 kB, and the adapters' 40,960 numbers take 82 kB in 16 bits. **For a task that the model already knew, the third bit was the better buy in our narrow layers:** it costs 50 % more bytes than the adapters, but leaves less than a quarter of the damage that they leave. Try better levels before both, because they cost no byte. *Deeper* shows what they bring.
 #
 # So what are adapters good for? For something *new*.
 
@@ -272,7 +272,7 @@ def within_solution(model, names, budget):
 # ## Remember
 #
 # - An adapter is trained beside frozen, rounded weights: the gradient passes through them as through any factor. One of its matrices begins as zeros, so the model begins unchanged.
-# - Gradients and averages are kept for the adapters alone. What is left is mostly frozen weights, which may be rounded (QLoRA).
+# - Gradients and averages are kept for the adapters alone. Activations left aside, what remains is mostly frozen weights, which may be rounded (QLoRA).
 # - A change of less than half a step is lost when you round to the same levels again, so ship codes and adapters as two files. If the model knew the task, try better levels and one more bit first.
 
 # %% [markdown]

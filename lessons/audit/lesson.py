@@ -1,13 +1,13 @@
 # ---
 # jupyter:
 #   course:
-#     promise: You will find out what really ran in int8, repair a case, and foresee what the rest costs.
+#     promise: You will find out what really ran in int8, repair a case, and predict what the rest costs.
 #     seconds: 25
 #     needs: [dynamic]
 #     goals:
 #       - say which layers `quantize_dynamic` finds, and why it passes over others;
 #       - use the names of operators to list what ran in int8 and what in float;
-#       - repair one case, and foresee how much of the gain the float part leaves.
+#       - repair one case, and predict how much of the gain the float part leaves.
 #     terms: [audit, operator]
 #   jupytext: {text_representation: {extension: .py, format_name: percent}}
 #   kernelspec: {display_name: Python 3, language: python, name: python3}
@@ -108,7 +108,7 @@ for name, model in four.items():
 #
 # The file showed us what had *not* been converted. But a small file would only tell us that integers are stored. Are they multiplied, too?
 #
-# In the end, every module calls **operators**, compiled functions that do the arithmetic. PyTorch's int8 layers use a dedicated operator, `quantized::linear_dynamic` for example, so the names of the operators tell us which arithmetic ran. PyTorch's *profiler* watches a run, and notes how often each operator was called, and how long it took by itself. We print the five that took longest. It's a single run, so the times vary. The names don't.
+# In the end, every module calls **operators**, compiled functions that do the arithmetic. PyTorch's int8 layers use a dedicated operator, `quantized::linear_dynamic` for example, so the names of the operators tell us which arithmetic ran. PyTorch's *profiler* watches a run, and notes how often each operator was called, and how long it took by itself, without the operators that it calls. We print the five that took longest. It's a single run, so the times will vary. The names stay the same on one machine.
 
 # %% operators
 from torch.profiler import ProfilerActivity, profile
@@ -204,7 +204,7 @@ print(f"   and the largest output is {block(x).abs().max():.2f}")
 #
 # Take round numbers. Sixteen small pictures of 64 patches take 32 ms in the linear layers, and 1 ms in the float part, let's say all of it in the attention. Int8 makes the linear layers twice as fast. Then 16 + 1 = 17 ms are left of 33, so the block is 1.9 times as fast.
 #
-# Now take *one* large picture with as many patches as those sixteen together, 1,024. The linear layers work on each patch by itself, so they take 32 ms as before. But the attention compares each patch with all patches of its picture, so with 1,024 now and no longer with 64. So the float part takes sixteen times as long, 16 ms.
+# Now take *one* large picture with as many patches as those sixteen together, 1,024. The linear layers work on each patch by itself, so they take 32 ms as before. But the attention compares each patch with all patches of its picture, so now with 1,024 instead of 64. So the float part takes sixteen times as long, 16 ms.
 #
 # **Predict.** How many times as fast does int8 make the block now: **A** 1.5, **B** 1.7, **C** 1.9?
 
@@ -222,11 +222,11 @@ large = torch.randn(1, 1024, 768)
 spent = show.parts(ours, ours_int8, {"16 small pictures": torch.randn(16, 64, 768), "1 large picture": large})
 
 # %% [markdown]
-# For each input, the two float parts, the attention and the grey rest, take about as long beside int8 as beside float, because they do the same work in both. In the large picture the attention takes much longer, so the limit falls. If int8 makes the linear layers faster on your processor, the gain falls as well.
+# For each input, the two float parts, the attention and the grey rest, together take about as long beside int8 as beside float, because they do the same work in both. In the large picture the attention takes several times as long, so the limit falls. If int8 makes the linear layers faster on your processor, the gain falls as well.
 #
 # Why are the gains so far below the limits? The limit lets the linear layers take no time at all, but blue still takes time.
 #
-# So before you quantize, work out the limit from the float model's profile, with the inputs that you'll have. In the exercise you'll do it for `hers`, a colleague's copy of our block. Here's its profile for the large picture, in float. The linear layers are the row `aten::addmm`. The other rows will stay float.
+# So before you quantize, work out the limit from the float model's profile, with the inputs that you'll have. In the exercise you'll do it for `hers`, a colleague's copy of our block. Here's its profile for the large picture, in float. The linear layers are the rows `aten::addmm` and `aten::copy_`, because each of the four first copies its bias to where its result will be. The other rows will stay float.
 
 # %% hers tags=["hide-input"]
 # Makes the colleague's block, and prints its operators in float.
@@ -241,7 +241,7 @@ operators(hers, large)
 #
 # Write `to_int8(model, kind)`: an int8 copy in which layers of the derived class `kind` are int8, too. The copy doesn't have to count. The model itself may be such a layer.
 #
-# Then foresee from the profile above: at most how many times as fast can `hers` become for the large picture? Try `show.race(hers, to_int8, large)`.
+# Then use the profile above to work out the largest possible speed-up for the large picture. Try `show.race(hers, to_int8, large)`.
 #
 # <details><summary>Hint</summary>
 #
@@ -251,7 +251,7 @@ operators(hers, large)
 #
 # <details><summary>What others found</summary>
 #
-# Divide the sum of all rows by the sum of all but the first. Limit and gain are roughly those in section 5, because only the class has changed.
+# Divide the sum of all rows by the sum of those that stay float. Limit and gain are roughly those in section 5, because only the class has changed.
 #
 # </details>
 
