@@ -129,4 +129,5 @@ def _environment(folder):
         "COURSE_THREADS": "1",
         "COURSE_STRICT": "1",
         "PYTHONIOENCODING": "utf-8",
+        "TORCHINDUCTOR_VEC_ISA_OK": "1",  # else each process that compiles tries the processor's instructions first
     }

@@ -48,11 +48,11 @@ def runs_of(seed):
     held_x, held_y = (values[-2000:] for values in garments.load("train", 60_000))
     for rate in RATES[:1] if runtime.quick() else RATES:
         for arm, pruning in ARMS.items():
-            errors = []
-            look = LambdaCallback(
-                on_train_epoch_end=lambda _, model, errors=errors: errors.append(
-                    round(garments.mape(model(held_x), held_y), 2)
-                )
-            )
-            garments.fit(Net(seed, rate), batches, pruning(), look, epochs=EPOCHS)
-            yield {"arm": arm, "network": seed, "rate": rate, "errors": {epoch: errors[epoch] for epoch in LOOKS}}
+            errors = {}
+
+            def look(trainer, model, errors=errors):
+                if trainer.current_epoch in LOOKS:
+                    errors[trainer.current_epoch] = round(garments.mape(model(held_x), held_y), 2)
+
+            garments.fit(Net(seed, rate), batches, pruning(), LambdaCallback(on_train_epoch_end=look), epochs=EPOCHS)
+            yield {"arm": arm, "network": seed, "rate": rate, "errors": errors}

@@ -6,9 +6,12 @@ import functools
 import gzip
 import json
 import re
+import subprocess
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
+import _forked
 import pytest
 import torch
 from torch import nn
@@ -30,9 +33,16 @@ from tools.publishing import worksheets
 pytestmark = pytest.mark.filterwarnings("ignore:TypedStorage is deprecated")
 
 
+@pytest.fixture(scope="module")
+def forked():
+    with _forked.runner() as run:
+        yield run
+
+
 @pytest.fixture(autouse=True)
-def smoke(monkeypatch):
+def smoke(monkeypatch, forked):
     monkeypatch.setenv("COURSE_QUICK", "1")
+    monkeypatch.setattr(shipped, "subprocess", SimpleNamespace(run=forked))
 
 
 class Texts(nn.Module):
@@ -227,7 +237,8 @@ def test_both_cuts_and_the_dense_network_get_the_same_training():
     assert names == [ways.TRAINED, ways.MASKED, ways.CUT] and called == [(True, True)] * 3
 
 
-def test_weigh_does_all_and_a_fresh_process_opens_the_file(tmp_path):
+def test_weigh_does_all_and_a_fresh_process_opens_the_file(tmp_path, monkeypatch):
+    monkeypatch.setattr(shipped, "subprocess", subprocess)  # no fork: Python begins anew
     torch.manual_seed(0)
     model, inputs = mlp(), floats(8, 16)
     labels = torch.cat([model(x).argmax(-1) for x in inputs])
@@ -701,6 +712,14 @@ def test_a_recipe_that_computes_in_float_is_not_printed(missing, tmp_path, monke
     assert report["file"] is None
     why = "could not open it" if missing == "import torchao" else "it makes 0 products in int8, and 3 were made here"
     assert why in report["opened_elsewhere"]
+
+
+def test_a_recipe_that_hangs_is_cut_off(tmp_path, monkeypatch, compiled):
+    monkeypatch.setattr(shipped, "TRIAL_S", 0.5)
+    monkeypatch.setattr(shipped, "recipe", lambda *_: ("while True: pass", ""))
+    compiled.rows[0].opened = None
+    report = yours.ship(compiled, {"agreement": 0}, tmp_path)
+    assert report["file"] is None and "TimeoutExpired" in report["opened_elsewhere"]
 
 
 def test_what_was_compiled_stays_int8_with_another_number_of_threads(compiled):
