@@ -130,7 +130,7 @@ show.by_layer(reference, alone, all_but)
 #
 # Layer 1 is a **depthwise convolution**, as in MobileNet ([Howard et al., 2017](https://arxiv.org/abs/1704.04861)): each of its 32 channels has a filter of nine weights that reads this channel and no other.
 #
-# The largest weight of all sets the scale. Let's call a channel's largest weight its *width*: in code, `weight.abs().amax((1, 2, 3))`, and `.argmax()` of it names the widest channel. How wide is each channel, in steps of the scale? Each line of the axis is ten times the one below.
+# The largest weight of all sets the scale. Let's call a channel's largest weight its *width*: in code, `weight.abs().amax((1, 2, 3))`, and `.argmax()` of it names the widest channel. How wide is each channel, in steps of the scale?
 
 # %% widths tags=["hide-input"]
 # Draws the largest weight of each channel of layer 1, in steps of the layer's scale.
@@ -202,7 +202,7 @@ show.filter_4(weight[4, 0] / (wide.max() / 127.5), integers[4, 0])
 # - In float the sum is 0.37 steps of 0.176, so the result is 10 · 0.37 · 0.176 − 0.27 = 0.38.
 # - In int8 the sum is 1 + 1 − 1 = 1 step, so the result is 10 · 1 · 0.176 − 0.27 = 1.49.
 #
-# **The errors have added up, and the black background comes out four times as bright.**
+# **The errors have added up, and the black background comes out four times as bright.** Is that what loses the points? We rounded channel 4 alone, and then took the difference, 1.11, off its bias: the 63.5 % right became 90.5.
 #
 # And it was close: the first weight, 0.503 steps, was only just rounded up.
 #
@@ -332,7 +332,7 @@ claims.show("depthwise")
 show.in_the_world()
 
 # %% [markdown]
-# One scale per layer loses many answers, and a scale per channel keeps them. But emptying brings nothing back: there are dozens of dead filters, and none is the widest of its layer. Living channels set the scales. So diagnose before you repair.
+# One scale per layer loses many answers, and a scale per channel keeps them. But emptying brings nothing back: dozens of filters are dead on these photos, and none is the widest of its layer. Living channels set the scales. So diagnose before you repair.
 #
 # ### A wide channel that is alive
 #

@@ -73,7 +73,7 @@ show.price_list()
 #
 # In int8 a multiplication takes only 0.2 pJ. You can see why if you remember how to multiply on paper, digit by digit. Two numbers of 8 bits need 8 · 8 = 64 small products, and two of 32 bits need 32 · 32 = 1,024, sixteen times as many. And int32 costs 3.1 pJ, about sixteen times as much. The sum of many products doesn't fit into 8 bits, so we add in int32, which takes 0.1 pJ. Together a MAC in int8 takes 0.2 + 0.1 = 0.3 pJ, a fifteenth of 4.6.
 #
-# **Far away is expensive.** **DRAM**, the large main memory, is a chip of its own. A bit from there travels over wires that are many times as long as those inside a multiplier, and a longer wire takes more energy to charge. By the list 64 bits take 1,300 pJ. For the 32 bits of an fp32 weight we'll use 640, about half, as [Han et al., 2015](https://arxiv.org/abs/1506.02626), do. That's 20 pJ for each bit.
+# **Far away is expensive.** **DRAM**, the large main memory, is a chip of its own. A bit from there travels over wires that are many times as long as those inside a multiplier, and a longer wire takes more energy to charge. By the list 64 bits take at least 1,300 pJ. For the 32 bits of an fp32 weight we'll use 640, about half, as [Han et al., 2015](https://arxiv.org/abs/1506.02626), do. That's 20 pJ for each bit.
 #
 # How many MACs could we make for the price of one fetch?
 
@@ -192,12 +192,12 @@ Table(["saved by", "LeNet-300-100 (1 use)", "ResNet-50 (160 uses)"], rows)
 # **More (A), because ResNet-50 pays half of its bill for MACs, and these fall to a fifteenth, while a fetch falls to a quarter.** What is left is 160 · 0.3 = 48 pJ for MACs and 160 for the fetch: 208 in place of 1,376.
 
 # %% [markdown]
-# - **Where a weight is used once**, only fewer or cheaper fetches matter. Storing in 8 bits saves three quarters, whether you also multiply in int8 or not. A batch of 8 saves even more, and so does a network small enough to stay in a cache, where reading a weight takes 50 pJ or less in place of 640.
+# - **Where a weight is used once**, only fewer or cheaper fetches matter. Storing in 8 bits saves three quarters, whether you also multiply in int8 or not. A batch of 8 saves even more, and so does a network small enough to stay in a cache of 1 MB, where reading a weight takes 50 pJ in place of 640.
 # - **Where a weight is used 160 times**, MACs and fetches cost about the same. So even a remedy that made one of them free would save only about half.
 #
 # But 160 is an average. Nearly two thirds of ResNet-50's weights are used 49 times or less. There the MACs cost at most 49 · 4.6 = 225 pJ, and the fetch 640, so a cheaper fetch helps more. In the first layer, 12,544 uses cost 57,702 pJ, and only cheaper or fewer MACs matter.
 #
-# Our bill leaves out the **activations**, the values that one layer passes to the next, and more (see *Deeper*). Of our remedies only int8 makes them cheaper, because there they have 8 bits, too. So the others save clearly less than we worked out. If ResNet-50's activations go to DRAM and back, a batch of 8 saves 29 % in place of 41.
+# Our bill leaves out the **activations**, the values that one layer passes to the next, and more (see *Deeper*). LeNet-300-100 has only about a thousand of them, so they hardly matter there. But ResNet-50 has 11 million, and if they go to DRAM and back, a batch of 8 saves 29 % in place of 41, because it shares weights and not activations. The other remedies, too, save clearly less in ResNet-50 than we worked out, but int8 still saves 82 %, because with it the activations have 8 bits as well. If you remove whole channels in place of single weights, there are fewer activations, too.
 #
 # Fewer bits and fewer weights can also cost accuracy. You'll see how much in [[dynamic]] and [[structured]].
 
@@ -256,7 +256,7 @@ claims.show("energy")
 #
 # ### How would you measure joules?
 #
-# Many chips have a counter that adds up the energy that they have used. Read it before and after, subtract what the machine uses at rest in the same time, and divide by the number of inputs. Run for some seconds at least, because such counters are refreshed only now and then.
+# Many chips have a counter that adds up the energy that they have used. Read it before and after, subtract what the machine uses at rest in the same time, and divide by the number of inputs. Run for some seconds, because such counters are refreshed only now and then.
 #
 # On Linux the counter of Intel's and AMD's processors, RAPL, is the file `/sys/class/powercap/intel-rapl:0/energy_uj`, in microjoules. On most systems only the administrator may read it. For a GPU, NVIDIA's library NVML (`pip install nvidia-ml-py`) has `nvmlDeviceGetTotalEnergyConsumption`, in millijoules; call `torch.cuda.synchronize()` before you read.
 #
@@ -264,7 +264,7 @@ claims.show("energy")
 #
 # ### What do newer chips change?
 #
-# The list is for chips with structures of 45 nanometres, a process of 2007. By [Jouppi et al., 2021, table 2](https://doi.org/10.1109/ISCA52012.2021.00010), a chip of 7 nanometres takes 1.31 + 0.38 = 1.69 pJ for a MAC in fp32, about a third. But 64 bits from DDR, the usual kind of DRAM, still take 1,300 pJ. So at our 640 pJ a fetch now costs as much as 640 / 1.69 = 379 MACs in place of 139. With DDR, the gap has grown.
+# The list is for chips with structures of 45 nanometres, a process of 2007. By [Jouppi et al., 2021, table 2](https://doi.org/10.1109/ISCA52012.2021.00010), a chip of 7 nanometres takes 1.31 + 0.38 = 1.69 pJ for a MAC in fp32, about a third. But 64 bits from DDR, the DRAM of a PC, still take 1,300 pJ. So at our 640 pJ a fetch now costs as much as 640 / 1.69 = 379 MACs in place of 139. HBM, a DRAM stacked beside the processor, needs less ([O'Connor et al., 2017](https://doi.org/10.1145/3123939.3124545)).
 #
 # ### What does the bill leave out?
 #

@@ -145,7 +145,9 @@ print(f"{bandwidth / 1e9:.0f} GB per second, so the floor is {floor:.3f} s a tok
 print(f"measured: {took['float32']:.3f} s a token")
 
 # %% [markdown]
-# Your model takes longer than its floor. On our machine, that's mostly because SmolLM2's rows are short, 576 numbers. PyTorch multiplies such a matrix at only about half of the bandwidth, and one with rows of 4,096 numbers at about four fifths. So the floor is a limit, not a forecast.
+# A model takes longer than its floor, because a token is more than reading. How much longer depends on the processor. SmolLM2's rows are short, 576 numbers. On one of our machines, PyTorch multiplies such a matrix at only about half of the bandwidth, and on another at all of it. So the floor is a limit, not a forecast.
+#
+# Our sum may also miss a part of what the memory can deliver. On that other machine, multiplying a matrix with rows of 4,096 numbers, also with one thread, reads 1.3 times as fast as our sum. So the true floor may be about a quarter lower than the line above says.
 #
 # And you can compute it before you download or buy anything. The model's page states the size of its file. For a laptop that you don't have yet, take the bandwidth that the maker states. It's a peak, so the real floor can only be higher.
 #
@@ -227,7 +229,7 @@ else:
 show.floors(took, {"float32": in_float32, "int8": in_float32 / 4, "OpenVINO": in_file}, bandwidth)
 
 # %% [markdown]
-# Does OpenVINO's bar end left of the dashed line, the floor of float32? Then it can't have read four bytes for each weight. If it ends on the right, the question stays open.
+# Does OpenVINO's bar end far left of the dashed line, the floor of float32, say at half of it? Then it can't have read four bytes for each weight, even if our sum has missed a quarter of the bandwidth. If it ends near the line or on its right, the question stays open.
 #
 # **A small file allows speed, but the runtime has to make use of it.**
 #
@@ -242,7 +244,7 @@ show.floors(took, {"float32": in_float32, "int8": in_float32 / 4, "OpenVINO": in
 show.still_the_same()
 
 # %% [markdown]
-# OpenVINO has moved much further than int8. The control has moved as far as OpenVINO, and in the last row the two are close. So the rounding of the minima is the cause. It isn't the price of speed: llama.cpp opens the same file, was as fast in `records/language`, and has float32's perplexity. Before you trust a fast runtime, compare it with one that you know.
+# OpenVINO has moved much further than int8. The control has moved as far as OpenVINO. That alone proves little, because two models can move equally far to different places. But in the last row the two are close, and on our machine, the control even answers our question in OpenVINO's words. So the rounding of the minima is the cause. It isn't the price of speed: llama.cpp opens the same file, was as fast in `records/language`, and has float32's perplexity. Before you trust a fast runtime, compare it with one that you know.
 
 # %% [markdown]
 # ## Exercise · How fast at best?

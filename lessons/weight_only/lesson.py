@@ -218,7 +218,7 @@ show.all_bytes(tensors, size)
 # %% [markdown]
 # ## 4. When is it faster?
 #
-# The file is small. Does the model also write faster? Our `model` doesn't, because all its codes became floats of 32 bits when it was loaded. So while it runs it saves neither memory nor time. But a program can keep the weights packed. For each token, nearly all of them are fetched from memory again ([[decoding]]), and packed they're fewer bytes. A model is mostly linear layers, so let's time one with 4,096 × 4,096 weights: 34 MB in 16 bits, and 10 MB packed.
+# The file is small. Does the model also write faster? Our `model` doesn't, because all its codes became floats of 32 bits when it was loaded. But a program can keep the weights packed. For each token, nearly all of them are fetched from memory again ([[decoding]]), and packed they're fewer bytes. A model is mostly linear layers, so let's time one with 4,096 × 4,096 weights: 34 MB in 16 bits, and 10 MB packed.
 #
 # Its inputs stay floats of 16 bits. There are only 4,096 per token, so rounding them would save hardly any bytes, and add errors. (llama.cpp rounds them all the same, to 8 bits, because integers are multiplied faster.) This is **weight-only quantization** ([[torchao]]).
 #
@@ -245,7 +245,7 @@ show.race_table(races)
 # In two cases, 16 bits can still be faster:
 #
 # - **There's no fast kernel for your processor or system.** PyTorch's is slow on Windows, for instance, because there it unpacks one code at a time.
-# - **Many inputs come at once**, as in a long prompt or a batch. Each fetched weight is then multiplied many times, so computing takes most of the time, and there's little fetching to save. And this kernel computes in 32-bit floats, while newer processors have much faster instructions for 16-bit floats, which the 16-bit layer uses. When we forbade it these, the kernel was faster with 64 inputs, too: 69 ms and not 178.
+# - **Many inputs come at once**, as in a long prompt or a batch. Each fetched weight is then multiplied many times, so computing takes most of the time, and there's little fetching to save. And this kernel computes in 32-bit floats, while newer processors have much faster instructions for 16-bit floats, which the 16-bit layer uses. When we forbade it these, the kernel won with 64 inputs as well: it was 2.45 times as fast.
 
 # %% [markdown]
 # ## Exercise · Read a group
