@@ -215,7 +215,7 @@ print(
 )
 
 # %% [markdown]
-# A tenth of its weights does most of what the block did. But on these 128 tokens, a vector, the same for all, does about nine tenths of that: without this control, the matrix would get all the credit.
+# A tenth of its weights does most of what the block did. But a vector, the same for all tokens, does about nine tenths of that, here and on the two other texts: without this control, the matrix would get all the credit.
 #
 # **Predict.** We heal each block in this way. For which of blocks 2, 12 and 29 does the KL divergence fall to less than half: **A** 2 and 29, **B** none but 29, **C** all three?
 

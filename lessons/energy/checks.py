@@ -12,8 +12,8 @@ from course_utils.models import LeNet300100, SmallCNN
 
 @exercise(
     "From which batch on?",
-    why="Each input of a batch pays for its own arithmetic, and all of them share one fetch of the weights. SmallCNN, whose "
-    "convolutions use a weight a hundred times on average, needs a batch of 2 in fp32, and of 6 in int8 (0.3 and 160).",
+    why="Each input of a batch pays for its own arithmetic, and all of them share one fetch of the weights. SmallCNN, which "
+    "uses a weight a hundred times on average, needs a batch of 2 in fp32, and of 6 in int8 (0.3 and 160).",
 )
 def batch_needed(model, x, mac_pj, fetch_pj):
     macs = count_macs(model, x) / len(x)  #: the MACs for one input

@@ -197,7 +197,7 @@ Table(["saved by", "LeNet-300-100 (1 use)", "ResNet-50 (160 uses)"], rows)
 #
 # But 160 is an average. Nearly two thirds of ResNet-50's weights are used 49 times or less. There the MACs cost at most 49 · 4.6 = 225 pJ, and the fetch 640, so a cheaper fetch helps more. In the first layer, 12,544 uses cost 57,702 pJ, and only cheaper or fewer MACs matter.
 #
-# Our bill leaves out the **activations**, the values that one layer passes to the next, and more (see *Deeper*). LeNet-300-100 has only about a thousand of them, so they hardly matter there. But ResNet-50 has 11 million, and if they go to DRAM and back, a batch of 8 saves 29 % in place of 41, because it shares weights and not activations. The other remedies, too, save clearly less in ResNet-50 than we worked out, but int8 still saves 82 %, because with it the activations have 8 bits as well. If you remove whole channels in place of single weights, there are fewer activations, too.
+# Our bill leaves out the **activations**, the values that one layer passes to the next, and more (see *Deeper*). LeNet-300-100 has only about a thousand of them, so they hardly matter there. But ResNet-50 has 11 million, and if they go to DRAM and back, a batch of 8 saves 29 % in place of 41, because it shares weights and not activations. Int8 still saves 82 %, because with it the activations have 8 bits as well. If you remove whole channels in place of single weights, there are fewer activations, too.
 #
 # Fewer bits and fewer weights can also cost accuracy. You'll see how much in [[dynamic]] and [[structured]].
 

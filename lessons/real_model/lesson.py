@@ -100,7 +100,7 @@ print(f"first token {seconds[0]:.2f} s, then from {took['float32']:.3f} to {max(
 #
 # Why two columns of bytes? In the file, the blocks have codes of 4 bits. Each group of 32 weights adds a step and a minimum of 16 bits each, so one bit more for each weight, together 5. The table has codes of 8 bits and no minimum, which makes 8.5 ([[weight_only]]). But PyTorch's ordinary layers multiply floats. So when we open the file, we unpack all codes, and from then on each weight takes 4 bytes. **Our float32 model is the 4-bit file, unpacked.**
 #
-# It's no more accurate than the file, because unpacking can't bring back what rounding has lost.
+# It's no more accurate than the file.
 
 # %%
 _, tensors = real_models.read_gguf(real_models.smollm2_file())
@@ -116,7 +116,7 @@ print(f"{in_file / 1e6:.1f} MB in the file, {in_float32 / 1e6:.1f} MB in float32
 # **Predict.** How many numbers of its *table* must it read for a token: **A** 28.3 million, **B** 576, **C** none?
 
 # %% [markdown] tags=["answer"]
-# **576 (B), because the newest token is known, and only its row is looked up.** The head needs all its rows, since any token may be the next one. SmolLM2 looks up a row as well, but there it's a row of the head, and the head is counted already.
+# **576 (B), because the newest token is known, and only its row is looked up.** The head needs all its rows, since any token may be the next one.
 
 # %% [markdown]
 # One more thing is read: the KV cache of the text so far. In each of the 30 blocks, a token leaves a key and a value of 3 heads with 64 numbers. That's 2 · 30 · 3 · 64 = 11,520 numbers, or 46 kB in float32, and after 1,000 tokens 46 MB.
@@ -145,11 +145,9 @@ print(f"{bandwidth / 1e9:.0f} GB per second, so the floor is {floor:.3f} s a tok
 print(f"measured: {took['float32']:.3f} s a token")
 
 # %% [markdown]
-# A model takes longer than its floor, because a token is more than reading. How much longer depends on the processor. SmolLM2's rows are short, 576 numbers. On one of our machines, PyTorch multiplies such a matrix at only about half of the bandwidth, and on another at all of it. So the floor is a limit, not a forecast.
+# A model takes longer than its floor, because a token is more than reading. How much longer depends on the processor, so the floor is a limit, not a forecast. And our sum may miss a part of what the memory can deliver: on one machine, multiplying a matrix with rows of 4,096 numbers, also with one thread, read 1.3 times as fast. So the true floor may be about a quarter lower than the line above says.
 #
-# Our sum may also miss a part of what the memory can deliver. On that other machine, multiplying a matrix with rows of 4,096 numbers, also with one thread, reads 1.3 times as fast as our sum. So the true floor may be about a quarter lower than the line above says.
-#
-# And you can compute it before you download or buy anything. The model's page states the size of its file. For a laptop that you don't have yet, take the bandwidth that the maker states. It's a peak, so the real floor can only be higher.
+# And you can compute it before you download or buy anything, from the size of the model's file and the bandwidth that a laptop's maker states. That's a peak, so the real floor can only be higher.
 #
 # ### Seven billion
 #
