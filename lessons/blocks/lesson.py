@@ -128,9 +128,9 @@ for number in (18, 12):
 show.guess()
 
 # %% [markdown]
-# On the whole, they do. The guess finds blocks 1, 2 and 30, and the nine blocks that it would cut first are all cheap.
+# On the whole, they do, and the nine blocks that it would cut first are all cheap.
 #
-# But some dots stand far above others of the same influence. Block 12 has about the influence of 22 and 23, and is missed seven times as much. Block 29 is missed about four times as much as 21 and 24. Blocks 3 and 9 are milder cases: 9 is the dot below 29, without a number. Why doesn't the guess see 12 and 29?
+# But some dots stand far above others of the same influence. Block 12 has about the influence of 22 and 23, and is missed seven times as much. Block 29 is missed about four times as much as 21 and 24. Why doesn't the guess see 12 and 29?
 
 # %% [markdown]
 # ## 3. What can a mean hide?
@@ -156,7 +156,7 @@ show.parts()
 # **C, less than a quarter, because what later blocks miss most is what block 12 does to the first token.**
 
 # %% [markdown]
-# Blocks 2 and 29 are needed for the other tokens. So for block 29, the mean isn't at fault: its change is small, but just this change is needed. We added as long a change in a random direction behind block 29, and the KL divergence was only about 0.4. Behind block 24, the same cost about as much as leaving the block out.
+# Blocks 2 and 29 are needed for the other tokens. So for block 29, the mean isn't at fault. Its change is small, but just this change is needed: as long a change in a random direction cost only about 0.4.
 #
 # **A small change can matter, and a mean of cosines hides a single token.** So leave a block out before you believe the guess.
 
@@ -227,7 +227,7 @@ show.healed_bars()
 # **A, because blocks 2 and 29 are needed for the tokens that the matrix sees.** Block 12 is needed for the first token, and there the matrix does nothing.
 
 # %% [markdown]
-# Here, too, a vector does most of it: in the place of block 2, it leaves a KL divergence of 0.4 to 0.9 on the three texts, and the matrix 0.3 to 0.7. **What is missed most isn't always hard to replace.**
+# Here, too, a vector would do most of it. **What is missed most isn't always hard to replace.**
 #
 # But all matrices were fitted to the manual. There, about half of most cheap blocks' loss is healed, and on the other texts less. On both of these, a matrix in the place of block 4 or 5 even does harm.
 
@@ -245,7 +245,7 @@ show.healed_bars()
 show.bits_or_blocks()
 
 # %% [markdown]
-# Begin at the right. 24 blocks, healed and rounded to 8 bits, have a KL divergence of 0.4 to 0.9. All thirty in 5 bits take fewer bytes, and have 0.1 to 0.2. At the left, the curves cross: all thirty in 3 bits have 1.7 to 2.1, and 24 blocks in 4, at about the same bytes, 0.7 to 1.2. But part of this is the fault of our rounding. Its levels lie evenly on both sides of 0, up to the group's largest weight, so at 3 bits it uses only seven of eight. With all levels, and the best step for each group, it's 1.1 to 1.4 beside 0.6 to 1.1: the lead is smaller, but 24 blocks keep it on each text.
+# Begin at the right. 24 blocks, healed and rounded to 8 bits, have a KL divergence of 0.4 to 0.9. All thirty in 5 bits take fewer bytes, and have 0.1 to 0.2. At the left, the curves cross: at about the same bytes, all thirty in 3 bits have 1.7 to 2.1, and 24 blocks in 4 bits 0.7 to 1.2. Our rounding is partly to blame, because at 3 bits it uses only seven of its eight levels. With all levels, and the best step for each group, it's 1.1 to 1.4 beside 0.6 to 1.1. So the lead gets smaller, but 24 blocks keep it on each text.
 #
 # But everything here was rounded a second time, because the downloaded file stores 5 bits per weight. What if we keep 27 of its blocks as they are, healed? They take about 4.5 bits, and have 0.2 to 0.4. All thirty in 4 bits take as much, and have 0.4 to 0.6, or 0.3 to 0.5 with the better rounding.
 #
@@ -267,7 +267,7 @@ show.bits_or_blocks()
 #
 # <details><summary>What you should find</summary>
 #
-# On the three texts of the record, the KL divergence falls from 2.0 to 2.6 down to 0.1 to 0.3. With the vector alone, it's 0.2 to 0.5.
+# On the three texts of the record, the KL divergence falls from 2.0 to 2.6 down to 0.1 to 0.3.
 #
 # ```python
 # new_block = Instead(lambda h: heal(calibration[11], calibration[12], h, ridge=0.1))
@@ -339,4 +339,4 @@ claims.show("blocks")
 #
 # **Credits.** SmolLM2 is by Hugging Face, under Apache-2.0. All code was written for this course. Text CC BY 4.0, code MIT.
 #
-# You've made weights, cache, inputs and now whole blocks smaller, each of them alone. What happens if several ways are put one behind the other? To follow that down to the last byte, we go back to a small network, in [[deep_compression]].
+# You've made weights, cache, inputs and now whole blocks smaller, each of them alone. What happens if one way follows the other? [[deep_compression]] goes back to a small network, and counts every byte.

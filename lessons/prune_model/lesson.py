@@ -171,13 +171,13 @@ show.one_threshold(lenet, amount=0.95)
 show.fair_comparison()
 
 # %% [markdown]
-# Start at the end of the fourth row. Random weights, with the counts of the local cut, end at about a quarter of the digits on average.
+# Start at the end of the fourth row. Random weights, with the counts of the local cut, read about a quarter of the digits.
 #
-# From there we can change one thing at a time. If each layer keeps its largest weights, with the same counts, we have the local cut, and it reaches 84 %. If the weights stay random, but with the counts of the global cut, it's 88 %. The global cut does both, and reaches 95 %. **Here, how many weights each layer keeps matters about as much as which ones.** That's because all that LeNet sees of an image has to pass through its two convolutions. The local cut leaves them 46 weights, the global one 364. We tried this on one network: with the global counts in the convolutions alone, it reached 95 %, as with the global cut. With the global shares in the linear layers alone, it reached 87 %, as with the local cut.
+# From there we can change one thing at a time. If each layer keeps its largest weights, with the same counts, we have the local cut, and it reaches 84 %. If the weights stay random, but with the counts of the global cut, it's 88 %. The global cut does both, and reaches 95 %. **Here, how many weights each layer keeps matters about as much as which ones.** That's because all that LeNet sees of an image has to pass through its two convolutions. The local cut leaves them 46 weights, the global one 364. When we tried it on one network, global counts in the convolutions alone brought it to 95 %, and in the linear layers alone to 87 %.
 #
-# In the column for the rate 0.001, PyTorch's default for Adam, global pruning is over 40 points ahead of local pruning. With the best rate for each, it's about 11. So most of that lead was due to the rate, which is too small for the local cut to recover in 200 steps: with ten times the steps, one such network came to 90 %.
+# In the column for the rate 0.001, PyTorch's default for Adam, global pruning is over 40 points ahead of local pruning. With the best rate for each, it's about 11. So most of that lead was due to the rate, at which the local cut needs more than 200 steps: after ten times as many, one network had 90 %.
 #
-# Finally, the dense network. It had 97.1 % before the steps, and even at the smallest rate they cost it a little. At a still smaller rate they'd cost even less, because it would hardly change. So of the 1.9 points from 97.1 % down to the global cut's 95.2 %, nearly all are the cut's.
+# Finally, the dense network. It had 97.1 % before the steps, and at the smallest rate they cost it only a little. So of the 1.9 points from 97.1 % down to the global cut's 95.2 %, nearly all are the cut's.
 
 # %% [markdown]
 # ## 5. When magnitudes mean different things
