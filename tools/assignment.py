@@ -9,7 +9,6 @@ from pathlib import Path
 import nbformat
 
 from course_utils.files import ROOT, write_whole
-from tools.grading import judge
 from tools.publishing import lessons
 from tools.workspace import workspace
 
@@ -21,19 +20,6 @@ TRIED = re.compile(r"\s*(?:Then |After the check, run|Try it on |(?:Try|Call) `)
 OF_THE_LESSON = re.compile(r"As in section \d+, (\w)")
 CHECK_BELOW = re.compile(r", then (?:run )?the check below it\.(?: It tries inputs that you do not see here\.)?")
 LATER = ". A check will try it on inputs that you do not see here."
-OTTER = '''\
-"""Exercise {name} of the lesson {lesson}, for otter-grader: the course's check decides, and its hint is the message."""
-from otter.test_files import test_case
-
-OK_FORMAT, name, points = False, "{name}", 1
-
-
-@test_case()
-def test_{name}(env):
-    from lessons.{lesson} import checks
-    verdict = checks.{name}(env["{name}"])
-    assert verdict.status == "passed", repr(verdict)
-'''
 
 
 def main(argv):
@@ -43,18 +29,16 @@ def main(argv):
     kind = parser.add_mutually_exclusive_group()
     kind.add_argument("--with-checks", action="store_true", help="keep the checks: who works on it sees the verdicts")
     kind.add_argument("--blank", action="store_true", help="cards and stubs alone, without the lesson and the hints")
-    parser.add_argument("--otter", action="store_true", help="write tests for otter-grader (Gradescope), too")
     parser.add_argument("--to", metavar="FOLDER", type=Path, help="where to write (default: build/assignments)")
     args = parser.parse_args(argv)
     folder, files = args.to or FOLDER, {}
     for lesson in lessons.select(args.lessons):
-        names = judge.exercises(lesson)
+        if not lesson.notebook.is_file():
+            raise SystemExit(f"notebooks/{lesson.place} is not there.")
         published = lessons.read_published(lesson.notebook)
         nb = blank(published) if args.blank else whole(published, checks=args.with_checks)
         form = "_blank" if args.blank else "_with_checks" if args.with_checks else ""
         files[folder / f"{lesson.name}{form}.ipynb"] = nbformat.writes(nb) + "\n"
-        for name in names if args.otter else ():
-            files[folder / "otter" / lesson.name / "tests" / f"{name}.py"] = OTTER.format(name=name, lesson=lesson.name)
     if args.to:
         _refuse_others(files)
     for path, text in files.items():

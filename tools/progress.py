@@ -5,8 +5,8 @@ import argparse
 from course import command, say
 from course_utils.learner import progress
 from tools.publishing import course, lessons
-from tools.workspace import can_do, start
 from tools.workspace import progress as _progress
+from tools.workspace import start
 
 WORKSPACE = progress.workspace()
 MARKS = {"passed": "✓", "not yet": "✗"}
@@ -77,8 +77,6 @@ def overview(found, every=False):
         yield f"Next: {found.next.lesson.number} {found.next.lesson.title}, {found.next.minutes} min."
     else:
         yield "You have finished it."
-    if can_do.finished(found):
-        yield f"What you can do now, a page to print: {WORKSPACE / can_do.PLACE}"
     if len(shown) < len(found.standings):
         yield f"All {len(found.standings)} lessons: {command('progress', '--all')}"
     yield f"More on a lesson: {command('progress', 'NUMBER')}"

@@ -1,16 +1,11 @@
 """`course.py assignment`: what is handed out has no solution, no note and no output, and can be worked on."""
 
 import ast
-import inspect
 import re
-import sys
-from contextlib import nullcontext
-from types import SimpleNamespace
 
 import _names
 import nbformat
 import pytest
-from _submissions import RIGHT, WRONG
 
 from tools import assignment
 from tools.grading import judge
@@ -73,49 +68,11 @@ def test_a_blank_one_has_cards_and_stubs_alone(published):
 def test_what_is_there_and_other_is_not_overwritten(tmp_path, capsys):
     folder = str(tmp_path / "out ö")
     for _ in range(2):  # the same once more is no harm
-        assert assignment.main(["integers", "--blank", "--otter", "--to", folder]) == 0
-    file = tmp_path / "out ö" / "integers_blank.ipynb"
-    test = tmp_path / "out ö" / "otter" / "integers" / "tests" / "save_int8.py"
-    assert str(file) in capsys.readouterr().out and "checks.save_int8" in test.read_text(encoding="utf-8")
-    ast.parse(test.read_text(encoding="utf-8"))
+        assert assignment.main(["energy", "integers", "--blank", "--to", folder]) == 0
+    other, file = tmp_path / "out ö" / "energy_blank.ipynb", tmp_path / "out ö" / "integers_blank.ipynb"
+    assert str(file) in capsys.readouterr().out
     file.write_text("mine", encoding="utf-8")
-    test.unlink()
+    other.unlink()
     with pytest.raises(SystemExit, match="Nothing was written"):
-        assignment.main(["integers", "--blank", "--otter", "--to", folder])
-    assert file.read_text(encoding="utf-8") == "mine" and not test.exists()
-
-
-class _TestCase:
-    """What otter-grader 7 documents of `otter.test_files.test_case`: it is called with the function, and keeps it."""
-
-    def __init__(self, name=None, points=None, hidden=False, success_message=None, failure_message=None):
-        self.points = points
-
-    def __call__(self, function):
-        self.function = function
-        return self
-
-    def call(self, env):
-        return self.function(**{name: env if name == "env" else env.get(name) for name in self.parameters()})
-
-    def parameters(self):
-        return inspect.signature(self.function).parameters
-
-
-def test_a_test_for_otter_is_of_its_form_and_fails_with_the_hint(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "otter", SimpleNamespace())
-    monkeypatch.setitem(sys.modules, "otter.test_files", SimpleNamespace(test_case=_TestCase))
-    assert assignment.main(["weight_only", "--blank", "--otter", "--to", str(tmp_path)]) == 0
-    files = sorted((tmp_path / "otter" / "weight_only" / "tests").iterdir())
-    assert [file.stem for file in files] == sorted(judge.exercises(lessons.select(["weight_only"])[0]))
-    space = {}
-    exec(
-        compile(files[0].read_text(encoding="utf-8"), str(files[0]), "exec"), space
-    )  # as otter does: no module, no __file__
-    assert (space["OK_FORMAT"], space["name"], space["points"]) == (False, files[0].stem, 1)
-    [case] = [value for value in space.values() if isinstance(value, _TestCase)]
-    for answer, said in ((RIGHT, None), (WRONG, "step comes first")):
-        env = {}
-        exec(answer, env)
-        with pytest.raises(AssertionError, match=said) if said else nullcontext():
-            case.call(env)
+        assignment.main(["energy", "integers", "--blank", "--to", folder])
+    assert file.read_text(encoding="utf-8") == "mine" and not other.exists()

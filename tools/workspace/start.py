@@ -10,7 +10,7 @@ from course_utils.files import ROOT, write_whole
 from course_utils.learner import progress as records_of
 from course_utils.learner import review
 from tools.publishing import course, pages, worksheets
-from tools.workspace import can_do, progress, three
+from tools.workspace import progress, three
 from tools.workspace.copies import read_state, write_state
 from tools.workspace.workspace import START_PAGE
 
@@ -64,7 +64,6 @@ def write(workspace, root=ROOT, found=None, *, at_start=False):
     if at_start or not (workspace / three.PLACE).exists():
         three.write(workspace, due)
     found = found or progress.of(workspace, root)
-    can_do.write(workspace, found)
     _write_symptoms(workspace, root)
     made = text(found, due=due)
     # Of the two writes the second may fail: the page that is there then is still known as ours.
@@ -139,10 +138,6 @@ def _next(found):
         lines += [RUN] * first
     else:
         lines.append(f"You have finished your way, {found.way.title}.")
-    if done := can_do.finished(found):
-        lines.append(
-            f"[What you can do now]({can_do.PLACE}) is a page to print: what *{done[0].title}* has brought you."
-        )
     return "\n\n".join(lines)
 
 
