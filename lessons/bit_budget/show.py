@@ -50,7 +50,7 @@ def bits_of_layers(bits, sizes, even):
         ax.bar(middle, min(height, even), color=plots.COLOURS["grey"], **looks)
         if height > even:
             ax.bar(middle, height - even, bottom=even, color=plots.COLOURS["orange"], **looks)
-        ax.text(middle, height + 0.1, height, ha="center", va="bottom", fontsize=18)
+        ax.text(middle, max(height, even) + 0.1, height, ha="center", va="bottom", fontsize=18)
         ax.text(middle, -0.45, _short(name), ha="center", va="center", fontsize=18)
         left += width
     ax.axhline(even, color=plots.COLOURS["black"], linestyle="--")
