@@ -19,7 +19,7 @@ WHAT = {
     "deeper": "words under Deeper",
     "seconds": "seconds of a run",
 }
-MAX_IN_A_BOX, MAX_ITEMS, MAX_NOTES, MAX_CARD = 60, 3, 600, 80
+MAX_IN_A_BOX, MAX_ITEMS, MAX_NOTES, MAX_CARD = 60, 3, 650, 80
 FOLDED = {"setup", "hide-input", "hide-cell", "solution", "check", "scorecard", "exercise"}
 ORDER = ("## Exercise", "## Remember", "## Scorecard", "## Deeper")
 HEDGE = re.compile(r"\b(?:on|of) this page\b|\bin (?:a|this|the) (?:\w+ )?(?:trial|run)\b|\bin trials\b")
