@@ -240,7 +240,7 @@ class Sheet(Tabled):
         rows: what was measured, the model as it is first.
         onnx: the model as an ONNX file, once it was exported.
         given: the number format of a model that was not given in float32, and the bytes of its file; else ("", 0).
-        inputs: how many were given in the shape of the first, and how many of them are used.
+        inputs: how many were given in the shape of the first, and how many are used; odd: batches of another shape.
         unsure: by the name of a row and "ms" or "ms_all": why that time cannot be trusted; "" where it can.
         ends: time (of `time.perf_counter`) at which no further step begins; step: seconds that one may take.
     """
@@ -261,6 +261,7 @@ class Sheet(Tabled):
     onnx: Path | None = None
     given: tuple[str, int] = ("", 0)
     inputs: tuple[int, int] = (0, 0)
+    odd: int = 0
     unsure: dict[tuple[str, str], str] = field(default_factory=dict)
     ends: float = float("inf")
     step: float = STEP_S
@@ -345,6 +346,7 @@ def look(
     with suppress(Exception):  # a model that cannot be audited is taken as it looks
         sheet.int8_already = audit(one, *calls[0]).count() > 0
     sheet.doubt, sheet.inputs = _doubt(outs, expected), (n_inputs(calls), n_inputs(used))
+    sheet.odd = len(shapes) - len(calls)
     n = sum(p.numel() for p in one.parameters())
     if others := [kind for kind in kinds if getattr(torch, kind) in OTHER_FLOATS]:
         with suppress(Exception):  # a model whose file cannot be read is compared with its float32 copy
@@ -359,7 +361,7 @@ def look(
         "batches": f"{len(sheet.calibrating)} calibrate, {len(sheet.judging)} judge"
         + (f", {len(sheet.kept_back.batches)} are kept for the recommended form" if sheet.kept_back else "")
         + (" (the same one: give more than one batch)" if part == 0 else "")
-        + (f"; {odd} of another shape than the first are not used" if (odd := len(shapes) - len(calls)) else "")
+        + (f"; {sheet.odd} of another shape than the first are not used" if sheet.odd else "")
         + (f"; {late} are not used, since calls take {1e3 * usual:.0f} ms" if (late := len(calls) - len(used)) else ""),
         "twice the same": "yes" if same else "no: it draws random numbers, and no row can agree fully",
         "first call": f"{1e3 * took:.0f} ms, the next one {1e3 * usual:{'.0f' if usual >= 1 else '.3g'}} ms",
