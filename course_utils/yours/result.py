@@ -268,9 +268,9 @@ def _untried(sheet: Sheet) -> list[str]:
     if late := sum(row.remark.startswith(LATE) for row in sheet.rows):
         said.append(f"{late} of {len(sheet.rows)} ways were left out for time: weigh with more minutes.")
     if sheet.odd:
-        left, n = ("batch", "was") if sheet.odd == 1 else ("batches", "were"), f"{used} input{'s' * (used > 1)}"
+        which, n = "batch was" if sheet.odd == 1 else "batches were", f"{used} input{'s' * (used > 1)}"
         said.append(
-            f"{sheet.odd} {left[0]} of another shape than the first {left[1]} not used, so all this rests on {n}. Give all "
+            f"{sheet.odd} {which} of another shape than the first and not used, so all this rests on {n}. Give all "
             "one shape: pad texts to one length, or cut them into pieces of it."
         )
     if used < given:

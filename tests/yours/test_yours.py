@@ -766,7 +766,7 @@ def test_inputs_by_name_pairs_of_a_loader_and_odd_batches():
     sheet = yours.look(mlp(), pairs)
     assert len(sheet.labels) == len(sheet.judging) == 2 and "1 of another shape" in sheet.facts["batches"]
     yours.run(sheet, ways=yours.routes(sheet)[:1], say=str)
-    assert "1 batch of another shape" in yours.recommend(sheet) and "pad texts" in yours.recommend(sheet)
+    assert "1 batch was of another shape" in yours.recommend(sheet) and "pad texts" in yours.recommend(sheet)
     half = yours.look(mlp().half(), [x.half() for x in floats(8, 16)])
     assert next(half.one.parameters()).dtype == torch.float32
     with pytest.raises(ValueError, match="same shape was expected"):
