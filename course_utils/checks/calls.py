@@ -58,7 +58,10 @@ def run(answer: Callable, args: Sequence[object], names: Sequence[str] = ()) -> 
         if isinstance(error, NotImplementedError) and not error.args:  # with a text it comes from torch
             raise
         hint = f"Call it yourself{' on that input' if given else ''} to see the line."
-        raise Mistake(f"Your function raised {type(error).__name__}: {show(_said(error), 300)}", hint) from error
+        message = f"Your function raised {type(error).__name__}: {show(_said(error), 300)}"
+        if type(error) is NameError:  # as after a restart, when this cell alone has run again
+            message += ". If a cell above defines it, run that cell first: menu Run, then Run All Above Selected Cell"
+        raise Mistake(message, hint) from error
     if got is None:
         hint = (
             "It printed something; what is asked for must stand behind `return`."

@@ -265,8 +265,9 @@ def _untried(sheet: Sheet) -> list[str]:
         said.append(
             "Not tried: ONNX Runtime and OpenVINO, often the fastest (weigh with --peers, which installs them)."
         )
-    if late := sum(row.remark.startswith(LATE) for row in sheet.rows):
-        said.append(f"{late} of {len(sheet.rows)} ways were left out for time: weigh with more minutes.")
+    if late := [row.name for row in sheet.rows if row.remark.startswith(LATE)]:
+        which = f"{len(late)} of {len(sheet.rows)} ways were left out for time"
+        said.append(f"{which} ({', '.join(late)}): weigh with more minutes.")
     if sheet.odd:
         which, n = "batch was" if sheet.odd == 1 else "batches were", f"{used} input{'s' * (used > 1)}"
         said.append(

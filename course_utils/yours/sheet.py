@@ -647,7 +647,7 @@ def layers_of(sheet: Sheet) -> Table:
     if rest := order[LARGEST:]:
         others = sum(took[n] for n in rest), sum(macs.get(n, 0) for n in rest)
         rows.append(_line(f"{len(rest)} other layers", "", others[0], whole, others[1]))
-    rows.append(_line("between the layers", "", max(0.0, whole - sum(took.values())), whole, None))
+    rows.append(_line("between the layers, attention too", "", max(0.0, whole - sum(took.values())), whole, None))
     rows.append(_line("all", "", whole, whole, macs.get("", 0) or None))
     try:
         with within(sheet.seconds), torch.no_grad():

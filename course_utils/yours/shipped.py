@@ -59,26 +59,29 @@ torch.save((outs, opened, min(took), [event.name for event in trace.events()], m
 """
 
 
-def recipe(file: str, row: Row, example: tuple[Tensor, ...]) -> tuple[str, str]:
+def recipe(file: str, row: Row, example: tuple[Tensor, ...], given: str = "") -> tuple[str, str]:
     """The lines that open the file of a row, and the one that calls it: what a reader types, whole.
 
     Args:
         file: its name; the suffix says what it is.
         row: the form that it holds.
         example: the tensors of one batch; the last line calls them x, or x0, x1, ….
+        given: the number format of the model, where it was not given in float32: its inputs have the same.
     """
-    names = _names(example)
+    names, to_float = _names(example), ".float()" * bool(given)
+    floats = [x.is_floating_point() for x in example]
     if file.endswith(".onnx"):
+        arrays = [f"{name}{to_float * float_}.numpy()" for name, float_ in zip(names, floats, strict=True)]
         if row.way.engine == "openvino":
             options = 'options = {"INFERENCE_PRECISION_HINT": "f32"}  # else OpenVINO may round the rest to bfloat16'
             return (
                 f'import openvino\n\n{options}\nmodel = openvino.Core().compile_model("{file}", "CPU", options)',
-                f"out = model([{', '.join(f'{name}.numpy()' for name in names)}])[0]",
+                f"out = model([{', '.join(arrays)}])[0]",
             )
-        given = ", ".join(f'"x{i}": {name}.numpy()' for i, name in enumerate(names))
+        fed = ", ".join(f'"x{i}": {array}' for i, array in enumerate(arrays))
         return (
             f'import onnxruntime\n\nmodel = onnxruntime.InferenceSession("{file}")',
-            f"out = model.run(None, {{{given}}})[0]",
+            f"out = model.run(None, {{{fed}}})[0]",
         )
     program, packed = ".pt2" in file, file.endswith(".gz")
     lines = ["import gzip", ""] * packed + ["import torch"]
@@ -92,8 +95,8 @@ def recipe(file: str, row: Row, example: tuple[Tensor, ...]) -> tuple[str, str]:
         lines.append("torch.set_grad_enabled(False)  # and only where nothing asks for gradients")
         load = f"torch.compile({load})"
     halved = f".{str(row.way.dtype).removeprefix('torch.')}()" if row.way.dtype != torch.float32 else ""
-    given = ", ".join(name + halved * x.is_floating_point() for name, x in zip(names, example, strict=True))
-    return "\n".join([*lines, f"model = {load}"]), f"out = model({given}){'.float()' if halved else ''}"
+    fed = ", ".join(n + (halved or to_float) * float_ for n, float_ in zip(names, floats, strict=True))
+    return "\n".join([*lines, f"model = {load}"]), f"out = model({fed}){'.float()' if halved else ''}"
 
 
 def _names(example: tuple[Tensor, ...]) -> list[str]:
@@ -206,6 +209,8 @@ def _rebuilt(sheet: Sheet, row: Row, path: Path) -> tuple[float, str]:
     if row.built.rebuild is None:
         raise ValueError("its layers have other shapes than yours, so no lines of ours do that")
     load = f'gzip.open("{path.name}")' if row.way.packed else f'"{path.name}"'
+    if any(isinstance(value, torch.ScriptObject) for value in row.built.module.model.state_dict().values()):
+        load += ", weights_only=False"  # a recurrent layer in int8 packs its weights into an object
     assign = ", assign=True" * ("quantize_(" in row.built.rebuild)  # else torchao would copy into float weights
     imports, _, made = row.built.rebuild.rpartition("\n\n")
     lines = "import gzip\n\n" * row.way.packed + f"import torch\n{imports}".rstrip() + "\n\n"
@@ -267,7 +272,7 @@ def _elsewhere(path: Path, sheet: Sheet, row: Row, most_ms: float = math.inf) ->
     Raises:
         RuntimeError: the process failed, its answers differ, or it made fewer products in int8.
     """
-    opening, call = recipe(path.name, row, sheet.example)
+    opening, call = recipe(path.name, row, sheet.example, sheet.given[0])
     names = _names(sheet.example)
     batches = [dict(zip(names, xs, strict=True)) for xs in sheet.judging]
     others = [xs for xs in _of_other_shapes(sheet.example) if not row.way.compiled]  # it would be compiled again

@@ -48,6 +48,7 @@ def test_an_idea_is_told_and_shown_where_it_shows():
         (lambda v: 1, "TypeError", "`step_of` takes values and steps; yours takes 1: (v)."),
         (lambda v, n: 1 / 0, "ZeroDivisionError", "Call it yourself"),
         (lambda v, n: sys.exit(), "SystemExit", "Call it yourself"),
+        (lambda v, n: not_run_yet(v), "is not defined. If a cell above defines it", ""),  # noqa: F821
         (3, "got 3", "step_of is an int now, not a function: define it again with def"),
         (lambda v, n: v.sum() / n * math.nan, "result is wrong", "Your result is nan, as of 0 / 0"),
     ],

@@ -400,19 +400,33 @@ def test_a_file_that_takes_longer_than_the_limit_where_it_is_opened_says_so(tmp_
     assert report["file"] and "and misses your limit of 1e-05 ms" in report["opened_elsewhere"]
 
 
-@pytest.mark.parametrize("name", [ways.HALF, ways.DYNAMIC, ways.TORCHAO, ways.TORCHAO_WEIGHTS, ways.MASKED, ways.CUT])
+class Recurrent(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.inside, self.head = nn.GRU(16, 10, batch_first=True), nn.Linear(10, 4)
+
+    def forward(self, x):
+        return self.head(self.inside(x)[0][:, -1])
+
+
+@pytest.mark.parametrize(
+    "name", [ways.HALF, ways.DYNAMIC, ways.TORCHAO, ways.TORCHAO_WEIGHTS, ways.MASKED, ways.CUT, "GRU"]
+)
 def test_weights_alone_come_with_the_lines_that_rebuild_the_form(name, tmp_path, monkeypatch):
     def network(seed):
         torch.manual_seed(seed)
         layers = nn.TransformerEncoderLayer(16, 2, 32, batch_first=True), nn.Linear(16, 10)
+        if name == "GRU":
+            return Recurrent()
         return nn.Sequential(*layers) if name != ways.CUT else small_cnn()
 
     monkeypatch.setattr(shipped, "_forms", lambda row: [])
     sheet = yours.look(network(0), IMAGES if name == ways.CUT else floats(2, 5, 16))
     sheet.doubt, sheet.step = "", 600
-    yours.run(sheet, ways=[way for way in yours.routes(sheet) if way.name == name], clock=False, say=str)
+    form = ways.DYNAMIC if name == "GRU" else name
+    yours.run(sheet, ways=[way for way in yours.routes(sheet) if way.name == form], clock=False, say=str)
     yours.cut(sheet, clock=False, say=str)
-    sheet.rows = [row for row in sheet.rows if row.name == name]
+    sheet.rows = [row for row in sheet.rows if row.name == form]
     sheet.rows[0].ms = sheet.rows[0].ms_all = 1.0
     before = torch.backends.mha.get_fastpath_enabled(), torch.backends.quantized.engine
     report = yours.ship(sheet, {"agreement": 0}, tmp_path)
@@ -437,6 +451,8 @@ def test_a_model_in_16_bits_is_compared_with_its_own_file():
     for row, ms in zip(sheet.rows, (2.0, 1.0), strict=True):
         row.ms, row.agreement = ms, 1.0
     assert "float32, inputs too; its file has 1" in sheet.facts["where and how"]
+    lines = shipped.recipe("your_model.pt2", sheet.rows[0], sheet.example, sheet.given[0])
+    assert "out = model(x.float())" in lines
     said = yours.recommend(sheet)
     assert f"Ship “{ways.HALF}”: not smaller than the model as it is" in said and "was given in float16" in said
 
