@@ -236,7 +236,7 @@ one_in_float = to_int8(mixed, per_tensor)
 # %% [markdown]
 # What do they add to the file of about 45 kB? The network has 586 channels, and layer 1 has 288 weights.
 #
-# **Predict.** Which repair makes the file more than a tenth larger: **A** a scale per channel, **B** emptied channels, **C** layer 1 in float?
+# **Predict.** Which repair makes the file more than a tenth larger: **A** a scale per channel in all layers, **B** emptied channels, **C** layer 1 in float?
 
 # %% remedies tags=["hide-input"]
 # Puts the accuracy and the file of each repair into a table.
@@ -254,7 +254,7 @@ show.remedies(right, file_kb)
 # **A scale per channel (A), because PyTorch stores a scale and a zero point of 8 bytes each: 586 · 16 bytes are 9.4 kB, a fifth of the file.** Names and other bookkeeping add another 4 kB. In float, a weight takes 3 bytes more, for layer 1 0.9 kB. An emptied channel takes as many bytes as before.
 
 # %% [markdown]
-# All three bring the points back. A scale per channel is dear here only because a channel has about 50 weights on average. In larger layers, 16 bytes hardly count. Where the kernels allow it, take a scale per channel, since it needs no diagnosis. Where they don't, empty the dead channels if one of them is the widest, and leave the layer in float otherwise.
+# All three bring the points back. A scale per channel is dear here because we gave one to all layers, and a channel has only about 50 weights on average. For layer 1 alone, it's as cheap as the float layer. In larger layers, 16 bytes hardly count. Where the kernels allow it, take a scale per channel, since it needs no diagnosis. Where they don't, empty the dead channels if one of them is the widest, and leave the layer in float otherwise.
 
 # %% [markdown]
 # ## Exercise · Empty what is dead
@@ -312,7 +312,7 @@ def repair_solution(model, images):
 #
 # - To find where accuracy is lost, round one layer alone, and all but that one: is it enough for the loss, and is it needed?
 # - The widest channel sets a layer's scale, and folding can make a dead channel the widest: set its weights to 0 to test whether they're needed.
-# - A coarse scale is a danger, and luck decides what it costs. Take a scale per channel for at least 16 bytes each, empty a dead widest channel, or leave the layer in float.
+# - A coarse scale is a danger, and luck decides what it costs. Take a scale per channel, which PyTorch stores in 16 bytes, empty a dead widest channel, or leave the layer in float.
 
 # %% [markdown]
 # ## Scorecard

@@ -171,13 +171,13 @@ show.one_threshold(lenet, amount=0.95)
 show.fair_comparison()
 
 # %% [markdown]
-# Start at the end of the fourth row. Random weights, with the counts of the local cut, read about a quarter of the digits.
+# Start at the end of the fourth row, with the best rate. There random weights, with the counts of the local cut, read about a quarter of the digits.
 #
 # From there we can change one thing at a time. If each layer keeps its largest weights, with the same counts, we have the local cut, and it reaches 84 %. If the weights stay random, but with the counts of the global cut, it's 88 %. The global cut does both, and reaches 95 %. **Here, how many weights each layer keeps matters about as much as which ones.** That's because all that LeNet sees of an image has to pass through its two convolutions. The local cut leaves them 46 weights, the global one 364. When we tried it on one network, global counts in the convolutions alone brought it to 95 %, and in the linear layers alone to 87 %.
 #
-# In the column for the rate 0.001, PyTorch's default for Adam, global pruning is over 40 points ahead of local pruning. With the best rate for each, it's about 11. So most of that lead was due to the rate, at which the local cut needs more than 200 steps: after ten times as many, one network had 90 %.
+# In the column for the rate 0.001, PyTorch's default for Adam, global pruning is over 40 points ahead of local pruning. With the best rate for each, it's about 11. So most of that lead was due to the rate. At 0.001 the local cut needs more than 200 steps.
 #
-# Finally, the dense network. Before the steps the six had 97.1 % on average, and at the smallest rate the steps alone cost them 0.3 points. So of the 1.9 points down to the global cut's 95.2 %, at least 1.6 are the cut's.
+# Finally, the dense network. Before the steps the six had 97.1 % on average, and at the smallest rate the steps alone cost them 0.2 points. So of the 1.9 points down to the global cut's 95.2 %, 1.7 are the cut's.
 
 # %% [markdown]
 # ## 5. When magnitudes mean different things
@@ -206,7 +206,7 @@ print_sparsity(f"cut, 200 steps: {right(collapsed):.1f} % right", collapsed)
 # %% [markdown]
 # In general, a threshold kills a layer when even the layer's largest weight lies below it. So after any cut, print what is left of *each* layer.
 #
-# What does an empty layer do in training? In the forward pass it outputs its bias, whatever the input. LeNet has no path around a layer, so from there on all images look the same, and the network can only learn one answer for all of them. The best one is the most frequent digit: about 11 % of the test digits are ones. In the backward pass, the gradient is multiplied by the layer's weights, which are 0, so nothing reaches the layers before it. And the weights themselves stay zero, because masks hold them there. This is called **layer collapse** ([Tanaka et al., 2020](https://arxiv.org/abs/2006.05467)).
+# What does an empty layer do in training? In the forward pass it outputs its bias, whatever the input. LeNet has no path around a layer, so from there on all images look the same, and the network can only learn one answer for all of them. The best one is the most frequent digit: about 11 % of the test digits are ones. In the backward pass, the gradient is multiplied by the layer's weights, which are 0, so nothing reaches the layers before it. And the weights themselves stay zero, because masks hold them there. A cut that empties a whole layer is called **layer collapse** ([Tanaka et al., 2020](https://arxiv.org/abs/2006.05467)).
 #
 # So if you cut globally, protect a part of each layer. `global_unstructured` can rank other numbers than the weights' magnitudes: as `importance_scores` it takes a dict, with a tensor of scores for each pair `(layer, "weight")`. A weight with the score infinity ranks above all others, so it stays. Just don't protect more weights than you want to keep.
 
@@ -253,7 +253,7 @@ def prune_to_solution(model, sparsity):
 # %% [markdown]
 # ## Remember
 #
-# - Local pruning takes the same share from each layer. Global pruning takes all that is below one threshold, so the magnitude of a layer's weights decides how much is left of it.
+# - Local pruning takes from each layer the share that you set. Global pruning takes all that is below one threshold, so the magnitude of a layer's weights decides how much is left of it.
 # - Print what is left of each layer: a small layer may starve in a local cut, and a layer emptied by a global cut passes on nothing about the image, and stays empty under its mask.
 # - Compare fairly: a random control, the best learning rate for each, several networks, and the same steps for the dense one.
 

@@ -167,7 +167,7 @@ show.against_bits(found)
 # **A, because the third bit turns 3 steps into 7, while in groups half as large, the range is only a little narrower.**
 
 # %% [markdown]
-# What do smaller groups bring? For the same bits, the largest groups are best here, because neighbours in this model are similarly large: the steps in groups of 16 are only a third shorter than those in groups of 128. Where a few weights are huge, as among our eight, small groups are worth their bits.
+# What do smaller groups bring? At about the same bits, the largest of our three groups are best here, because neighbours in this model are similarly large: the steps in groups of 16 are only a third shorter than those in groups of 128. Where a few weights are huge, as among our eight, small groups are worth their bits.
 
 # %% [markdown]
 # ## 3. Read the bytes
@@ -220,7 +220,7 @@ show.all_bytes(tensors, size)
 #
 # The file is small. Does the model also write faster? Our `model` doesn't, because all its codes became floats of 32 bits when it was loaded. But a program can keep the weights packed. For each token, nearly all of them are fetched from memory again ([[decoding]]), and packed they're fewer bytes. A model is mostly linear layers, so let's time one with 4,096 × 4,096 weights: 34 MB in 16 bits, and 10 MB packed.
 #
-# Its inputs stay floats of 16 bits. There are only 4,096 per token, so rounding them would save hardly any bytes, and add errors. (llama.cpp rounds them all the same, to 8 bits, because integers are multiplied faster.) This is **weight-only quantization** ([[torchao]]).
+# Its inputs stay floats of 16 bits. There are only 4,096 per token, so rounding them would save hardly any bytes, and add errors. This is **weight-only quantization** ([[torchao]]). llama.cpp does round the inputs, to 8 bits, because integers are multiplied faster.
 #
 # But codes have to become floats before they're multiplied. That can happen in two places:
 #
@@ -238,14 +238,14 @@ show.race_table(races)
 # **C, slower, because it does all that the 16-bit layer does, and before that it unpacks.** So for one input, a small file is fast only with a kernel that unpacks inside the processor.
 
 # %% [markdown]
-# The kernel fetches 5 bits per weight and not 16, so fewer bytes alone can make the layer at most 16 / 5 = 3.2 times as fast. If your table shows more, there's a second reason: PyTorch's routine for 16 bits is slow with one input, and the kernel's is better.
+# The kernel fetches 5 bits per weight and not 16, so fewer bytes alone can make the layer at most 16 / 5 = 3.2 times as fast. If your table shows more, there's a second reason, perhaps that PyTorch's routine for 16 bits is slow with one input, or that the packed weights stay in a cache.
 #
 # ### When the kernel isn't faster
 #
 # In two cases, 16 bits can still be faster:
 #
 # - **There's no fast kernel for your processor or system.** PyTorch's is slow on Windows, for instance, because there it unpacks one code at a time.
-# - **Many inputs come at once**, as in a long prompt or a batch. Each fetched weight is then multiplied many times, so computing takes most of the time, and there's little fetching to save. And this kernel computes in 32-bit floats, while newer processors have much faster instructions for 16-bit floats, which the 16-bit layer uses. When we forbade it these, the kernel won with 64 inputs as well: it was 2.45 times as fast.
+# - **Many inputs come at once**, as in a long prompt or a batch. Each fetched weight is then multiplied many times, so computing takes most of the time, and there's little fetching to save. And this kernel computes in 32-bit floats, while newer processors have much faster instructions for 16-bit floats, which the 16-bit layer uses. When we switched these instructions off, the kernel won with 64 inputs as well: it was 2.45 times as fast.
 
 # %% [markdown]
 # ## Exercise · Read a group
@@ -253,7 +253,7 @@ show.race_table(races)
 #
 # Write `read_group(group)` for groups of *any* even size n. `group` holds the bytes of one group (`torch.uint8`): step, minimum and packed codes, in the order of Q4_1. The low halves hold the first n / 2 weights, the high halves the others. Return the n weights as float32.
 #
-# Then read the whole matrix, and compare it with the model's.
+# Then read the whole matrix, and compare it with `stored`.
 #
 # <details><summary>Hint</summary>
 #
