@@ -71,7 +71,7 @@ print(f"first token {seconds[0]:.2f} s, then from {took['float32']:.3f} to {max(
 # %% [markdown]
 # The first token takes longest, because before it the model processes the whole question. The later ones aren't all equal, since your computer has other things to do as well. So we keep the shortest time, the one that was disturbed least.
 #
-# Could you have known this time without running the model? In about [[minutes]] minutes you will be able to
+# Could you have known how short this time can be, without running the model? In about [[minutes]] minutes you will be able to
 #
 # [[abilities]]
 #
@@ -99,8 +99,6 @@ print(f"first token {seconds[0]:.2f} s, then from {took['float32']:.3f} to {max(
 # | all, with the small norms | 134.5 million | **96.6 MB** | **538.1 MB** |
 #
 # Why two columns of bytes? In the file, the blocks have codes of 4 bits. Each group of 32 weights adds a step and a minimum of 16 bits each, so one bit more for each weight, together 5. The table has codes of 8 bits and no minimum, which makes 8.5 ([[weight_only]]). But PyTorch's ordinary layers multiply floats. So when we open the file, we unpack all codes, and from then on each weight takes 4 bytes. **Our float32 model is the 4-bit file, unpacked.**
-#
-# It's no more accurate than the file.
 
 # %%
 _, tensors = real_models.read_gguf(real_models.smollm2_file())
@@ -145,13 +143,13 @@ print(f"{bandwidth / 1e9:.0f} GB per second, so the floor is {floor:.3f} s a tok
 print(f"measured: {took['float32']:.3f} s a token")
 
 # %% [markdown]
-# A model takes longer than its floor, because a token is more than reading. How much longer depends on the processor, so the floor is a limit, not a forecast. And our sum may miss a part of what the memory can deliver: on one machine, multiplying a matrix with rows of 4,096 numbers, also with one thread, read 1.3 times as fast. So the true floor may be about a quarter lower than the line above says.
+# A model takes longer than its floor, because producing a token takes more than reading the weights. So the floor is a limit, not a forecast. And our dot product may miss a part of what the memory can deliver: on one machine, multiplying a matrix with rows of 4,096 numbers, also with one thread, read 1.3 times as fast. So the true floor may be about a quarter lower than the line above says.
 #
-# And you can compute it before you download or buy anything, from the size of the model's file and the bandwidth that a laptop's maker states. That's a peak, so the real floor can only be higher.
+# And you can compute it before you download or buy anything, from the size of the model's file, without the table if it's untied, and the bandwidth that a laptop's maker states. That's a peak, so the real floor can only be higher.
 #
 # ### Seven billion
 #
-# A model like SmolLM2 has 7 billion weights of 5 bits each. It writes one text, token by token, on a laptop whose memory delivers 20 GB per second.
+# Another model, built like SmolLM2, has 7 billion weights of 5 bits each. It writes one text, token by token, on a laptop whose memory delivers 20 GB per second.
 #
 # **Predict.** Somebody promises you ten tokens per second, with the right runtime. Is that: **A** easy, **B** just possible, **C** impossible?
 
@@ -191,7 +189,7 @@ print(f"a token in float32 {took['float32']:.3f} s, in int8 {took['int8']:.3f} s
 print(f"converting all codes to floats, and nothing else: {to_floats:.3f} s")
 
 # %% [markdown]
-# Int8 is slower than float32. For every token, each layer first converts all its codes to floats, and then it multiplies, as the float32 layer does. As the last line shows, this conversion takes a large part of the time.
+# Int8 is slower than float32. For every token, each layer first converts all its codes to floats, and then it multiplies them, much as the float32 layer does. As the last line shows, this conversion takes a large part of the time.
 #
 # The codes aren't to blame. Compiled with `torch.compile`, they let the model write 1.8 times as fast as float32 in our record (`records/language`), probably because a compiled layer converts and multiplies in one go.
 #
@@ -227,7 +225,7 @@ else:
 show.floors(took, {"float32": in_float32, "int8": in_float32 / 4, "OpenVINO": in_file}, bandwidth)
 
 # %% [markdown]
-# Does OpenVINO's bar end far left of the dashed line, the floor of float32, say at half of it? Then it can't have read four bytes for each weight, even if our sum has missed a quarter of the bandwidth. If it ends near the line or on its right, the question stays open.
+# Does OpenVINO's bar end far left of the dashed line, the floor of float32, say at half of it? Then it can't have read four bytes for each weight, even if our dot product has missed a quarter of the bandwidth. If it ends near the line or on its right, the question stays open.
 #
 # **A small file allows speed, but the runtime has to make use of it.**
 #
