@@ -24,7 +24,7 @@ The course makes neural networks smaller, faster and cheaper to run: with fewer 
 smaller network that learns from a large one. Every lesson measures on your machine what its technique gains and what
 it costs."""
 ESSENTIALS = """\
-Begin with *{title}*: {count} lessons, {time}, each standing on the ones before it. Then follow what
+Begin with *{title}*: {count} lessons, {time}, in this order. Then follow what
 you are interested in."""
 ELECTIVES = """\
 Each of these leads to one purpose and holds all that its lessons need beside the essentials."""
