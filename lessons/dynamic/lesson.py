@@ -292,7 +292,7 @@ claims.show("dynamic")
 #
 # ### Faster than which fp32?
 #
-# We compared with **eager** fp32, PyTorch's usual way, which runs one operation after the other. But `quantize_dynamic` changes more than the type of the numbers. It hands the layers to another library, which arranges the weights beforehand in the order in which it will read them: they are **packed**. fp32 can be packed as well, or compiled with its weights as constants (*frozen*), and bfloat16 ([[formats]]) needs no scales at all. So here is the Transformer with better opponents, on one thread of two processors (`records/quantization`). Both have newer instructions for int8, called VNNI, but only the EPYC has some for bfloat16. Our run of section 1 was on a third, which has neither.
+# We compared with **eager** fp32, PyTorch's usual way, which runs one operation after the other. But `quantize_dynamic` changes more than the type of the numbers. It hands the layers to another library, which arranges the weights beforehand in the order in which it will read them: they are **packed**. fp32 can be packed as well, or compiled with its weights as constants (*frozen*), and bfloat16 ([[formats]]) needs no scales at all. So here is the Transformer with better opponents, on one thread of two processors (`records/quantization`). Both have newer instructions for int8, called VNNI, but only the EPYC has some for bfloat16.
 #
 # | times as fast as eager fp32 | Intel Xeon | AMD EPYC |
 # |---|---|---|
