@@ -4,9 +4,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from course_utils import language
+from course_utils import diagrams, language, plots
 from course_utils.runtime import quick
-from course_utils.show import diagrams, plots
 
 NAMES = ("Ada", "Ben", "Eva", "Ida", "Jan", "Kim", "Leo", "Max", "Nia", "Pia", "Tom", "Uwe")
 ENTRIES = 6

@@ -6,10 +6,9 @@ from statistics import mean
 
 import torch
 
-from course_utils import training
+from course_utils import diagrams, plots, training
 from course_utils.files import ROOT
-from course_utils.show import diagrams, plots
-from course_utils.show.tables import mean_and_range
+from course_utils.tables import mean_and_range
 from lessons.ticket.digits import make, put_on, test_set, train
 
 RECORD = ROOT / "records" / "ticket" / "rates.json"

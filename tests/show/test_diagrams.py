@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from course_utils.show import diagrams
-from course_utils.show.diagrams import Canvas, Unreadable
+from course_utils import diagrams
+from course_utils.diagrams import Canvas, Unreadable
 
 
 def words(canvas):

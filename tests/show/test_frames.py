@@ -5,8 +5,8 @@ from itertools import pairwise
 
 import pytest
 
-from course_utils.show import frames, plots
-from course_utils.show.diagrams import Canvas
+from course_utils import plots, slider
+from course_utils.diagrams import Canvas
 from tools.decks import deck
 
 ALT = "A point that moves from the left to the right."
@@ -86,11 +86,11 @@ STATE = """[...document.querySelectorAll('.course-frames')].map(root => ({
 @pytest.fixture(scope="module")
 def page_file(tmp_path_factory):
     """A page with a slider and with plain frames, the script of each, one of them run twice."""
-    slider, _ = frames.bundle(figures(3), alts=ALT, slider="bits", values=[8, 4, 2])
-    plain, _ = frames.bundle(figures(2), alts=ALT, slider=None, values=None)
+    with_slider, _ = slider.bundle(figures(3), alts=ALT, slider="bits", values=[8, 4, 2])
+    plain, _ = slider.bundle(figures(2), alts=ALT, slider=None, values=None)
     file = tmp_path_factory.mktemp("frames") / "page.html"
     again = plain["text/html"].partition("<script>")[2].removesuffix("</div>")
-    html = f"<!doctype html><meta charset=utf-8>{slider['text/html']}{plain['text/html']}<script>{again}"
+    html = f"<!doctype html><meta charset=utf-8>{with_slider['text/html']}{plain['text/html']}<script>{again}"
     file.write_text(html, encoding="utf-8")
     return file
 

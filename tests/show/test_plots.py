@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from course_utils.show import _pictures, plots
+from course_utils import plots
 
 ALT = "A line that rises from 0 to 1 as x goes from 0 to 1."
 
@@ -57,7 +57,7 @@ def test_no_text_of_the_style_is_too_small_for_the_back_row():
     axes.plot([1, 2], label="a line")
     axes.set(title="title", xlabel="x", ylabel="y")
     axes.legend()
-    _pictures.png(fig)  # draws it: now its ticks are there
+    plots.png(fig)  # draws it: now its ticks are there
     words = [text for text in fig.findobj(lambda artist: hasattr(artist, "get_fontsize")) if text.get_text()]
     assert len(words) > 10 and min(text.get_fontsize() * 100 / 72 for text in words) >= 22
 

@@ -197,18 +197,3 @@ def test_files_of_the_learners_own_stay_where_they_are(lesson):
 
 
 # Copies of version 3
-
-OLD_IMPORTS = """
-from course_utils.callbacks import PruningSchedule, QuantizationAwareTraining, ignore_advice
-from course_utils.callbacks import garments
-from course_utils.callbacks.garments import QUIET, batches, load, mape
-from course_utils.exercises import predictions
-"""
-
-
-def test_what_a_copy_of_version_3_imports_is_still_what_the_course_has():
-    found = {}
-    exec(OLD_IMPORTS, found)
-    homes = {found[name].__module__ for name in ("PruningSchedule", "QuantizationAwareTraining")}
-    assert homes == {"course_utils.lightning.pruning", "course_utils.lightning.quantization"}
-    assert found["predictions"].Sheet and found["garments"].fit and found["QUIET"] is found["garments"].QUIET
