@@ -194,6 +194,3 @@ def test_files_of_the_learners_own_stay_where_they_are(lesson):
     lesson.publish("a = 1", "b = 2", place=NEW).fill()
     mine = ["2_part/1_other_topic.ipynb", "2_part/1_topic-Copy1.ipynb", "mine/1_topic.ipynb"]
     assert lesson.names() == [*mine[:2], NEW, mine[2]] and (lesson.workspace / "ledger" / "topic.json").exists()
-
-
-# Copies of version 3
