@@ -3,9 +3,9 @@
 import pytest
 from _decks import ANSWER, NOTE, QUESTION, caption, code, deck, figure, printed, result, table
 
-from course_utils import syllabus
 from course_utils.files import ROOT
 from tools.decks import arrange, deck_text
+from tools.environment import curriculum
 
 TITLE = f"*How few bits?*\n\n{NOTE}"
 SAID = printed("4 times as long")
@@ -142,7 +142,7 @@ def test_a_talk_of_this_course_takes_its_time_and_the_guide_says_how_long_each_a
 def test_the_sessions_of_the_guide_add_up_what_the_decks_take():
     from tools.publishing import course
 
-    for lesson in syllabus.lessons().values():
+    for lesson in curriculum.lessons().values():
         assert (
             course.spoken(lesson)
             == sum(slide.seconds for slide in deck_text.of_lesson(lesson).slides if not slide.before) / 60

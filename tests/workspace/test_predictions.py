@@ -92,7 +92,7 @@ def sheet(tmp_path, monkeypatch):
     monkeypatch.setenv("COURSE_PROGRESS", str(tmp_path / progress.NAME))
     (known,) = make_root(tmp_path, integers="")
     lessons.write(lesson(), known.notebook)
-    monkeypatch.setattr(predictions.syllabus, "lessons", lambda: {"integers": known})
+    monkeypatch.setattr(predictions.curriculum, "lessons", lambda: {"integers": known})
     version = predictions.version(predictions.questions(lesson().cells))
     made = predictions.Sheet("integers", version)
     made.shown, made.after = [], []

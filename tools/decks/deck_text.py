@@ -11,9 +11,9 @@ from functools import cache
 
 import nbformat
 
-from course_utils import syllabus
 from course_utils.files import ROOT
 from tools.decks import arrange, face
+from tools.environment import curriculum
 from tools.publishing import before, inputs
 from tools.publishing import lessons as _lessons
 from tools.publishing.course import NOTE
@@ -37,12 +37,12 @@ class Deck:
 
     Attributes:
         title: of a talk, or number and title of a lesson. minutes: that a talk must take, or None.
-        lesson: the `syllabus.Lesson`, or None. slides: list of `arrange.Slide`, each with its foot.
+        lesson: the `curriculum.Lesson`, or None. slides: list of `arrange.Slide`, each with its foot.
     """
 
     title: str
     minutes: float | None = None
-    lesson: syllabus.Lesson | None = None
+    lesson: curriculum.Lesson | None = None
     slides: list = field(default_factory=list)
 
     def recall(self):
@@ -105,8 +105,8 @@ class _Maker:
     def __init__(self, path, lesson, root):
         self.path, self.lesson, self.root = path, lesson, root
         self.made, self.where, self.act, self.acts = None, "", None, []
-        self.known, self.notebooks = syllabus.lessons(root), {}
-        self.link = syllabus.linked(lesson) if lesson else syllabus.plain
+        self.known, self.notebooks = curriculum.lessons(root), {}
+        self.link = curriculum.linked(lesson) if lesson else curriculum.plain
 
     def deck(self):
         text = self.path.read_text(encoding="utf-8")
@@ -216,7 +216,7 @@ class _Maker:
         if wrong := BORROWED.search(text):
             raise ValueError(f"{wrong[0]} stands in a paragraph; give it a line of its own, between empty ones")
         text = VALUE.sub(lambda match: self._value(*match.groups()), text)
-        text = LINK.sub(r"\1", syllabus.refer(text, self.root, self.link))
+        text = LINK.sub(r"\1", curriculum.refer(text, self.root, self.link))
         return PICTURE.sub(lambda match: self._drawing(*match.groups()), text)
 
     def _drawing(self, alt, name):

@@ -6,8 +6,8 @@ import re
 
 import nbformat
 
-from course_utils import syllabus
 from tools.decks.arrange import described
+from tools.environment import curriculum
 from tools.publishing import boxes, worksheets
 from tools.publishing import lessons as _lessons
 
@@ -48,7 +48,9 @@ def write(lessons, folder):
 
 def pages(root):
     """The page of the site that a file of the repository becomes, by its path from the root."""
-    found = {f"notebooks/{lesson.place}": f"lessons/{lesson.name}.ipynb" for lesson in syllabus.lessons(root).values()}
+    found = {
+        f"notebooks/{lesson.place}": f"lessons/{lesson.name}.ipynb" for lesson in curriculum.lessons(root).values()
+    }
     documents = {file: page for file, (page, _) in DOCUMENTS.items()}
     found |= {f"notebooks/{sheet.place}": f"lessons/{name}.ipynb" for name, sheet in worksheets.ALL.items()}
     return {**found, **documents, f"notebooks/{_lessons.OVERVIEW}": "index.md", "README.md": "index.md"}
@@ -84,7 +86,7 @@ def page(nb, lesson, targets):
 
     Args:
         nb: as published.
-        lesson: its `syllabus.Lesson`.
+        lesson: its `curriculum.Lesson`.
         targets: of `pages`.
     """
     nb = _moved(nb, lesson, targets)

@@ -8,8 +8,8 @@ import json
 import re
 from pathlib import Path
 
-from course_utils import syllabus
 from course_utils.files import slug
+from tools.environment import curriculum
 from tools.publishing import pages
 
 FILE = "_static/sections.js"
@@ -26,7 +26,7 @@ def write(app, failed):
     """Write the sections of all pages, lessons first and in their order."""
     if failed:
         return
-    lessons = [name for name in map("lessons/{}".format, syllabus.lessons()) if name in app.env.found_docs]
+    lessons = [name for name in map("lessons/{}".format, curriculum.lessons()) if name in app.env.found_docs]
     found = [
         section
         for name in [*lessons, *sorted(app.env.found_docs - set(lessons))]
