@@ -21,23 +21,21 @@
 #
 # *Does a callback do what its setting says?*
 
-# %% tags=["setup", "hide-input", "legacy"]
-# Sets one thread and the int8 engine, holds back advice for large trainings, and imports the task and the drawings.
+# %% tags=["setup", "hide-input"]
+# Sets one thread, holds back advice for large trainings, and imports the task and the drawings.
 import course_utils  # noqa: F401  first, since it holds back what packages say of themselves when they are imported
 
 # isort: split
 import torch
 
-from course_utils import claims, legacy_int8
-from course_utils.lightning import ignore_advice
+from course_utils import claims
+from course_utils.callbacks import ignore_advice
 from course_utils.sparsity import sparsity_report
 from lessons.lightning_pruning import checks as check
 from lessons.lightning_pruning import show
 from lessons.lightning_qat import task as garments
 
 ignore_advice()
-legacy_int8.ignore_deprecations()
-torch.backends.quantized.engine = legacy_int8.best()
 torch.set_num_threads(1)
 
 # %% [markdown]
@@ -337,8 +335,8 @@ best_file(save_on_train_epoch_end=False)
 #
 # Do the zeros survive the rounding? A weight's integer is the weight divided by the scale, and rounded ([[integers]]). Zero divided by any scale is 0, so they should. The schedule leaves $0.5 \cdot 0.8 = 0.4$, so at least 60 % of the integers should be 0 (more, if a small weight is rounded to 0):
 
-# %% both tags=["legacy"]
-from course_utils.lightning import PruningSchedule, QuantizationAwareTraining
+# %% both
+from course_utils.callbacks import PruningSchedule, QuantizationAwareTraining
 
 
 def schedule():
