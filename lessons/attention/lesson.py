@@ -63,7 +63,7 @@ Table(
 # **In about a third (A), because you can reach that without looking at the names.** If you always answer the book's most frequent digit, which usually appears twice, you're right in two of six cases.
 
 # %% [markdown]
-# In about [[minutes]] minutes you will be able to
+# In about an hour you will be able to
 #
 # [[abilities]]
 #

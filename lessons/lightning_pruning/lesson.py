@@ -89,7 +89,7 @@ print(f"zero: {sparsity_report(model).total.sparsity:.1%}")
 # **About 70 % (C), because each amount is a share of what is *left* at that time, and not of all.** So the comment states a rule that the code doesn't follow.
 
 # %% [markdown]
-# One of this callback's settings doesn't do what it says, but neither a message nor the network's error will tell you. In about [[minutes]] minutes you will be able to
+# One of this callback's settings doesn't do what it says, but neither a message nor the network's error will tell you. In about an hour you will be able to
 #
 # [[abilities]]
 #

@@ -102,7 +102,7 @@ int8_error = mape(net(test_pixels), test_share)
 print(f"int8, {n_int8} of {len(linear)} layers: off by {int8_error:.0f} %")
 
 # %% [markdown]
-# Every layer is int8, and nothing failed. Yet the network is off by far more than in float, though 8 bits usually cost next to nothing ([[static]]). In about [[minutes]] minutes you'll know why, and be able to
+# Every layer is int8, and nothing failed. Yet the network is off by far more than in float, though 8 bits usually cost next to nothing ([[static]]). In about an hour you'll know why, and be able to
 #
 # [[abilities]]
 #

@@ -70,7 +70,7 @@ print(f"first token {seconds[0]:.2f} s, then from {took['float32']:.3f} to {max(
 # %% [markdown]
 # The first token takes longest, because before it the model processes the whole question. The later ones aren't all equal, since your computer has other things to do as well. So we keep the shortest time, the one that was disturbed least.
 #
-# Could you have known how short this time can be, without running the model? In about [[minutes]] minutes you will be able to
+# Could you have known how short this time can be, without running the model? In about an hour you will be able to
 #
 # [[abilities]]
 #

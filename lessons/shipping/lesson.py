@@ -52,7 +52,7 @@ for row in (most_accurate, smallest, fastest):
     print(f"{row['file_bytes'] / 1000:4.0f} kB {row['ms']:5.2f} ms {row['accuracy']:6.1%}  {row['name']}")
 
 # %% [markdown]
-# Three different models, so "the best" doesn't exist. In about [[minutes]] minutes you will be able to
+# Three different models, so "the best" doesn't exist. In about an hour you will be able to
 #
 # [[abilities]]
 #

@@ -80,7 +80,7 @@ for name, net in {"ticket": ticket, "new values": new_values, "trained on": trai
 # **Trained on, because it goes on from what its weights have already learned.** After the same search, its weights have been trained for 400 steps, and those of the ticket, which begins anew, for 200.
 
 # %% [markdown]
-# That's one network, and one learning rate for all three, the paper's 0.0012. Was it a fair race? In about [[minutes]] minutes you will be able to
+# That's one network, and one learning rate for all three, the paper's 0.0012. Was it a fair race? In about an hour you will be able to
 #
 # [[abilities]]
 #

@@ -67,7 +67,7 @@ for name, size in files.items():
 # **The same (A), because this config rounds each weight to one of four integers, and then stores the integer in a whole byte.** So "2 bits" told us about the *values* of the weights, and nothing about the *bytes* in the file.
 
 # %% [markdown]
-# In about [[minutes]] minutes you will be able to
+# In about an hour you will be able to
 #
 # [[abilities]]
 #
