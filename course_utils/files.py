@@ -1,10 +1,15 @@
-"""Where the course lies on disk, and writing a file whole or not at all. Standard library only."""
+"""Where the course lies on disk, writing a file whole or not at all, and the command line as a message tells it.
+
+Standard library only.
+"""
 
 from __future__ import annotations
 
 import os
 import re
+import sys
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -25,3 +30,28 @@ def write_whole(path: Path, text: str) -> None:
         draft = Path(new, path.name)
         draft.write_text(text, encoding="utf-8", newline="\n")
         os.replace(draft, path)
+
+
+PYTHON = "py" if os.name == "nt" else "python3"
+FOR_LZMA = (
+    "Use a Python that has it: one from python.org, conda, uv or a Linux distribution. One that is compiled by hand or "
+    "by pyenv needs liblzma's headers first (Debian and Ubuntu: liblzma-dev; Fedora: xz-devel; macOS: brew install xz)"
+)
+
+
+def command(*words: str) -> str:
+    """What a reader types: `command("doctor")` is "python3 course.py doctor".
+
+    It has the name that Python has on this system. In an environment of the reader's own, which the course uses as it
+    is, it is "python course.py --here doctor".
+    """
+    if Path(sys.prefix).resolve() != ROOT / ".venv":
+        return " ".join(["python course.py --here", *words])
+    return " ".join([PYTHON, "course.py", *words])
+
+
+def need(*packages: str) -> None:
+    """Raise ModuleNotFoundError for the first package that is not there: `course.py` says how to install it."""
+    for name in packages:
+        if find_spec(name) is None:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)

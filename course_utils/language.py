@@ -17,8 +17,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from course_utils import training
-from course_utils.data import checkpoints
+from course_utils import checkpoints, training
 from course_utils.runtime import quick, threads, training_threads
 
 ALPHABET = "\n" + "".join(map(chr, range(32, 127)))

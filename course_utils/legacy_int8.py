@@ -16,7 +16,7 @@ from types import ModuleType
 
 import torch
 
-from course_utils.door import command
+from course_utils.files import command
 
 PACKAGES = ("tq", "nnq", "nnqat", "fx", "backends")
 PREFERRED = ("x86", "onednn", "fbgemm", "qnnpack")

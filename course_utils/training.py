@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from course_utils.measure.as_it_was import as_it_was, need_values, own
 from course_utils.runtime import best_device, quick, threads, training_threads
+from course_utils.tensors import as_it_was, need_values, own
 
 QUICK_STEPS = 5
 

@@ -24,7 +24,7 @@ def _explain(shell, kind, error, trace, tb_offset=None):
         error.add_note(REMEDY.format(name=error.name))
     asked = getattr(getattr(error, "obj", None), "__name__", None) or getattr(error, "name", None) or ""
     if isinstance(error, AttributeError | ImportError) and str(asked).startswith("lessons."):
-        from course_utils.door import command
+        from course_utils.files import command
 
         error.add_note(OLDER.format(command=command("reset", asked.split(".")[1])))
     shell.showtraceback((kind, error, trace), tb_offset=tb_offset)

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 import course
-from course_utils import door, files
+from course_utils import files
 from course_utils.int8_routes import record
 from tools import test as run_tests
 
@@ -14,20 +14,20 @@ from tools import test as run_tests
 @pytest.mark.parametrize(("python", "prefix"), [("python3", ".venv"), ("py", ".venv"), ("python3", "elsewhere")])
 def test_a_command_is_what_a_reader_types(monkeypatch, python, prefix):
     monkeypatch.setattr(sys, "prefix", str(files.ROOT / prefix))
-    monkeypatch.setattr(door, "PYTHON", python)
+    monkeypatch.setattr(files, "PYTHON", python)
     said = f"{python} course.py doctor" if prefix == ".venv" else "python course.py --here doctor"
-    assert door.command("doctor") == said
+    assert files.command("doctor") == said
 
 
 def test_a_missing_record_says_what_to_type(tmp_path):
     with pytest.raises(FileNotFoundError) as caught:
         record.load(tmp_path / "headline.json")
-    assert door.command("bench", "quantization", "--peers") in str(caught.value)
+    assert files.command("bench", "quantization", "--peers") in str(caught.value)
 
 
 def test_weigh_with_peers_installs_them_or_says_how(monkeypatch, capsys):
     assert course.extras_of("weigh", ["my_model.py", "--peers"]) == ("deploy",)
-    monkeypatch.setattr(door, "find_spec", lambda name: None)
+    monkeypatch.setattr(files, "find_spec", lambda name: None)
     assert course.run_task("weigh", ["my_model.py", "--peers"], ("deploy",)) == 1
     assert "The package 'onnx' is missing" in capsys.readouterr().out
 

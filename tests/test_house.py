@@ -16,16 +16,16 @@ from _course import expect_none
 from course_utils.files import ROOT
 from tools import release
 
-PLACES = ("course_utils", "lessons", "records", "tools", "tests")
+PLACES = ("course_utils", "weigh", "lessons", "records", "tools", "tests")
 ALLOWED = {  # what each place may import of the others
     "course_utils": {"course_utils"},
+    "weigh": {"course_utils", "weigh"},
     "lessons": {"course_utils", "lessons"},
-    "records": {"course_utils", "lessons", "records"},
-    "tools": {"course_utils", "records", "tools", "course"},
-    "tests": {"course_utils", "lessons", "records", "tools", "course"},
+    "records": {"course_utils", "lessons", "records", "weigh"},
+    "tools": {"course_utils", "records", "tools", "course", "weigh"},
+    "tests": {"course_utils", "lessons", "records", "tools", "course", "weigh"},
 }
 LEGACY = "course_utils.legacy_int8"
-OLD_NAME = "course_utils.callbacks.garments"  # learners' copies of version 3 find a lesson's task by it; until 5.0
 
 
 def modules(root):
@@ -66,9 +66,7 @@ def wrong_ways(trees):
         f"{name} imports {target}"
         for name, tree in trees.items()
         for target in sorted(imports(tree, trees))
-        if (place := target.partition(".")[0]) in {*PLACES, "course"}
-        and place not in ALLOWED[name.partition(".")[0]]
-        and name != OLD_NAME
+        if (place := target.partition(".")[0]) in {*PLACES, "course"} and place not in ALLOWED[name.partition(".")[0]]
     ]
 
 

@@ -35,7 +35,7 @@ def main(argv):
         os.environ["COURSE_QUICK"] = "1"
     if not {"-h", "--help"} & set(arguments):
         print("Close other programs first: a second busy process changes what is measured.", file=sys.stderr)
-    from course_utils.measure import timing
+    from course_utils import timing
 
     try:
         return importlib.import_module(f"records.{name}.measure").main(arguments) or 0

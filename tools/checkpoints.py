@@ -12,10 +12,9 @@ from types import ModuleType
 import torch
 
 from course import say
-from course_utils import data, language, models, runtime, training
-from course_utils.data import checkpoints
+from course_utils import checkpoints, data, language, models, runtime, training
 from course_utils.files import write_whole
-from course_utils.show.tables import si
+from course_utils.tables import si
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ A lesson offers that by itself; this is for good Wi-Fi beforehand, and for a roo
 import argparse
 
 from course import say
-from course_utils.door import need
-from course_utils.real_models import fetching
+from course_utils import real_models
+from course_utils.files import need
 
 REQUIRES = ("llm",)
 
@@ -22,14 +22,14 @@ def main(argv):
     parser.add_argument("names", nargs="*", metavar="NAME", help="smollm2, efficientnet_lite0; default: both")
     parser.add_argument("--from", dest="folder", metavar="FOLDER", help="copy from this folder, without a network")
     options = parser.parse_args(argv)
-    unknown = set(options.names) - set(fetching.MODELS)
+    unknown = set(options.names) - set(real_models.MODELS)
     if unknown:
-        parser.error(f"there is no model {', '.join(sorted(unknown))}; choose from {', '.join(fetching.MODELS)}")
+        parser.error(f"there is no model {', '.join(sorted(unknown))}; choose from {', '.join(real_models.MODELS)}")
     failed = False
-    for name in options.names or fetching.MODELS:
+    for name in options.names or real_models.MODELS:
         try:
-            say(f"{fetching.MODELS[name].title} is in {fetching.fetch(name, options.folder)}")
-        except fetching.FetchError as error:
+            say(f"{real_models.MODELS[name].title} is in {real_models.fetch(name, options.folder)}")
+        except real_models.FetchError as error:
             failed = True
             say(str(error))
     need("openvino_genai")  # with --here nothing was installed

@@ -3,7 +3,7 @@
 import argparse
 
 from course import command, say
-from course_utils.learner import progress
+from course_utils import progress
 from tools.publishing import course, lessons
 from tools.workspace import progress as _progress
 from tools.workspace import start

@@ -3,7 +3,7 @@
 import argparse
 
 from course import ROOT, say
-from course_utils.learner import progress
+from course_utils import progress
 from tools.publishing import lessons as _lessons
 from tools.workspace import lab, start, workspace
 

@@ -4,7 +4,7 @@ import argparse
 import datetime
 
 from course import say
-from course_utils.learner import progress, review
+from course_utils import progress, review
 from tools.workspace import start
 
 WORKSPACE = progress.workspace()

@@ -24,7 +24,7 @@ import tempfile
 from pathlib import Path
 
 from course import ROOT, command, say
-from course_utils.real_models import fetching
+from course_utils import real_models
 from tools.environment.env import import_path
 
 REQUIRES = ("dev", "deploy", "llm", "cluster", "live", "setup", "site")
@@ -79,10 +79,10 @@ def _on_other_processors(environment):
 
 def _fetch_models():
     """Fetch the real models that are missing, if they can be had: without them their tests are skipped."""
-    for name in fetching.MODELS if os.environ.get("COURSE_MODELS") != "stand-in" else ():
+    for name in real_models.MODELS if os.environ.get("COURSE_MODELS") != "stand-in" else ():
         try:
-            fetching.fetch(name)
-        except fetching.FetchError as error:
+            real_models.fetch(name)
+        except real_models.FetchError as error:
             return say(f"The tests of the real models will be skipped. {error}")
 
 

@@ -36,7 +36,7 @@ import sys
 from pathlib import Path
 
 from course import say
-from course_utils.door import need
+from course_utils.files import need
 
 OPTION_REQUIRES = {"--peers": ("deploy",)}
 NAME = "yours"
@@ -80,13 +80,13 @@ def main(argv):
     if options.peers:
         need("onnx", "onnxscript", "onnxruntime", "openvino")
     try:
-        from course_utils import yours  # here, since it imports torch
-        from course_utils.yours.result import checked
+        import weigh  # here, since it imports torch
+        from weigh.result import checked
 
         limits = checked(_limits(options.limits))  # before the file runs, which may take minutes
         found = _run(Path(options.file))
         given, names = _given(found, options.file)
-        _, report = yours.weigh(*given, **names, limits=limits, folder=options.to, minutes=options.minutes, say=say)
+        _, report = weigh.weigh(*given, **names, limits=limits, folder=options.to, minutes=options.minutes, say=say)
     except Wrong as error:
         say(str(error))
         return 1
@@ -141,7 +141,7 @@ def _told(error):
 
 
 def _given(found, file):
-    """What the function returns, as positions and names of `yours.weigh`."""
+    """What the function returns, as positions and names of `weigh.weigh`."""
     if not inspect.isfunction(found.get(NAME)) or inspect.signature(found[NAME]).parameters:
         raise Wrong(f"{file} has no function {NAME} without arguments. Expected:\n\n{TO_WRITE}")
     try:

@@ -26,7 +26,8 @@
 # (`py` in place of `python3` on Windows; `weigh --help` says what stands in the file).
 
 # %%
-from course_utils import real_models, yours
+import weigh
+from course_utils import real_models
 
 model = real_models.efficientnet_lite0()  # yours: any torch.nn.Module
 # parts of photos of which the network is sure; yours: a list of inputs, a tuple or a dict where it takes several
@@ -41,14 +42,14 @@ def answer(out):  # from what the model returns to what you read from it
 
 
 # %%
-sheet = yours.look(model, batches, labels=labels, train=train, answer=answer)
+sheet = weigh.look(model, batches, labels=labels, train=train, answer=answer)
 sheet
 
 # %%
-yours.bytes_of(sheet)
+weigh.bytes_of(sheet)
 
 # %%
-yours.layers_of(sheet)
+weigh.layers_of(sheet)
 
 # %% [markdown]
 # **How to read these two.** The bytes say what a smaller file can save: a weight takes four in float32, and one in int8. The time
@@ -61,28 +62,28 @@ yours.layers_of(sheet)
 # bit have a remark: then the way probably found nothing to do.
 
 # %%
-for way in yours.routes(sheet):
+for way in weigh.routes(sheet):
     print(f"{way.name:<30} {way.why_not or 'fits'}")
 
 # %%
-yours.run(sheet)
-yours.table(sheet, clock=False)
+weigh.run(sheet)
+weigh.table(sheet, clock=False)
 
 # %%
-again = yours.blame(sheet)
+again = weigh.blame(sheet)
 again[0].name if again else "No route lost answers for which one layer could be blamed."
 
 # %%
-yours.cut(sheet)
-yours.table(sheet, clock=False)
+weigh.cut(sheet)
+weigh.table(sheet, clock=False)
 
 # %%
-both = yours.cut_then_int8(sheet)
+both = weigh.cut_then_int8(sheet)
 both[0].name if both else "There is no cut network, or no int8 that keeps the answers, to put together."
 
 # %%
-table = yours.table(sheet)  # all forms timed once more, in turn
-yours.figure(sheet)
+table = weigh.table(sheet)  # all forms timed once more, in turn
+weigh.figure(sheet)
 table
 
 # %% [markdown]
@@ -92,7 +93,7 @@ table
 # slower or larger. Of what is left, it takes the fastest form, and of those that are as fast within a twentieth, the smallest. Its answers are then counted on the inputs that were kept back. Only the last table compares times, because there all forms were timed in turn.
 
 # %%
-print(yours.recommend(sheet, limits))
+print(weigh.recommend(sheet, limits))
 
 # %% [markdown]
 # **Before you ship it,** look at what no table shows: the answers of each class, and not their mean; the slowest call, and the
@@ -102,5 +103,5 @@ print(yours.recommend(sheet, limits))
 # recommendation changes. [[shipping]] has the whole checklist.
 
 # %%
-report = yours.ship(sheet, limits, folder="yours")
+report = weigh.ship(sheet, limits, folder="yours")
 print(report["recommendation"], report["file"], report["file_bytes"], report["opened_elsewhere"], sep="\n")

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
+from course_utils import progress
 from course_utils.checks import isolation
 from course_utils.checks.mistake import Mistake
 from course_utils.checks.values import show
-from course_utils.door import command
-from course_utils.learner import progress
+from course_utils.files import command
 
 PASSED, NOT_DONE, NOT_YET, BROKEN = "passed", "not done yet", "not yet", "check failed"
 MARKS = {PASSED: "✓ Passed", NOT_DONE: "○ Not done yet", NOT_YET: "✗ Not yet", BROKEN: "! The check failed"}

@@ -15,8 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from course_utils import runtime
-from course_utils.door import command
-from course_utils.files import ROOT, slug
+from course_utils.files import ROOT, command, slug
 
 EAGER = "fp32, eager"
 FOLDER = ROOT / "records" / "quantization"

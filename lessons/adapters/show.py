@@ -4,10 +4,9 @@ import json
 
 import torch
 
-from course_utils import language
+from course_utils import diagrams, language, plots
 from course_utils.files import ROOT
-from course_utils.show import diagrams, plots
-from course_utils.show.tables import Table
+from course_utils.tables import Table
 from lessons.adapters import levels
 from lessons.adapters.levels import matrices
 

@@ -7,10 +7,9 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional as F
 
-from course_utils import runtime
+from course_utils import checkpoints, runtime
 from course_utils.checks import effects, exercise
 from course_utils.checks.values import is_number
-from course_utils.data import checkpoints
 
 DEVICE = runtime.best_device()
 LABELS = [

@@ -23,8 +23,7 @@
 # Sets a seed and one thread, and imports the drawings of this lesson and the scorecard.
 import torch
 
-from course_utils import runtime
-from course_utils.scorecard import claims
+from course_utils import claims, runtime
 from lessons.amp import checks as check
 from lessons.amp import show
 

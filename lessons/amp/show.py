@@ -3,10 +3,8 @@
 import torch
 from torch.nn import functional as F
 
-from course_utils import models
-from course_utils.measure import timing
-from course_utils.show import plots
-from course_utils.show.tables import Table
+from course_utils import models, plots, timing
+from course_utils.tables import Table
 from lessons.amp import sixteen_bits
 
 RECORDS = ("GPU", "with units", "AVX2, no units")  # kinds, see sixteen_bits.kind

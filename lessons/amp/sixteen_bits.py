@@ -13,10 +13,8 @@ from collections.abc import Callable
 import torch
 from torch.nn import functional as F
 
-from course_utils import models, runtime
-from course_utils.door import command
-from course_utils.files import ROOT
-from course_utils.measure import timing
+from course_utils import models, runtime, timing
+from course_utils.files import ROOT, command
 
 FOLDER = ROOT / "records" / "sixteen_bits"
 COMMAND = "python3 course.py bench sixteen_bits"

@@ -23,9 +23,8 @@
 # Sets a seed and one thread, and imports what this lesson draws and trains, its check and the scorecard.
 import torch
 
-from course_utils import runtime
-from course_utils.scorecard import claims
-from course_utils.show.tables import Table
+from course_utils import claims, runtime
+from course_utils.tables import Table
 from lessons.attention import checks as check
 from lessons.attention import show
 

@@ -24,8 +24,7 @@ import warnings
 
 import torch
 
-from course_utils import legacy_int8, runtime
-from course_utils.scorecard import claims
+from course_utils import claims, legacy_int8, runtime
 from lessons.audit import checks as check
 from lessons.audit import show
 from lessons.audit.experiment import attend, counted
@@ -299,7 +298,7 @@ claims.show("audit")
 # In [[dynamic]] an LSTM of 128 units became slower, although its matrices are multiplied in int8. Is it the search for a range in each of its 28 steps? Look at its opponent first. On many processors PyTorch computes an fp32 LSTM in *one* operator, which takes all the steps, and the int8 LSTM is a loop of small operators. So there's a second difference. As a **control**, we force fp32 into such a loop.
 
 # %% tags=["legacy"]
-from course_utils.measure import timing
+from course_utils import timing
 from course_utils.models import LSTMClassifier
 
 lstm, image = LSTMClassifier().eval(), torch.randn(1, 1, 28, 28)

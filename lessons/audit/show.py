@@ -2,11 +2,9 @@
 
 import time
 
-from course_utils import runtime
-from course_utils.measure import timing
-from course_utils.measure.int8_audit import audit
-from course_utils.measure.sizes import size_report
-from course_utils.show import plots
+from course_utils import plots, runtime, timing
+from course_utils.audit import audit
+from course_utils.sizes import size_report
 from lessons.audit.experiment import Counted
 
 LINEAR, ATTENTION, REST = "linear layers", "attention", "the rest"

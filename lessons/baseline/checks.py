@@ -4,9 +4,9 @@ import torch
 from hypothesis import strategies as st
 from torch import nn
 
+from course_utils.checkpoints import load
 from course_utils.checks import effects, exercise
 from course_utils.data import load as images_of
-from course_utils.data.checkpoints import load
 
 
 @exercise(

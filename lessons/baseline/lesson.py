@@ -27,7 +27,7 @@
 # Sets the seed and one thread, and imports the drawings of this lesson, its check and the scorecard.
 import torch
 
-from course_utils.scorecard import claims
+from course_utils import claims
 from lessons.baseline import checks as check
 from lessons.baseline import show
 
@@ -46,8 +46,7 @@ import copy
 
 import torch
 
-from course_utils import data, models
-from course_utils.data import checkpoints
+from course_utils import checkpoints, data, models
 from lessons.baseline.experiment import train_sibling
 
 images, labels = data.load("mnist", "test")

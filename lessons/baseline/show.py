@@ -4,7 +4,7 @@ import torch
 from matplotlib.colors import ListedColormap
 from matplotlib.patches import Patch
 
-from course_utils.show import plots
+from course_utils import plots
 
 AGREE, DISAGREE = "#e8e8e8", plots.COLOURS["orange"]
 

@@ -22,7 +22,7 @@
 # Sets one thread, switches gradients off, and imports the drawings, the check and the scorecard.
 import torch
 
-from course_utils.scorecard import claims
+from course_utils import claims
 from lessons.bit_budget import checks as check
 from lessons.bit_budget import show
 
@@ -45,8 +45,7 @@ import copy
 
 from torch import nn
 
-from course_utils import data
-from course_utils.data import checkpoints
+from course_utils import checkpoints, data
 from lessons.bit_budget.network import accuracy, norms_anew, rounded
 
 net = checkpoints.load("depthwise_cnn")

@@ -4,8 +4,8 @@ import io
 
 import torch
 
-from course_utils.show import plots
-from course_utils.show.tables import Table
+from course_utils import plots
+from course_utils.tables import Table
 
 WIDTHS = (2, 3, 4)  # what is drawn
 

@@ -5,8 +5,8 @@ from statistics import mean
 
 from matplotlib.ticker import NullLocator
 
+from course_utils import plots
 from course_utils.files import ROOT
-from course_utils.show import plots
 
 RECORD = ROOT / "records" / "blocks" / "cuts.json"
 

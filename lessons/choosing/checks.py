@@ -3,8 +3,8 @@
 import torch
 from torch import nn
 
+from course_utils.checkpoints import load
 from course_utils.checks import exercise
-from course_utils.data.checkpoints import load
 from course_utils.models import EncoderLayer
 
 

@@ -30,8 +30,7 @@
 import torch
 from torch import nn
 
-from course_utils import legacy_int8
-from course_utils.scorecard import claims
+from course_utils import claims, legacy_int8
 from lessons.choosing import checks as check
 from lessons.choosing import show
 

@@ -9,11 +9,9 @@ import torch
 from torch import nn
 from torch.ao import quantization as tq
 
-from course_utils import models, runtime
+from course_utils import diagrams, models, plots, runtime, timing
 from course_utils.int8_routes import record
-from course_utils.measure import timing
-from course_utils.show import diagrams, plots
-from course_utils.show.tables import Table
+from course_utils.tables import Table
 
 CLOCK = time.process_time if time.get_clock_info("process_time").resolution < 1e-5 else time.perf_counter
 PUBLISHED = {"BERT-base shape": "581 / 313 = 1.9", "ResNet-50": "214 / 103 = 2.1", "MobileNet-v2": "97 / 17 = 5.7"}

@@ -26,8 +26,7 @@
 # Sets a seed and one thread, switches gradients off, and imports the drawings, the check and the scorecard.
 import torch
 
-from course_utils import runtime
-from course_utils.scorecard import claims
+from course_utils import claims, runtime
 from lessons.decoding import checks as check
 from lessons.decoding import show
 

@@ -2,9 +2,8 @@
 
 from torch.nn import functional as F
 
-from course_utils import language
-from course_utils.show import diagrams, plots
-from course_utils.show.tables import Table
+from course_utils import diagrams, language, plots
+from course_utils.tables import Table
 
 
 def reading_and_writing(page, opening, slower):

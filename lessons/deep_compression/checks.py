@@ -3,8 +3,8 @@
 import torch
 from hypothesis import strategies as st
 
+from course_utils.checkpoints import load
 from course_utils.checks import exercise
-from course_utils.data.checkpoints import load
 
 
 @exercise(

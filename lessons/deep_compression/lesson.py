@@ -22,7 +22,7 @@
 # Sets one thread, and imports the drawings, the check and the scorecard.
 import torch
 
-from course_utils.scorecard import claims
+from course_utils import claims
 from lessons.deep_compression import checks as check
 from lessons.deep_compression import show
 

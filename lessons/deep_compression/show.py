@@ -7,9 +7,8 @@ from tempfile import mkdtemp
 
 import torch
 
-from course_utils import data, training
-from course_utils.show import plots
-from course_utils.show.tables import Table
+from course_utils import data, plots, training
+from course_utils.tables import Table
 from lessons.deep_compression.values import share
 from lessons.deep_compression.words import file_parts, fixed, gap_symbols, huffman, in_words, often
 

@@ -5,8 +5,8 @@ import copy
 import torch
 from torch import nn
 
+from course_utils.checkpoints import load
 from course_utils.checks import effects, exercise
-from course_utils.data.checkpoints import load
 
 
 @exercise(

@@ -4,8 +4,7 @@ import io
 
 import torch
 
-from course_utils import data
-from course_utils.data import checkpoints
+from course_utils import checkpoints, data
 from course_utils.legacy_int8 import tq
 
 images, _ = data.load("fashion_mnist", n=512)  # training images, to calibrate with

@@ -22,8 +22,7 @@
 # Sets one thread and the int8 engine, switches gradients off, and hides the warnings of PyTorch's older int8.
 import torch
 
-from course_utils import legacy_int8
-from course_utils.scorecard import claims
+from course_utils import claims, legacy_int8
 from lessons.depthwise import checks as check
 from lessons.depthwise import show
 

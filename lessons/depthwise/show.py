@@ -6,9 +6,8 @@ import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from course_utils import real_models
-from course_utils.show import plots
-from course_utils.show.tables import Table
+from course_utils import plots, real_models
+from course_utils.tables import Table
 from lessons.depthwise.experiment import accuracy, images, net
 
 KINDS = ("ordinary", "depthwise", "1×1", "depthwise", "1×1", "depthwise", "1×1", "linear")

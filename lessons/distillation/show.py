@@ -6,9 +6,9 @@ from statistics import mean
 import torch.nn.functional as F
 from matplotlib.patches import Rectangle
 
+from course_utils import diagrams, plots
 from course_utils.files import ROOT
-from course_utils.show import diagrams, plots
-from course_utils.show.tables import Table, mean_and_range
+from course_utils.tables import Table, mean_and_range
 
 RECORD = ROOT / "records" / "distillation" / "students.json"
 LADDER = {"labels": "black", "first choice": "sky", "alike": "blue", "even": "green", "soft": "orange"}

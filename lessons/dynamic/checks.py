@@ -3,9 +3,9 @@
 import torch
 from hypothesis import strategies as st
 
+from course_utils.checkpoints import load as trained
 from course_utils.checks import exercise
 from course_utils.data import load
-from course_utils.data.checkpoints import load as trained
 
 
 @exercise(

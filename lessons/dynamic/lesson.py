@@ -25,8 +25,7 @@
 # Sets a seed, one thread and the int8 engine, switches gradients off, and hides the warnings of the older interface.
 import torch
 
-from course_utils import legacy_int8, runtime
-from course_utils.scorecard import claims
+from course_utils import claims, legacy_int8, runtime
 from lessons.dynamic import checks as check
 from lessons.dynamic import show
 
@@ -48,11 +47,9 @@ import torch
 from torch import nn
 from torch.ao.quantization import quantize_dynamic
 
-from course_utils import data
-from course_utils.data import checkpoints
+from course_utils import checkpoints, data, timing
 from course_utils.int8_routes import networks
-from course_utils.measure import timing
-from course_utils.measure.sizes import size_report
+from course_utils.sizes import size_report
 
 bert, text = networks.bert().model, torch.randint(100, (1, 128))  # a text of 128 tokens
 lenet, images = checkpoints.load("lenet_fashion_0"), data.load("fashion_mnist", "test")[0]

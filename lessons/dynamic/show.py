@@ -3,7 +3,7 @@
 import copy
 import functools
 
-from course_utils.show import diagrams, plots
+from course_utils import diagrams, plots
 
 
 def way_of_a_call():

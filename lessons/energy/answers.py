@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from course_utils.measure import energy
+from course_utils import energy
 
 
 def by_hooks(model, x, mac_pj, fetch_pj):

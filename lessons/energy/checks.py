@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from course_utils.checks import effects, exercise
-from course_utils.measure.energy import count_macs
+from course_utils.energy import count_macs
 from course_utils.models import LeNet300100, SmallCNN
 
 

@@ -22,8 +22,8 @@
 
 # %% tags=["setup", "hide-input"]
 # Imports the drawings of this lesson, its check and the scorecard.
-from course_utils.scorecard import claims
-from course_utils.show.tables import Table
+from course_utils import claims
+from course_utils.tables import Table
 from lessons.energy import checks as check
 from lessons.energy import show
 

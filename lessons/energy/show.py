@@ -1,7 +1,6 @@
 """Drawings of the lesson energy."""
 
-from course_utils.measure import energy
-from course_utils.show import diagrams, plots
+from course_utils import diagrams, energy, plots
 
 
 def two_parts(arithmetic_pj, fetching_pj):

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from torch.nn import functional as F
 
 from course_utils import data
+from course_utils.checkpoints import load
 from course_utils.checks import exercise
-from course_utils.data.checkpoints import load
 
 
 @exercise(

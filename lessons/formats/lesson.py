@@ -25,8 +25,7 @@
 # Sets a seed and one thread, and imports the drawings of this lesson, its check and the scorecard.
 import torch
 
-from course_utils import runtime
-from course_utils.scorecard import claims
+from course_utils import claims, runtime
 from lessons.formats import checks as check
 from lessons.formats import show
 
@@ -156,8 +155,7 @@ show.three_formats()
 from torch.nn import functional as F
 from torch.nn.utils import parameters_to_vector
 
-from course_utils import data
-from course_utils.data import checkpoints
+from course_utils import checkpoints, data
 
 lenet = checkpoints.load("lenet_fashion_0")  # comes with the course, already trained
 images, labels = data.load("fashion_mnist", n=512)

@@ -2,7 +2,7 @@
 
 import torch
 
-from course_utils.show import diagrams, plots
+from course_utils import diagrams, plots
 
 TOY = {  # colour -> the numbers with one gap, and the gap
     "fp32": ([m / 4 for m in range(8)], "¼"),

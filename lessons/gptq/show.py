@@ -3,8 +3,7 @@
 import torch
 from torch import nn
 
-from course_utils import language
-from course_utils.show import diagrams, plots
+from course_utils import diagrams, language, plots
 
 
 def two_weights():

@@ -7,8 +7,8 @@ import torch
 from hypothesis import strategies as st
 from torch import nn
 
+from course_utils.checkpoints import load
 from course_utils.checks import Mistake, effects, exercise
-from course_utils.data.checkpoints import load
 
 
 def _save(model, file):

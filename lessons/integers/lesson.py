@@ -22,8 +22,7 @@
 # Sets one thread, switches gradients off, and imports the drawings of this lesson, its check and the scorecard.
 import torch
 
-from course_utils import legacy_int8
-from course_utils.scorecard import claims
+from course_utils import claims, legacy_int8
 from lessons.integers import checks as check
 from lessons.integers import show
 
@@ -45,8 +44,7 @@ import copy
 
 import torch
 
-from course_utils import data, models, training
-from course_utils.data import checkpoints
+from course_utils import checkpoints, data, models, training
 
 test = data.load("fashion_mnist", "test")  # images and labels
 lenet = checkpoints.load("lenet_fashion_0")

@@ -4,7 +4,7 @@ import copy
 
 import torch
 
-from course_utils.show import diagrams, plots
+from course_utils import diagrams, plots
 
 
 def largest_weight(weight, bits):

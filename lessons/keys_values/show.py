@@ -3,9 +3,9 @@
 import json
 from statistics import mean
 
+from course_utils import plots
 from course_utils.files import ROOT
-from course_utils.show import plots
-from course_utils.show.tables import Table
+from course_utils.tables import Table
 
 RECORD = json.loads((ROOT / "records" / "keys_values" / "ways.json").read_text(encoding="utf-8"))
 WAYS = {found["way"]: found["texts"] for found in RECORD["ways"]}

@@ -28,10 +28,9 @@ import course_utils  # noqa: F401  first, since it holds back what packages say 
 # isort: split
 import torch
 
-from course_utils import legacy_int8
+from course_utils import claims, legacy_int8
 from course_utils.lightning import ignore_advice
-from course_utils.measure.sparsity import sparsity_report
-from course_utils.scorecard import claims
+from course_utils.sparsity import sparsity_report
 from lessons.lightning_pruning import checks as check
 from lessons.lightning_pruning import show
 from lessons.lightning_qat import task as garments

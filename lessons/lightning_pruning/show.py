@@ -5,8 +5,8 @@ from functools import cache
 import torch
 from lightning.pytorch.callbacks import LambdaCallback
 
-from course_utils.show import diagrams, plots
-from course_utils.show.tables import Table
+from course_utils import diagrams, plots
+from course_utils.tables import Table
 from lessons.lightning_qat import task as garments
 
 

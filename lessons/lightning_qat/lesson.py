@@ -29,9 +29,8 @@ import course_utils  # noqa: F401  first, since it holds back what packages say 
 import torch
 from torch import nn
 
-from course_utils import legacy_int8
+from course_utils import claims, legacy_int8
 from course_utils.lightning import ignore_advice
-from course_utils.scorecard import claims
 from lessons.lightning_qat import checks as check
 from lessons.lightning_qat import show, watched
 from lessons.lightning_qat.task import QUIET, batches, load, mape

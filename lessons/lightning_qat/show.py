@@ -6,8 +6,8 @@ import statistics
 import torch
 from torch.ao import quantization as tq
 
+from course_utils import plots
 from course_utils.files import ROOT
-from course_utils.show import plots
 
 RECORD = ROOT / "records" / "lightning_qat" / "ranges.json"
 ARMS = {

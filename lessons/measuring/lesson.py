@@ -26,8 +26,7 @@
 # Sets the seed and one thread, and imports the drawings of this lesson, its check and the scorecard.
 import torch
 
-from course_utils import runtime
-from course_utils.scorecard import claims
+from course_utils import claims, runtime
 from lessons.measuring import checks as check
 from lessons.measuring import show
 
@@ -48,7 +47,7 @@ import time
 
 import torch
 
-from course_utils.data import checkpoints
+from course_utils import checkpoints
 
 net = checkpoints.load("small_cnn").eval()  # evaluation mode: for use, not for training; autograd stays on
 photo = torch.zeros(1, 1, 28, 28)  # all black: the time doesn't depend on the photo
@@ -172,7 +171,7 @@ show.drift()
 # %% six_races
 from statistics import median, quantiles
 
-from course_utils.measure import timing
+from course_utils import timing
 
 candidates = {"A": a, "A again": a, "B": b}
 races = [timing.compare(candidates, rounds=31, device="cpu") for _ in range(6)]

@@ -4,7 +4,7 @@ from statistics import median
 
 import numpy as np
 
-from course_utils.show import plots
+from course_utils import plots
 
 
 def after_rests(rests):

@@ -4,8 +4,8 @@ import torch
 from hypothesis import strategies as st
 from torch.nn.utils import prune
 
+from course_utils.checkpoints import load
 from course_utils.checks import effects, exercise
-from course_utils.data.checkpoints import load
 
 
 def _n_of_m(n, m):

@@ -22,7 +22,7 @@
 # Sets one thread, and imports the drawings of this lesson, its check and the scorecard.
 import torch
 
-from course_utils.scorecard import claims
+from course_utils import claims
 from lessons.own_method import checks as check
 from lessons.own_method import show
 
@@ -43,7 +43,7 @@ torch.set_num_threads(1)
 import torch
 from torch.nn.utils import prune
 
-from course_utils.data import checkpoints
+from course_utils import checkpoints
 from lessons.own_method.show import report
 
 # %% wrong_places

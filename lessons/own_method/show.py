@@ -7,9 +7,8 @@ from matplotlib.patches import Rectangle
 from torch import nn
 from torch.nn.utils import prune
 
-from course_utils import data, training
-from course_utils.show import diagrams, plots
-from course_utils.show.tables import Table
+from course_utils import data, diagrams, plots, training
+from course_utils.tables import Table
 
 LEFT = torch.tensor([[1.0, 0, 1, 1], [1, 1, 1, 1], [1, 0, 0, 0]])  # what an earlier cut has left of the tiny layer
 GROUPS = ("fp32", "int8", "gradient")  # colours of the three groups

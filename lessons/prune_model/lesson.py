@@ -22,8 +22,7 @@
 # Sets a seed and one thread, and imports the drawings of this lesson and the scorecard.
 import torch
 
-from course_utils import runtime
-from course_utils.scorecard import claims
+from course_utils import claims, runtime
 from lessons.prune_model import checks as check
 from lessons.prune_model import show
 
@@ -44,8 +43,7 @@ import copy
 
 from torch.nn.utils import prune
 
-from course_utils import data, models, training
-from course_utils.data import checkpoints
+from course_utils import checkpoints, data, models, training
 
 lenet = checkpoints.load("lenet_mnist")  # comes with the course, already trained
 images, labels = data.load("mnist")

@@ -8,9 +8,9 @@ from statistics import mean
 import torch
 from torch.nn.utils import prune
 
+from course_utils import plots
 from course_utils.files import ROOT
-from course_utils.show import plots
-from course_utils.show.tables import Table, mean_and_range
+from course_utils.tables import Table, mean_and_range
 
 RECORD = ROOT / "records" / "prune_model" / "shares.json"
 NOTED = (7.41, 9.49, 22.00, 12.28, 9.76)  # by a reader of PyTorch's tutorial, while its LeNet had 3 × 3 windows

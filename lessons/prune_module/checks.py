@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn.utils import prune
 
+from course_utils.checkpoints import load
 from course_utils.checks import effects, exercise
-from course_utils.data.checkpoints import load
 
 
 @exercise(

@@ -22,7 +22,7 @@
 # Sets one thread, and imports the drawings of this lesson, its check and the scorecard.
 import torch
 
-from course_utils.scorecard import claims
+from course_utils import claims
 from lessons.prune_module import checks as check
 from lessons.prune_module import show
 
@@ -42,8 +42,7 @@ import copy
 
 import torch
 
-from course_utils import data, training
-from course_utils.data import checkpoints
+from course_utils import checkpoints, data, training
 
 lenet = checkpoints.load("lenet_mnist")  # comes with the course, trained on the first 12,000 images
 images, labels = data.load("mnist")
@@ -65,7 +64,7 @@ print(f"half at zero: {training.evaluate(halved, *unseen):.1%} right")
 # Removing weights from a network is called **pruning**. A **mask** records which ones go: it holds a 1 for each weight that stays, and a 0 for each one that's removed. Let's count the zeros in each tensor of the network. The share of zeros is called its **sparsity**:
 
 # %% zeros
-from course_utils.measure.sparsity import sparsity_report
+from course_utils.sparsity import sparsity_report
 
 sparsity_report(halved)
 
@@ -210,7 +209,7 @@ for name, one in {"whole": lenet, "without 70 % of fc1": small}.items():
 # **Predict.** With 70 % of `fc1` masked, is the file **A** larger, **B** as large as before, or **C** less than half as large? And after `remove`?
 
 # %% does_it_fit_into_the
-from course_utils.measure.sizes import size_report
+from course_utils.sizes import size_report
 
 small = copy.deepcopy(lenet)
 prune.l1_unstructured(small.fc1, name="weight", amount=0.7)

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn.utils import prune
 
-from course_utils.show import diagrams, plots
+from course_utils import diagrams, plots
 
 AMOUNTS = (0.0, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95)
 DRAWS = 6

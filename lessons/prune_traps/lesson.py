@@ -22,7 +22,7 @@
 # Sets one thread, and imports the drawings of this lesson, its check and the scorecard.
 import torch
 
-from course_utils.scorecard import claims
+from course_utils import claims
 from lessons.prune_traps import checks as check
 from lessons.prune_traps import show
 
@@ -37,8 +37,7 @@ torch.set_num_threads(1)
 import torch
 from torch.nn.utils import prune
 
-from course_utils import models
-from course_utils.data import checkpoints
+from course_utils import checkpoints, models
 
 pruned = checkpoints.load("lenet_mnist")  # comes with the course, already trained
 prune.l1_unstructured(pruned.fc1, name="weight", amount=0.5)

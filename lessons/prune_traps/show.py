@@ -7,10 +7,9 @@ from IPython.display import display
 from torch import nn
 from torch.nn.utils import prune
 
-from course_utils import data, training
+from course_utils import data, diagrams, plots, training
 from course_utils.checks.models import linear
-from course_utils.show import diagrams, plots
-from course_utils.show.tables import Table
+from course_utils.tables import Table
 
 NEW, FILED, MASK = torch.tensor([[0.02, 0.3, -0.2]]), torch.tensor([[0.9, 0.1, 0.5]]), torch.tensor([[1.0, 1.0, 0.0]])
 

@@ -27,7 +27,7 @@ import warnings
 
 import torch
 
-from course_utils.scorecard import claims
+from course_utils import claims
 from lessons.pt2e import checks as check
 from lessons.pt2e import show
 
@@ -46,7 +46,8 @@ warnings.filterwarnings("ignore")
 from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
 from torchao.quantization.pt2e.quantizer import x86_inductor_quantizer as x86
 
-from course_utils.data import checkpoints, load
+from course_utils import checkpoints
+from course_utils.data import load
 
 batches = load("fashion_mnist", n=250)[0].split(50)  # training images, without their labels
 test_images, labels = (part[:2000] for part in load("fashion_mnist", "test"))

@@ -7,9 +7,8 @@ import torch
 from torch import nn
 from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
 
-from course_utils.measure import timing
-from course_utils.show import diagrams, plots
-from course_utils.show.tables import Table
+from course_utils import diagrams, plots, timing
+from course_utils.tables import Table
 
 BATCH = 50  # the graph takes batches of this size
 KERNEL = "int8 conv2d with relu"

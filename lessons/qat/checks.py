@@ -3,8 +3,8 @@
 import torch
 from hypothesis import strategies as st
 
+from course_utils import checkpoints
 from course_utils.checks import effects, exercise
-from course_utils.data import checkpoints
 
 VALUES, GRADIENT = "the rounded weights", "the gradient that reaches the float weights"
 

@@ -1,7 +1,6 @@
 """The network of the lesson qat, and how it's trained on."""
 
-from course_utils import data, training
-from course_utils.data import checkpoints
+from course_utils import checkpoints, data, training
 
 images, labels = data.load("fashion_mnist", n=12_000)
 test = data.load("fashion_mnist", "test")

@@ -6,8 +6,8 @@ import json
 import torch
 from torch.ao import quantization as tq
 
+from course_utils import plots
 from course_utils.files import ROOT
-from course_utils.show import plots
 
 RECORD = ROOT / "records" / "qat" / "two_bits.json"
 START, WANTED, RATE, N_STEPS = (0.35, 0.40), 0.75, 0.03, 16  # the small layer of section 3

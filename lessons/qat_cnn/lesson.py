@@ -26,8 +26,7 @@
 # Sets one thread and the int8 engine, and hides the warnings of PyTorch's older int8.
 import torch
 
-from course_utils import legacy_int8
-from course_utils.scorecard import claims
+from course_utils import claims, legacy_int8
 from lessons.qat_cnn import checks as check
 from lessons.qat_cnn import show
 
@@ -46,7 +45,7 @@ import copy
 
 from torch.ao import quantization as tq
 
-from course_utils.data import checkpoints
+from course_utils import checkpoints
 from lessons.qat_cnn.experiment import accuracy, fine_tune, fused
 
 net = checkpoints.load("depthwise_cnn")  # trained on Fashion-MNIST

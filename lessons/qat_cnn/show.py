@@ -6,10 +6,10 @@ import json
 import torch
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
+from course_utils import diagrams, plots
 from course_utils.files import ROOT
 from course_utils.legacy_int8 import tq
-from course_utils.show import diagrams, plots
-from course_utils.show.tables import Table, mean_and_range
+from course_utils.tables import Table, mean_and_range
 from lessons.qat_cnn import experiment
 
 CHANNEL = 4  # of layer 1, the second convolution: the one that the lesson follows

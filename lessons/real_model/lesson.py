@@ -25,8 +25,7 @@ import course_utils  # noqa: F401  first, since it holds back what packages say 
 # isort: split
 import torch
 
-from course_utils import runtime
-from course_utils.scorecard import claims
+from course_utils import claims, runtime
 from lessons.real_model import checks as check
 from lessons.real_model import show
 
@@ -207,7 +206,7 @@ print(f"converting all codes to floats, and nothing else: {to_floats:.3f} s")
 
 # %% in_openvino tags=["hide-input"]
 # Opens the file in OpenVINO, if it's installed, lets it answer, and keeps the shortest time of a token.
-from course_utils.door import command
+from course_utils.files import command
 
 try:
     import openvino_genai

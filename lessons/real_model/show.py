@@ -2,9 +2,9 @@
 
 import json
 
+from course_utils import plots
 from course_utils.files import ROOT
-from course_utils.show import plots
-from course_utils.show.tables import Table
+from course_utils.tables import Table
 
 RECORD = ROOT / "records" / "real_model" / "copies.json"
 WAYS = {"float32": "PyTorch, float32", "int8": "PyTorch, int8", "OpenVINO": "OpenVINO, 4 bits"}

@@ -26,8 +26,7 @@
 # Sets a seed, one thread and the int8 engine, hides the warnings of the older int8 interface, and imports the drawings.
 import torch
 
-from course_utils import legacy_int8, runtime
-from course_utils.scorecard import claims
+from course_utils import claims, legacy_int8, runtime
 from lessons.roofline import checks as check
 from lessons.roofline import show
 
@@ -52,7 +51,7 @@ torch.backends.quantized.engine = legacy_int8.best()
 import torch
 from torch import nn
 
-from course_utils.measure import timing
+from course_utils import timing
 
 torch.set_grad_enabled(False)  # we only run networks here
 network = nn.Sequential(*(nn.Linear(4096, 4096, bias=False) for _ in range(8)))

@@ -2,8 +2,8 @@
 
 import torch
 
-from course_utils.show import plots
-from course_utils.show.tables import Table
+from course_utils import plots
+from course_utils.tables import Table
 
 WHITE = {"facecolor": "white", "edgecolor": "none", "pad": 1}  # behind a name
 

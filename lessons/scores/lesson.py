@@ -22,7 +22,7 @@
 # Sets one thread, and imports the drawings of this lesson, its check and the scorecard.
 import torch
 
-from course_utils.scorecard import claims
+from course_utils import claims
 from lessons.scores import checks as check
 from lessons.scores import show
 

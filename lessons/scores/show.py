@@ -5,9 +5,9 @@ from statistics import mean
 
 import torch
 
+from course_utils import plots
 from course_utils.files import ROOT
-from course_utils.show import plots
-from course_utils.show.tables import Table, mean_and_range
+from course_utils.tables import Table, mean_and_range
 from lessons.scores import experiment
 from lessons.scores.experiment import images, in_each_row, labels
 

@@ -2,8 +2,8 @@
 
 from matplotlib.ticker import LogLocator, MultipleLocator
 
-from course_utils.show import plots
-from course_utils.show.tables import Table, si
+from course_utils import plots
+from course_utils.tables import Table, si
 from lessons.shipping.experiment import DRAWS, too_good
 
 FOUR = {  # what is written at the models of the lesson's table, and at which side of their points

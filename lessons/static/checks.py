@@ -4,9 +4,9 @@ import torch
 from hypothesis import strategies as st
 from torch.nn.utils import fuse_conv_bn_eval
 
+from course_utils.checkpoints import load as trained
 from course_utils.checks import exercise
 from course_utils.data import load
-from course_utils.data.checkpoints import load as trained
 from lessons.static.show import as_linear_layer
 
 

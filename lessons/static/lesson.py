@@ -28,8 +28,7 @@
 # Sets one thread and the int8 engine, switches gradients off, and hides the warnings of PyTorch's older int8.
 import torch
 
-from course_utils import legacy_int8
-from course_utils.scorecard import claims
+from course_utils import claims, legacy_int8
 from lessons.static import checks as check
 from lessons.static import show
 
@@ -50,7 +49,8 @@ import copy
 
 from torch.ao.quantization import QuantWrapper, convert, fuse_modules, get_default_qconfig, prepare
 
-from course_utils.data import checkpoints, load
+from course_utils import checkpoints
+from course_utils.data import load
 
 images, _ = load("fashion_mnist", n=256)  # training images, without their labels
 test_images, labels = (part[:2000] for part in load("fashion_mnist", "test"))

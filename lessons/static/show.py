@@ -6,9 +6,8 @@ import io
 import torch
 from torch.ao.quantization import prepare
 
-from course_utils.measure import timing
-from course_utils.show import diagrams, plots
-from course_utils.show.tables import Table, si
+from course_utils import diagrams, plots, timing
+from course_utils.tables import Table, si
 
 NAMES = {"Conv": "conv", "BatchNorm": "batch\nnorm", "ReLU": "ReLU"}
 MAX_NUMBERS = 40 * 28 * 28  # leave the first convolution for one image

@@ -6,8 +6,8 @@ import torch
 from hypothesis import strategies as st
 from torch import nn
 
+from course_utils.checkpoints import load
 from course_utils.checks import effects, exercise
-from course_utils.data.checkpoints import load
 
 
 @exercise(

@@ -22,7 +22,7 @@
 # Sets the seed and one thread, and imports the drawings of this lesson and the scorecard.
 import torch
 
-from course_utils.scorecard import claims
+from course_utils import claims
 from lessons.structured import checks as check
 from lessons.structured import show
 
@@ -44,8 +44,7 @@ import copy
 import torch_pruning as tp
 from torch import nn
 
-from course_utils import data
-from course_utils.data import checkpoints
+from course_utils import checkpoints, data
 
 images, labels = data.load("fashion_mnist")
 image = images[:1]  # an example, so that the package can follow the channels
@@ -83,7 +82,7 @@ print(dense(image).shape[1], "numbers before,", small(image).shape[1], "after")
 # %% zeros
 from torch.nn.utils import prune
 
-from course_utils.measure.sparsity import sparsity_report
+from course_utils.sparsity import sparsity_report
 
 lenet = checkpoints.load("lenet_fashion_0")
 masked = copy.deepcopy(lenet)

@@ -9,11 +9,9 @@ import torch_pruning as tp
 from matplotlib.patches import Rectangle
 from torch import nn
 
-from course_utils import data, training
+from course_utils import data, diagrams, plots, timing, training
 from course_utils.files import ROOT
-from course_utils.measure import timing
-from course_utils.measure.sizes import size_report
-from course_utils.show import diagrams, plots
+from course_utils.sizes import size_report
 
 RECORD = ROOT / "records" / "structured" / "new_weights.json"
 PLACES = {  # of SmallResNet's layers and sums in the drawing

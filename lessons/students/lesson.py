@@ -25,7 +25,7 @@
 # Sets one thread, and imports the drawings of this lesson, its check and the scorecard.
 import torch
 
-from course_utils.scorecard import claims
+from course_utils import claims
 from lessons.students import checks as check
 from lessons.students import show
 

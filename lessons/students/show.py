@@ -6,9 +6,9 @@ from statistics import mean
 import torch
 import torch.nn.functional as F
 
+from course_utils import plots
 from course_utils.files import ROOT
-from course_utils.show import plots
-from course_utils.show.tables import Table, mean_and_range
+from course_utils.tables import Table, mean_and_range
 
 RECORD = ROOT / "records" / "students" / "missing.json"
 ROWS = {  # what a row of the last table is called, its arm in the record, and which bias

@@ -4,9 +4,9 @@ import json
 
 from torch.nn.functional import cross_entropy
 
+from course_utils import plots
 from course_utils.files import ROOT
-from course_utils.show import plots
-from course_utils.show.tables import Table
+from course_utils.tables import Table
 
 RECORD = ROOT / "records" / "the_same_model" / "pieces.json"
 LOOKS = {8: ("green", "^"), 6: ("blue", "s"), 5: ("orange", "o"), 4: ("purple", "D")}  # bits: colour, marker

@@ -24,8 +24,7 @@
 # Sets a seed and one thread, and imports the drawings of this lesson, its check and the scorecard.
 import torch
 
-from course_utils import runtime
-from course_utils.scorecard import claims
+from course_utils import claims, runtime
 from lessons.ticket import checks as check
 from lessons.ticket import show
 

@@ -22,7 +22,7 @@
 # Sets one thread, and imports the drawings of this lesson, its check and the scorecard.
 import torch
 
-from course_utils.scorecard import claims
+from course_utils import claims
 from lessons.ticket_full import checks as check
 from lessons.ticket_full import show
 
@@ -203,7 +203,7 @@ from functools import partial
 
 from torch import nn
 
-from course_utils.measure import timing
+from course_utils import timing
 
 narrow = nn.Sequential(nn.Flatten(), nn.Linear(784, 22), nn.ReLU(), nn.Linear(22, 10))
 nets = {"whole": make(), "ticket": ticket, "narrow": narrow}

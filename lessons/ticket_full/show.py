@@ -3,9 +3,9 @@
 import json
 from statistics import mean
 
+from course_utils import plots
 from course_utils.files import ROOT
-from course_utils.show import plots
-from course_utils.show.tables import mean_and_range
+from course_utils.tables import mean_and_range
 
 RECORD = ROOT / "records" / "ticket_full" / "worth.json"
 PAPERS = 0.0012  # the learning rate of the paper

@@ -26,9 +26,8 @@ import course_utils  # noqa: F401  first, since it holds back what packages say 
 import torch
 from torch import nn
 
-from course_utils import runtime
-from course_utils.measure.sizes import size_report
-from course_utils.scorecard import claims
+from course_utils import claims, runtime
+from course_utils.sizes import size_report
 from lessons.torchao import checks as check
 from lessons.torchao import show
 
@@ -46,7 +45,7 @@ import copy
 
 from torchao.quantization import IntxWeightOnlyConfig, PerGroup, quantize_
 
-from course_utils.data import checkpoints
+from course_utils import checkpoints
 
 net = checkpoints.load("lenet_fashion_0")  # comes with the course, already trained
 networks = {"float": net}

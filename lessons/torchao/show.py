@@ -7,10 +7,9 @@ import torch
 from torch.profiler import profile
 from torchao.quantization import quantize_
 
+from course_utils import diagrams, plots, timing
 from course_utils.files import ROOT
-from course_utils.measure import timing
-from course_utils.show import diagrams, plots
-from course_utils.show.tables import Table
+from course_utils.tables import Table
 
 PACKED = "int4, packed"
 GROUP = 32

@@ -4,9 +4,8 @@ import torch
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
-from course_utils import models
+from course_utils import models, timing
 from course_utils.checks import effects, exercise
-from course_utils.measure import timing
 
 
 class Needs:

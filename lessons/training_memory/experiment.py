@@ -7,8 +7,7 @@ from torch import nn
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
-from course_utils import data
-from course_utils.measure import timing
+from course_utils import data, timing
 
 MB = 1e6
 images, labels = data.load("fashion_mnist", n=64)

@@ -26,7 +26,7 @@
 # Sets a seed and one thread, and imports the drawings of this lesson, its check and the scorecard.
 import torch
 
-from course_utils.scorecard import claims
+from course_utils import claims
 from lessons.training_memory import checks as check
 from lessons.training_memory import experiment, show
 

@@ -2,7 +2,7 @@
 
 import torch
 
-from course_utils.show import diagrams, plots
+from course_utils import diagrams, plots
 from lessons.training_memory import experiment
 
 MEANINGS = {"weights": "fp32", "gradients": "gradient", "states": "plain", "activations": "activations"}

@@ -2,9 +2,9 @@
 
 import json
 
+from course_utils import diagrams, plots
 from course_utils.files import ROOT
-from course_utils.show import diagrams, plots
-from course_utils.show.tables import Table
+from course_utils.tables import Table
 from lessons.turn_it import rotating
 
 RECORD = ROOT / "records" / "turn_it" / "ways.json"

@@ -6,10 +6,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from course_utils import language
-from course_utils.measure import timing
-from course_utils.show import diagrams, plots
-from course_utils.show.tables import Table
+from course_utils import diagrams, language, plots, timing
+from course_utils.tables import Table
 
 SHORT = "16 bits"
 KERNEL = "4 bits, unpacked in the kernel"

@@ -3,7 +3,7 @@
 from torch import nn
 from torch.nn.utils import prune
 
-from course_utils.measure import timing
+from course_utils import timing
 
 
 def pruned(left, width=1024):

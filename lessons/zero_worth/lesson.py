@@ -24,7 +24,7 @@ import warnings
 
 import torch
 
-from course_utils.scorecard import claims
+from course_utils import claims
 from lessons.zero_worth import checks as check
 from lessons.zero_worth import show
 

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch.nn.functional import linear
 
-from course_utils.show import diagrams, plots
+from course_utils import diagrams, plots
 from lessons.zero_worth.experiment import race
 
 

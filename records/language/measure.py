@@ -18,7 +18,7 @@ import torch
 
 from course_utils import real_models, runtime
 from course_utils.files import ROOT, slug
-from course_utils.show.tables import Table
+from course_utils.tables import Table
 from records import writing
 from records.gptq.measure import CHAPTER, EXAM, texts
 

@@ -8,7 +8,7 @@ from os import PathLike
 from pathlib import Path
 
 from course_utils.files import write_whole
-from course_utils.show.tables import Table, Tabled, mean_and_range
+from course_utils.tables import Table, Tabled, mean_and_range
 
 CURVE_POINTS = 40
 

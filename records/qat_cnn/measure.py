@@ -7,8 +7,7 @@ import torch
 from torch.ao.nn.intrinsic.qat import freeze_bn_stats
 from tqdm import tqdm
 
-from course_utils import data, legacy_int8, runtime, training
-from course_utils.data import checkpoints
+from course_utils import checkpoints, data, legacy_int8, runtime, training
 from course_utils.files import ROOT
 from course_utils.legacy_int8 import tq
 from lessons.qat_cnn import experiment, show

@@ -20,12 +20,12 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from course_utils import timing
 from course_utils.int8_routes import record
 from course_utils.int8_routes.networks import Network
 from course_utils.int8_routes.record import EAGER, Row, explain
-from course_utils.measure import timing
-from course_utils.measure.sizes import size_report
-from course_utils.show.tables import Table, si
+from course_utils.sizes import size_report
+from course_utils.tables import Table, si
 
 
 @dataclass(frozen=True)

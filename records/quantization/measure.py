@@ -5,11 +5,10 @@ from dataclasses import asdict
 
 import torch
 
-from course_utils import runtime
-from course_utils.door import need
+from course_utils import runtime, timing
+from course_utils.files import need
 from course_utils.int8_routes import networks
 from course_utils.int8_routes import record as int8_record
-from course_utils.measure import timing
 from records import writing
 from records.quantization import compare, in_torch, other_runtimes
 

@@ -1,14 +1,14 @@
-"""Five networks that sort clothes, each in the unpacked forms that `course_utils.yours` can make: lesson `shipping`."""
+"""Five networks that sort clothes, each in the unpacked forms that `weigh` can make: lesson `shipping`."""
 
 import time
 
 import torch
 
-from course_utils import data, runtime, training, yours
-from course_utils.data import checkpoints
+import weigh
+from course_utils import checkpoints, data, runtime, training
 from course_utils.files import ROOT
-from course_utils.yours import ways
 from records import writing
+from weigh import ways
 
 NETWORKS = {  # checkpoint -> the name of its network in the record
     "lenet_fashion_0": "LeNet",
@@ -52,13 +52,13 @@ def of_a_network(checkpoint, shown, images, labels, test_images, test_labels):
         training.fit(model, images[:55_000], labels[:55_000], **fit)
 
     batches = [*images[:CALIBRATE].split(1), *test_images[:CALIBRATE].split(1)]
-    sheet = yours.look(checkpoints.load(checkpoint), batches, train=train)
+    sheet = weigh.look(checkpoints.load(checkpoint), batches, train=train)
     sheet.step = 600
-    yours.layers_of(sheet)
-    yours.run(sheet, ways=[way for way in yours.routes(sheet) if way.name not in SLOW], clock=False)
-    yours.cut(sheet, clock=False)
+    weigh.layers_of(sheet)
+    weigh.run(sheet, ways=[way for way in weigh.routes(sheet) if way.name not in SLOW], clock=False)
+    weigh.cut(sheet, clock=False)
     fastest_ms(sheet, ROUNDS // 20)  # which int8 the cut network gets
-    yours.cut_then_int8(sheet, clock=False)
+    weigh.cut_then_int8(sheet, clock=False)
     fastest_ms(sheet, ROUNDS)
     half = len(test_images) // 2
     found, rights, twin = [], [], None

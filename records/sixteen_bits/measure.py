@@ -2,7 +2,7 @@
 
 from course_utils.files import slug
 from course_utils.runtime import best_device
-from course_utils.show.tables import Table
+from course_utils.tables import Table
 from lessons.amp import sixteen_bits
 from records import writing
 

@@ -7,8 +7,7 @@ import sys
 import torch
 import torch_pruning as tp
 
-from course_utils import data, models, runtime, training
-from course_utils.data import checkpoints
+from course_utils import checkpoints, data, models, runtime, training
 from course_utils.files import ROOT
 from records import writing
 

@@ -10,7 +10,7 @@ from torch._inductor.utils import fresh_cache
 
 from course_utils import runtime
 from course_utils.files import ROOT, slug
-from course_utils.show.tables import Table
+from course_utils.tables import Table
 from records import writing
 
 ROUNDS = 50  # calls of each candidate, in turn

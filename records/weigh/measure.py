@@ -6,17 +6,14 @@ from pathlib import Path
 
 import torch
 
-from course_utils import data, language, models, runtime, yours
-from course_utils.data import checkpoints
-from course_utils.door import need
-from course_utils.files import ROOT
+import weigh
+from course_utils import checkpoints, data, language, models, real_models, runtime, timing
+from course_utils.files import ROOT, need
 from course_utils.int8_routes import networks
-from course_utils.measure import timing
-from course_utils.real_models import efficientnet
-from course_utils.yours.result import KEEPS, choose
-from course_utils.yours.sheet import agreement
 from records import writing
 from records.quantization import other_runtimes
+from weigh.result import KEEPS, choose
+from weigh.sheet import agreement
 
 N_INPUTS, ROUNDS, SAMPLE_S = 60, 7, 0.2
 OUTSIDE = {"float in OpenVINO": False, "int8 by NNCF, in OpenVINO": True}  # what weigh has not -> whether it is int8
@@ -61,7 +58,7 @@ MODELS = {
     "MLP, 16 inputs": mlp,
     "LSTM": lstm,
     "small Transformer": characters,
-    "EfficientNet-Lite0": lambda: (efficientnet.efficientnet_lite0(), list(efficientnet.crops(24).split(1))),
+    "EfficientNet-Lite0": lambda: (real_models.efficientnet_lite0(), list(real_models.crops(24).split(1))),
     "MobileNet-v2 shape": lambda: shaped(networks.mobilenet_v2),
     "BERT-base shape": lambda: shaped(networks.bert),
 }
@@ -84,7 +81,7 @@ def weighed(name, model, inputs):
     """What `weigh` recommends for a model and what it calls fastest, timed once more in turn with OpenVINO."""
     start = time.perf_counter()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder, torch.no_grad():
-        sheet, report = yours.weigh(model, inputs, folder=folder, say=lambda *_: None)
+        sheet, report = weigh.weigh(model, inputs, folder=folder, say=lambda *_: None)
         took = time.perf_counter() - start
         chosen, _ = choose(sheet)
         calls = {row.name: row.built.call for row in sheet.rows if row.built and fits(sheet, row.agreement, row)}

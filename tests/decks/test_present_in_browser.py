@@ -14,8 +14,8 @@ from tools.workspace import lab
 
 pytest.importorskip("jupyterlab_rise", reason="not run: the extra `live` is not installed")
 pytestmark = pytest.mark.slow
-FRAMES = """from course_utils.show import plots
-from course_utils.show.diagrams import Canvas
+FRAMES = """from course_utils import plots
+from course_utils.diagrams import Canvas
 made = [Canvas(600, 200) for _ in range(2)]
 for number, canvas in enumerate(made):
     canvas.text(300, 100, f"frame {number}")

@@ -6,7 +6,7 @@ import nbformat
 import pytest
 from _decks import ANSWER, NOTE, QUESTION, code, deck, figure, opened
 
-from course_utils.show import plots
+from course_utils import plots
 from tools import slides
 from tools.decks import deck as look
 from tools.decks import deck_text

@@ -6,8 +6,8 @@ import rules
 from _course import expect_none
 
 from course import command
+from course_utils import claims
 from course_utils.files import ROOT
-from course_utils.scorecard import claims
 from tools import build, new
 from tools.publishing import lessons, worksheets
 

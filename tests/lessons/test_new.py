@@ -9,9 +9,8 @@ from _course import expect_none
 from test_lessons_static import RULES
 
 import lessons
-from course_utils import syllabus
+from course_utils import claims, syllabus
 from course_utils.files import ROOT
-from course_utils.scorecard import claims
 from tools import new
 from tools.publishing import lessons as _lessons
 

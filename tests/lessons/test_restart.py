@@ -8,7 +8,7 @@ import rules
 from jupyter_client.manager import start_new_kernel
 
 import lessons
-from course_utils.door import command
+from course_utils.files import command
 from tools.publishing import lessons as _lessons
 from tools.workspace import lab
 

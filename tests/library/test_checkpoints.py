@@ -9,8 +9,7 @@ import shutil
 import pytest
 import torch
 
-from course_utils import door, models
-from course_utils.data import checkpoints
+from course_utils import checkpoints, files, models
 from tools import checkpoints as tool
 
 NAMES = (
@@ -58,7 +57,7 @@ def test_a_changed_byte_and_a_missing_file_are_named(folder):
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
-    said = rf"small_cnn\.pt is damaged.*git checkout.*`{re.escape(door.command('checkpoints', 'small_cnn'))}`"
+    said = rf"small_cnn\.pt is damaged.*git checkout.*`{re.escape(files.command('checkpoints', 'small_cnn'))}`"
     with pytest.raises(checkpoints.CheckpointError, match=said):
         checkpoints.load("small_cnn", folder=folder)
     path.unlink()

@@ -9,8 +9,8 @@ from _legacy import KNOWN, ignoring
 from torch import nn
 
 from course_utils import models
+from course_utils.audit import audit
 from course_utils.legacy_int8 import fx, tq
-from course_utils.measure.int8_audit import audit
 
 IDS = torch.randint(0, 50, (1, 8), generator=torch.Generator().manual_seed(0))
 IMAGES = torch.rand(4, 1, 28, 28, generator=torch.Generator().manual_seed(0))

@@ -27,8 +27,8 @@ from lightning.pytorch import Callback
 from torch import nn
 
 from course_utils import legacy_int8
+from course_utils.audit import audit
 from course_utils.legacy_int8 import tq
-from course_utils.measure.int8_audit import audit
 
 pytestmark = KNOWN
 

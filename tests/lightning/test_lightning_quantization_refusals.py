@@ -12,9 +12,9 @@ from torch.nn.utils import prune
 from torchvision import models
 
 from course_utils import legacy_int8
+from course_utils.audit import audit
 from course_utils.legacy_int8 import tq
 from course_utils.lightning import QuantizationAwareTraining
-from course_utils.measure.int8_audit import audit
 
 pytestmark = [*KNOWN, *ignoring(".*is deprecated", ".*Lazy modules are")]
 

@@ -8,9 +8,9 @@ from lightning.pytorch import Callback
 from lightning.pytorch.callbacks import EMAWeightAveraging, ModelCheckpoint, StochasticWeightAveraging
 from torch.nn.utils import prune
 
+from course_utils.audit import audit
 from course_utils.legacy_int8 import tq
 from course_utils.lightning import PruningSchedule, _masks
-from course_utils.measure.int8_audit import audit
 
 pytestmark = [*KNOWN, *ignoring("Detected call of `lr_scheduler.step", ".*to_torchscript. has been deprecated")]
 

@@ -11,8 +11,8 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
+from course_utils.audit import audit
 from course_utils.lightning import PruningSchedule
-from course_utils.measure.int8_audit import audit
 
 pytestmark = [*KNOWN, *ignoring(".*quantized.*'CPU' backend")]
 CALLBACKS = {"pruning": lambda: PruningSchedule("l1_unstructured", {0: 0.5}), "quantization": qat}

@@ -7,13 +7,12 @@ import torch
 from _legacy import KNOWN
 from torch import nn
 
-from course_utils import training
+from course_utils import energy, training
+from course_utils.audit import audit
 from course_utils.legacy_int8 import tq
-from course_utils.measure import energy
-from course_utils.measure.as_it_was import as_it_was
-from course_utils.measure.int8_audit import audit
-from course_utils.measure.sizes import size_report
-from course_utils.measure.sparsity import sparsity_report
+from course_utils.sizes import size_report
+from course_utils.sparsity import sparsity_report
+from course_utils.tensors import as_it_was
 
 pytestmark = KNOWN
 IMAGES = torch.rand(4, 1, 8, 8, generator=torch.Generator().manual_seed(0))

@@ -4,8 +4,7 @@ import pytest
 import torch
 import torchvision
 
-from course_utils import models
-from course_utils.measure import energy
+from course_utils import energy, models
 
 
 def test_macs_of_the_lenets_by_hand():

@@ -7,10 +7,9 @@ import pytest
 import torch
 from torch import nn
 
-from course_utils import models
-from course_utils.measure import sizes
-from course_utils.measure.sizes import size_report
-from course_utils.measure.sparsity import sparsity_report
+from course_utils import models, sizes
+from course_utils.sizes import size_report
+from course_utils.sparsity import sparsity_report
 
 pytestmark = [*_legacy.KNOWN, *_legacy.ignoring(".*must run observer")]
 

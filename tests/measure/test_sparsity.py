@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn.utils import prune
 
 from course_utils import models
-from course_utils.measure.sparsity import sparsity_report
+from course_utils.sparsity import sparsity_report
 
 pytestmark = [*_legacy.KNOWN, *_legacy.ignoring(".*must run observer")]
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from course_utils.measure import timing
+from course_utils import timing
 
 
 def test_peak_counts_what_lives_at_the_same_time():

@@ -7,10 +7,9 @@ import torch
 from torch import nn
 from torch.nn.utils import prune
 
-from course_utils import training
-from course_utils.measure import energy, timing
-from course_utils.measure.int8_audit import audit
-from course_utils.measure.sparsity import sparsity_report
+from course_utils import energy, timing, training
+from course_utils.audit import audit
+from course_utils.sparsity import sparsity_report
 
 
 class Normalizes(nn.Module):

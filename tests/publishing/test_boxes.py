@@ -2,7 +2,7 @@
 
 import pytest
 
-from course_utils.learner import predictions
+from course_utils import predictions
 from tools.publishing import boxes
 
 ASKED = "## 2. Bytes\n\nA model.\n\n**Predict.** How many, and why?\n\n- one\n- two"

@@ -13,7 +13,7 @@ USES = """\
 # %%
 from pathlib import Path
 
-from course_utils.measure import energy
+from course_utils import energy
 
 (Path("{root}") / "records" / "kept.json").read_text()
 [path.name for path in (Path("{root}") / "records" / "machines").glob("*.json")]

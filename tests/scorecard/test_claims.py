@@ -3,8 +3,7 @@
 import pytest
 from _course import make_root
 
-from course_utils import runtime
-from course_utils.scorecard import claims
+from course_utils import claims, runtime
 
 TOML = """
 [[claim]]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from course_utils.show.tables import Table, mean_and_range, number, si
+from course_utils.tables import Table, mean_and_range, number, si
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from course_utils import checks, syllabus
+from course_utils import checks, progress, syllabus
 from course_utils.files import ROOT
-from course_utils.learner import progress
 from tools import progress as task
 from tools.publishing import course as _course
 from tools.publishing import lessons

@@ -8,7 +8,7 @@ import nbformat
 import pytest
 from _course import make_root
 
-from course_utils.learner import predictions, progress
+from course_utils import predictions, progress
 from tools.publishing import execute, lessons
 from tools.workspace import workspace
 
@@ -57,7 +57,7 @@ def test_each_question_has_a_line_in_the_cell_below_or_above_an_answer_in_words_
     setup, first, second, third, in_words, card = sources(nb)
     assert in_words == 'predict(3, "")  # your prediction'
     assert nb.cells[[cell.source for cell in nb.cells].index(in_words) + 1].source == "**Answer.** So."
-    assert setup.startswith("import math\nfrom course_utils.learner import predictions\n\npredict = predictions.Sheet(")
+    assert setup.startswith("import math\nfrom course_utils import predictions\n\npredict = predictions.Sheet(")
     assert setup.endswith("\n\nmath.pi")
     assert re.fullmatch(r'predict\(1, ""\)  # your prediction: .*\n\n\ndef f\(\):\n    return 2', first)
     assert second == "f()" and third == 'predict(2, "")  # your prediction\n\n3'
@@ -183,7 +183,7 @@ def test_the_end_shows_the_first_question_and_the_other_predictions(sheet):
 def test_in_a_kernel_it_stands_under_the_last_cell_of_the_answer(tmp_path):
     made = "predict = Sheet('integers', 'none'); predict._questions = {1: Question(1, 'How?', 0, 2)}"
     nb = notebook(
-        code(f"from course_utils.learner.predictions import Question, Sheet\n{made}"),
+        code(f"from course_utils.predictions import Question, Sheet\n{made}"),
         code('predict(1, "B")\nx = 1'),
         code("print('result')"),
         code("print('more')"),

@@ -8,7 +8,7 @@ from collections import Counter
 import nbformat
 import pytest
 
-from course_utils.learner import progress, review
+from course_utils import progress, review
 from tools import cards as cards_task
 from tools import review as task
 from tools.publishing import before, course, lessons

@@ -7,7 +7,7 @@ import nbformat
 import pytest
 from test_workspace import Course
 
-from course_utils.learner import progress
+from course_utils import progress
 from tools import reset as task
 from tools.publishing import lessons, worksheets
 from tools.workspace import progress as _progress

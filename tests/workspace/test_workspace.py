@@ -194,21 +194,3 @@ def test_files_of_the_learners_own_stay_where_they_are(lesson):
     lesson.publish("a = 1", "b = 2", place=NEW).fill()
     mine = ["2_part/1_other_topic.ipynb", "2_part/1_topic-Copy1.ipynb", "mine/1_topic.ipynb"]
     assert lesson.names() == [*mine[:2], NEW, mine[2]] and (lesson.workspace / "ledger" / "topic.json").exists()
-
-
-# Copies of version 3
-
-OLD_IMPORTS = """
-from course_utils.callbacks import PruningSchedule, QuantizationAwareTraining, ignore_advice
-from course_utils.callbacks import garments
-from course_utils.callbacks.garments import QUIET, batches, load, mape
-from course_utils.exercises import predictions
-"""
-
-
-def test_what_a_copy_of_version_3_imports_is_still_what_the_course_has():
-    found = {}
-    exec(OLD_IMPORTS, found)
-    homes = {found[name].__module__ for name in ("PruningSchedule", "QuantizationAwareTraining")}
-    assert homes == {"course_utils.lightning.pruning", "course_utils.lightning.quantization"}
-    assert found["predictions"].Sheet and found["garments"].fit and found["QUIET"] is found["garments"].QUIET

@@ -15,8 +15,7 @@ from importlib.metadata import distributions
 from pathlib import Path
 from typing import NamedTuple
 
-from course_utils.door import FOR_LZMA, command
-from course_utils.files import ROOT
+from course_utils.files import FOR_LZMA, ROOT, command
 
 START = command()
 SYNCHRONISED = ("OneDrive", "Dropbox", "Google Drive", "iCloud", "Mobile Documents")
@@ -216,13 +215,13 @@ def check_data() -> Iterable[Finding]:
 
 def check_models() -> Iterable[Finding]:
     """The real models of some lessons, against their checksums; without one its lessons take a stand-in."""
-    from course_utils.real_models import fetching
+    from course_utils import real_models
 
     missing = []
-    for name, model in fetching.MODELS.items():
-        if not fetching.available(name):
+    for name, model in real_models.MODELS.items():
+        if not real_models.available(name):
             missing.append(f"{model.title} ({round(model.size / 1e6)} MB)")
-        elif fetching.damaged(name):
+        elif real_models.damaged(name):
             yield Finding(
                 "models",
                 "fault",

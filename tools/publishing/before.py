@@ -5,8 +5,7 @@ from functools import cache
 
 import nbformat
 
-from course_utils import syllabus
-from course_utils.learner import review
+from course_utils import review, syllabus
 from tools.publishing import course
 
 SUMMARY = "Three questions from earlier lessons: answer from memory before you look"

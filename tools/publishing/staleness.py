@@ -4,7 +4,7 @@ import copy
 
 import nbformat
 
-from course_utils.scorecard import claims
+from course_utils import claims
 from tools.publishing import inputs, lessons
 
 READS_ITSELF = ("getsource", "__doc__", "doctest", "help(")

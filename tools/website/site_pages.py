@@ -4,7 +4,7 @@ import html
 import re
 import shutil
 
-from course_utils.scorecard import claims
+from course_utils import claims
 from tools.publishing import course, pages
 from tools.publishing import lessons as _lessons
 from tools.website import site_lessons, site_search

@@ -4,10 +4,9 @@ import ast
 from dataclasses import dataclass, field
 from functools import cache
 
-from course_utils import syllabus
+from course_utils import progress, syllabus
 from course_utils.files import ROOT
-from course_utils.learner import progress
-from course_utils.learner.predictions import LATE
+from course_utils.predictions import LATE
 from tools.publishing import course
 
 PASSED, NOT_BEGUN, NOT_DONE = "passed", "not begun", "not done yet"

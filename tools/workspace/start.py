@@ -5,10 +5,9 @@ import hashlib
 import os
 import re
 
-from course_utils.door import command
-from course_utils.files import ROOT, write_whole
-from course_utils.learner import progress as records_of
-from course_utils.learner import review
+from course_utils import progress as records_of
+from course_utils import review
+from course_utils.files import ROOT, command, write_whole
 from tools.publishing import course, pages, worksheets
 from tools.workspace import progress, three
 from tools.workspace.copies import read_state, write_state

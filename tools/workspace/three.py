@@ -2,9 +2,8 @@
 
 import nbformat
 
-from course_utils import syllabus
+from course_utils import review, syllabus
 from course_utils.files import ROOT, write_whole
-from course_utils.learner import review
 from tools.publishing.before import ANSWER
 from tools.publishing.lessons import KERNELSPEC
 
@@ -28,9 +27,7 @@ def notebook(questions):
     cells = [nbformat.v4.new_markdown_cell(TOP, id="top")]
     for n, question in enumerate(questions, start=1):
         asked = f"**{n}.** {question.ask}\n\n" + ANSWER.format(where=_link(question.lesson), answer=question.answer)
-        counted = (
-            f'from course_utils.learner.review import had_it\n\nhad_it("{question.lesson.name}", {question.number})'
-        )
+        counted = f'from course_utils.review import had_it\n\nhad_it("{question.lesson.name}", {question.number})'
         cells += [
             nbformat.v4.new_markdown_cell(asked, id=f"question-{n}"),
             nbformat.v4.new_code_cell(counted, id=f"had-{n}"),

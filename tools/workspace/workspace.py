@@ -9,10 +9,9 @@ from contextlib import suppress
 
 import nbformat
 
-from course_utils.door import command
-from course_utils.files import ROOT
-from course_utils.learner import progress
-from course_utils.learner.predictions import is_folded
+from course_utils import progress
+from course_utils.files import ROOT, command
+from course_utils.predictions import is_folded
 from tools.publishing import lessons
 from tools.workspace import predict
 from tools.workspace.copies import UNREADABLE, digest, digest_of, metadata, read, read_state, was_run, write_state

@@ -1,1 +1,0 @@
-"""Published figures beside measured ones: the claims of a lesson."""
