@@ -189,7 +189,7 @@ show.table(
 # %% [markdown]
 # The first row repeats section 2's run, and differs a little because a model so badly broken reacts to the last digits of its sums.
 #
-# It wasn't the bytes. In groups of 64 tokens a number costs as much as by token, and nearly all of the rescue stays: the keys now lose hardly more than values by token (section 4). It's mostly the stripes: with them taken out, less than half of the KL divergence is left, and with the first token in float as well about a quarter or less. The first token in float alone (last row) helps little. **Keys have features that are large for nearly every token. Give each feature a step of its own.** The stripes may not be all. An error in a key changes a score, and by the softmax the weights of all tokens, while an error in a value is only averaged into the output. How much that adds, our runs don't tell.
+# It wasn't the bytes. In groups of 64 tokens a number costs as much as by token, and nearly all of the rescue stays: the keys now lose about as much as the values by token on two texts, and half as much again on the manual (section 4). It's mostly the stripes: with them taken out, less than half of the KL divergence is left, and with the first token in float as well about a quarter or less. The first token in float alone (last row) helps little. **Keys have features that are large for nearly every token. Give each feature a step of its own.** The stripes may not be all. An error in a key changes a score, and by the softmax the weights of all tokens, while an error in a value is only averaged into the output. How much that adds, our runs don't tell.
 
 # %% [markdown]
 # ## 4. And the values?
