@@ -112,9 +112,7 @@ def note(question: Question, had: bool, path: Path, now: datetime.datetime | Non
     """
     records = [r for r in progress.read(path) if r["lesson"] == question.lesson]
     times = _had(question, records)[0] + 1 if had else 0
-    progress.add(
-        path, {"kind": KIND, "lesson": question.lesson, "question": question.ask, "times": times}, now=now
-    )
+    progress.add(path, {"kind": KIND, "lesson": question.lesson, "question": question.ask, "times": times}, now=now)
 
 
 def had_it(lesson: str, number: int) -> None:

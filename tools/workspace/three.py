@@ -27,7 +27,9 @@ def notebook(questions):
     """The notebook that asks `questions` (of `review.due`)."""
     known, cells = curriculum.lessons(), [nbformat.v4.new_markdown_cell(TOP, id="top")]
     for n, question in enumerate(questions, start=1):
-        asked = f"**{n}.** {question.ask}\n\n" + ANSWER.format(where=_link(known[question.lesson]), answer=question.answer)
+        asked = f"**{n}.** {question.ask}\n\n" + ANSWER.format(
+            where=_link(known[question.lesson]), answer=question.answer
+        )
         counted = f'from course_utils.review import had_it\n\nhad_it("{question.lesson}", {question.number})'
         cells += [
             nbformat.v4.new_markdown_cell(asked, id=f"question-{n}"),
