@@ -9,7 +9,6 @@ import nbformat
 from tqdm import tqdm
 
 from course import command, say
-from course_utils.files import ROOT
 from tools.decks import deck_text
 from tools.environment import curriculum
 from tools.publishing import compact, execute, lessons, openmp, pages, staleness, worksheets
@@ -34,7 +33,8 @@ def main(argv):
         return 1
 
 
-def _build(chosen, *, again, root=ROOT):
+def _build(chosen, *, again):
+    root = chosen[0].root
     written = [root / name for name in pages.refresh(root)]
     to_run = chosen if again else [page for page in chosen if not _caught_up(page, written)]
     built = []

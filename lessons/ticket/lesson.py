@@ -290,7 +290,7 @@ claims.show("ticket")
 # | 7 % | 98.23 | 97.58 | 96.85 |
 # | 3.6 % | 97.93 | 96.99 | 95.94 |
 #
-# The whole network gets 98.09 % of the test digits right. With 21 % of the weights the ticket is *above* the whole network, and with 7 % still as good. Both controls stay behind the ticket, but the gaps are smaller than after 200 steps: almost nothing at 51 %, and half a point at 21 %. At 7 % and below the positions matter, too: *reinit* is ahead of *random* there, by half as much as the ticket is. `python course.py lottery --paper` repeats the experiment, in a few hours.
+# The whole network gets 98.09 % of the test digits right. With 21 % of the weights the ticket is *above* the whole network, and with 7 % still as good. Both controls stay behind the ticket, but the gaps are smaller than after 200 steps: almost nothing at 51 %, and half a point at 21 %. At 7 % and below the positions matter, too: *reinit* is ahead of *random* there, by half as much as the ticket is. `python course.py bench lottery --paper` repeats the experiment, in a few hours.
 #
 # After 200 steps, the ticket's lead depends on the learning rate. At the paper's 0.0012 it leads both controls by three points. With each of the four at the best of five rates, chosen on other images, it still leads, but by one.
 #
