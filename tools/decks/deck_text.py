@@ -139,9 +139,9 @@ class _Reader:
         elif tag in ("h2", "h3"):
             self._finish()
             self.words, self.shown = words, self.lesson
-            if layout not in (None, *arrange.LAYOUTS):
-                raise ValueError(f"{words}: no layout is called {layout!r}; there are {', '.join(arrange.LAYOUTS)}")
             self.slides.append(arrange.Slide(new_stack=tag == "h2", asked=layout))
+            if layout not in (None, *arrange.LAYOUTS):
+                raise ValueError(f"no layout is called {layout!r}; there are {', '.join(arrange.LAYOUTS)}")
             self._slide().heading = _markdown(f"## {self._filled(words)}")
         else:
             self._add(f"{'#' * int(tag[1])} {words}")
