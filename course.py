@@ -29,7 +29,7 @@ from tools.environment.env import ROOT, command, say  # noqa: E402  (only when t
 
 GROUPS = {  # how --help lists the tasks; what is in neither of these is for whoever writes the course
     "To learn": ("open", "copies", "run", "progress", "review", "reset", "fetch", "weigh", "doctor"),
-    "To teach": ("slides", "present", "assignment", "grade"),
+    "To teach": ("slides", "assignment", "grade"),
 }
 
 

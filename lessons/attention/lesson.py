@@ -63,7 +63,7 @@ Table(
 # **In about a third (A), because you can reach that without looking at the names.** The most frequent digit of a random book usually appears at least twice. If you always answer with it, you're right in about two of six cases.
 
 # %% [markdown]
-# In about [[minutes]] minutes you will be able to
+# In about an hour you will be able to
 #
 # [[abilities]]
 #

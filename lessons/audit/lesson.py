@@ -61,7 +61,7 @@ for name, model in four.items():
     print(f"{name:9} {show.times_smaller(model, quantize_dynamic(model)):.2f} times smaller")
 
 # %% [markdown]
-# Hardly anything happened, and there was no error. In about [[minutes]] minutes you will be able to
+# Hardly anything happened, and there was no error. In about an hour you will be able to
 #
 # [[abilities]]
 #

@@ -54,7 +54,7 @@ for gone in (None, 18, 12):
 model.model.layers = nn.ModuleList(blocks)
 
 # %% [markdown]
-# Without block 12, it no longer answers. In about [[minutes]] minutes you will be able to
+# Without block 12, it no longer answers. In about an hour you will be able to
 #
 # [[abilities]]
 #

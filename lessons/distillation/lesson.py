@@ -104,7 +104,7 @@ wrong = [errors(net, test_images.flatten(1), test_labels) for net in (teacher, s
 show.teacher_and_students(x[twos[0]], answers[twos[0]], "2", wrong)
 
 # %% [markdown]
-# In about [[minutes]] minutes you will be able to
+# In about an hour you will be able to
 #
 # [[abilities]]
 #

@@ -73,7 +73,7 @@ lenet_race = race(lenet, lenet_int8, images[:1])
 print(f"LeNet: {lenet_race.ratio('int8'):.1f} times as fast as in fp32")
 
 # %% [markdown]
-# On one thread of an Intel or AMD processor, the same line of code makes the Transformer faster, and LeNet slower. Why? In about [[minutes]] minutes you will be able to
+# On one thread of an Intel or AMD processor, the same line of code makes the Transformer faster, and LeNet slower. Why? In about an hour you will be able to
 #
 # [[abilities]]
 #

@@ -62,7 +62,7 @@ for dtype, end in reached.items():
 # **At 2,048 (C), and in bf16 at 256, because the next number needs one binary digit more than the format keeps.**
 
 # %% [markdown]
-# In about [[minutes]] minutes you will be able to
+# In about an hour you will be able to
 #
 # [[abilities]]
 #

@@ -66,7 +66,7 @@ for bits, percent in right.items():
 # **At 2 bits (D), perhaps because three values are too few.**
 
 # %% [markdown]
-# In about [[minutes]] minutes you will be able to
+# In about an hour you will be able to
 #
 # [[abilities]]
 #

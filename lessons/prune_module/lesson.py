@@ -69,7 +69,7 @@ from course_utils.sparsity import sparsity_report
 sparsity_report(halved)
 
 # %% [markdown]
-# 24,000 weights are zero, 40 % of the network. Does it fit into the meter now? In about [[minutes]] minutes you'll know, and you will be able to
+# 24,000 weights are zero, 40 % of the network. Does it fit into the meter now? In about an hour you'll know, and you will be able to
 #
 # [[abilities]]
 #

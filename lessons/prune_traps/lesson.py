@@ -66,7 +66,7 @@ print(f"pruned {accuracy(pruned):.1f} % right, loaded {accuracy(careless):.1f} %
 # **The random ones (B), because nothing in the file is called `fc1.weight`.** Names that match are loaded, and the others are left out without an error. `fc1` holds four fifths of LeNet's weights, and all of them are random now.
 
 # %% [markdown]
-# In about [[minutes]] minutes you will be able to
+# In about an hour you will be able to
 #
 # [[abilities]]
 #

@@ -69,7 +69,7 @@ print(f"untrained, with zeros: {training.evaluate(untrained, *test_set):.0%} rig
 # **More than 70 % (A), because training chose where the zeros go.** So inside a network of random weights there's already a small one that reads digits.
 
 # %% [markdown]
-# Can such a small network *learn*, and as well as the whole? In about [[minutes]] minutes you will be able to
+# Can such a small network *learn*, and as well as the whole? In about an hour you will be able to
 #
 # [[abilities]]
 #

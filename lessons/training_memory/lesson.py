@@ -66,7 +66,7 @@ peak = peak_mb(deep)
 print(f"weights {weights:.2f} MB, peak {peak:.1f} MB: {peak / weights:.0f} times as much")
 
 # %% [markdown]
-# So most of this memory holds something other than these four numbers. In about [[minutes]] minutes you will be able to
+# So most of this memory holds something other than these four numbers. In about an hour you will be able to
 #
 # [[abilities]]
 #

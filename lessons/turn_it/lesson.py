@@ -59,7 +59,7 @@ for name, one in (("original", model), ("rotated", rotated)):
 # %% [markdown]
 # In float, both give the same answer. With inputs of 5 bits, only the rotated one still names Paris. How can different weights give the same model, and why are its inputs easier to round?
 #
-# In about [[minutes]] minutes you will be able to
+# In about an hour you will be able to
 #
 # [[abilities]]
 #

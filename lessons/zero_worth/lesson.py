@@ -69,7 +69,7 @@ print(f"the sparse kernel takes {times_as_long:.1f} times as long")
 # **More than twice as long (C), because each multiplication takes the sparse kernel far longer.** Section 4 has a simple model of it, and under *Deeper* a part turns out to be the library's choice.
 
 # %% [markdown]
-# How many zeros does it take before the sparse kernel wins? In about [[minutes]] minutes you will be able to
+# How many zeros does it take before the sparse kernel wins? In about an hour you will be able to
 #
 # [[abilities]]
 #

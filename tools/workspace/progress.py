@@ -6,7 +6,6 @@ from functools import cache
 
 from course_utils import progress, syllabus
 from course_utils.files import ROOT
-from course_utils.predictions import LATE
 from tools.publishing import course
 
 PASSED, NOT_BEGUN, NOT_DONE = "passed", "not begun", "not done yet"
@@ -177,6 +176,5 @@ def _predictions(records):
         if record["kind"] in ("prediction", "again"):
             question = str(record.get("question") or f"Question {record.get('number')}")
             when = "at the end: " if record["kind"] == "again" else ""
-            late = f" ({LATE})" if record.get("late") else ""
-            found.setdefault(question, []).append(f"{when}{record.get('prediction', '')}{late}")
+            found.setdefault(question, []).append(f"{when}{record.get('prediction', '')}")
     return tuple((question, tuple(texts)) for question, texts in found.items())
