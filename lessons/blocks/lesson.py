@@ -82,7 +82,7 @@ for number in (18, 12):
     print(f"without block {number}: KL {kl(blocks[: number - 1] + blocks[number:]):.2f}")
 
 # %% [markdown]
-# **Try it.** Change the two numbers to others between 1 and 30. Which blocks would you rather keep?
+# **Try it.** Change the two numbers to others between 1 and 30. Which blocks cost least?
 #
 # <details><summary>What others found</summary>
 #
@@ -129,7 +129,7 @@ show.guess()
 # %% [markdown]
 # On the whole, they do, and the nine blocks that it would cut first are all cheap.
 #
-# But some dots stand far above others of the same influence. Block 12 has about the influence of 22 and 23, and is missed seven times as much. Block 29 is missed about four times as much as 21 and 24. Why doesn't the guess see 12 and 29?
+# But the tenth isn't. The three orange dots stand far above others of the same influence. Block 3 has that of 5 and 8, and is missed about four times as much. Block 12 has about the influence of 22 and 23, and is missed seven times as much. Block 29 is missed about four times as much as 21 and 24. Why doesn't the guess see them? We look at 12 and 29.
 
 # %% [markdown]
 # ## 3. What can a mean hide?
@@ -145,7 +145,7 @@ show.lengths(stream, numbers=(11, 12, 28, 29))
 #
 # So is block 12 needed for this one token? We let a block work on the first token alone, and all others skip it. Then we do it the other way round.
 #
-# **Predict.** On each of our three texts, the KL divergence without block 12 is at least 2.0. If the block works on the first token alone, is it **A** still about 2, **B** about half of that, or **C** less than a quarter?
+# **Predict.** In the record, the KL divergence without block 12 is at least 2.0 on each text, over two pieces (you measured one). If the block works on the first token alone, is it **A** still about 2, **B** about half of that, or **C** less than a quarter?
 
 # %% parts tags=["hide-input"]
 # Prints the KL divergence if a block works on some of the tokens, on three texts, from records/blocks.
@@ -155,7 +155,7 @@ show.parts()
 # **C, less than a quarter, because what later blocks miss most is what block 12 does to the first token.**
 
 # %% [markdown]
-# Blocks 2 and 29 are needed for the other tokens. So for block 29, the mean isn't at fault. Its change is small, but just this change is needed: as long a change in a random direction cost only about 0.4.
+# Blocks 2 and 29 are needed for the other tokens. So for block 29, the mean isn't at fault. Its change is small, and it's needed all the same.
 #
 # **A small change can matter, and a mean of cosines hides a single token.** So leave a block out before you believe the guess.
 
@@ -214,7 +214,7 @@ print(
 )
 
 # %% [markdown]
-# A tenth of its weights does most of what the block did. But a vector, the same for all tokens, does about nine tenths of that, here and on the two other texts: without this control, the matrix would get all the credit.
+# A tenth of its weights does most of what the block did. But a vector, the same for all tokens, does about nine tenths of that: without this control, the matrix would get all the credit.
 #
 # **Predict.** We heal each block in this way. For which of blocks 2, 12 and 29 does the KL divergence fall to less than half: **A** 2 and 29, **B** none but 29, **C** all three?
 
@@ -226,7 +226,7 @@ show.healed_bars()
 # **A, because blocks 2 and 29 are needed for the tokens that the matrix sees.** Block 12 is needed for the first token, and there the matrix does nothing.
 
 # %% [markdown]
-# Here, too, a vector would do most of it. **What is missed most isn't always hard to replace.**
+# **What is missed most isn't always hard to replace.**
 #
 # But all matrices were fitted to the manual. There, about half of most cheap blocks' loss is healed, and on the other texts less. On both of these, a matrix in the place of block 4 or 5 even does harm.
 

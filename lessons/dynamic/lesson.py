@@ -315,7 +315,7 @@ for way, timed in {"from Python": race(deep, deep_int8, row), "in a trace": race
     print(f"{way:11}  fp32 {fp32:.2f} ms, int8 {int8:.2f} ms, the fastest of nine")
 
 # %% [markdown]
-# In the trace int8 is far faster than before, though it still searches and rounds. So most of the overhead was Python, and the way from it into the int8 engine. Called from Python, these layers lost to fp32, and in the trace they don't. So the crossing of section 3 holds for calls from Python.
+# In the trace int8 is far faster than before, though it still searches and rounds. So most of the overhead was Python, and the way from it into the int8 engine. Called from Python, these layers lost to fp32, and in the trace they don't. So the crossing of section 3 holds for calls from Python. `quantize_dynamic` converts LSTMs as well, and they have an opponent of another kind ([[audit]]).
 #
 # ### Embeddings in 8 bits, and the way back from a file
 #

@@ -114,7 +114,7 @@ untrained_right = show.what_is_kept()
 # %% [markdown]
 # Zeros at random positions don't help: such a network only guesses. Keeping the weights that moved most hardly helps either. But if we keep what grew most, the untrained network reads most of the digits. So a large part of the secret is the direction in which training pushed each weight.
 #
-# About 70 % of what our own mask keeps grew, too. It does better still, probably because its first values are large, while *grew most* also keeps tiny ones, which add little to a sum.
+# Most of what our own mask keeps grew, too. It does better still, probably because its first values are large, while *grew most* also keeps tiny ones, which add little to a sum.
 
 # %% [markdown]
 # ## 3. How to find a ticket
@@ -188,7 +188,7 @@ print("back at its first values:", back)
 # Two controls can tell.
 #
 # - **Reinit** has the mask of the ticket, and new random values. So it differs from the ticket in the *values* alone.
-# - The **random mask** has the same number of ones in each layer, in randomly chosen positions, and keeps the first values there. So training chose nothing here, while it did choose reinit's positions. If reinit does better, its *positions* are the reason.
+# - The **random mask** has the same number of ones in each layer, in randomly chosen positions, and keeps the first values there. Nobody looked at these values when the positions were drawn, so they're as random as new ones. So reinit and random differ in one thing alone: training chose reinit's *positions*, and chance those of random.
 
 
 # %% controls
@@ -210,9 +210,9 @@ all_right = show.six_networks(search, controls)
 # **Hardly at all (A), probably because the positions were found for the first values, and not for others.**
 
 # %% [markdown]
-# First compare the ticket with the whole network. With a sixth of the weights it does as well on average, though in a single network either can be ahead by a point. So it's a winning ticket after 200 steps, and the answer to our question is yes.
+# First compare the ticket with the whole network. With a sixth of the weights it does as well on average, though in a single network either can be ahead by a point. So after 200 steps, it's a winning ticket.
 #
-# But the ticket reads most digits before its first step, and the others begin by guessing. Is it only quicker? Partly: when both train for 1,000 steps, the whole network ends about a point ahead. That's because we found our ticket by trainings of only 200. With the paper's 50,000 in each training, tickets with a fifth of the weights are no worse than the whole network, and half a point ahead of both controls (*Deeper*).
+# But the ticket reads most digits before its first step, and the others begin by guessing. Is it only quicker? Partly: when both train for 1,000 steps, the whole network ends ahead. That's probably because we found our ticket by training runs of only 200. With the paper's 50,000 in each training, tickets with a fifth of the weights are no worse than the whole network, and half a point ahead of both controls (*Deeper*).
 #
 # And what did the ticket cost? Two trainings before the ticket's own, the first of them with all the weights. So a ticket doesn't spare you the training. It tells us that a small network *could* have learned the task alone.
 #
@@ -295,7 +295,7 @@ claims.show("ticket")
 # The whole network gets 98.09 % of the test digits right. With 21 % of the weights the ticket is *above* the whole network, and with 7 % still as good. Both controls stay behind the ticket, but the gaps are smaller than after 200 steps: almost nothing at 51 %, and half a point at 21 %. At 7 % and below the positions matter, too: *reinit* is ahead of *random* there, by half as much as the ticket is. `python course.py lottery --paper` repeats the experiment, in a few hours.
 
 # %% [markdown]
-# **Sources.** J. Frankle and M. Carbin, *The Lottery Ticket Hypothesis: Finding Sparse, Trainable Neural Networks*, ICLR 2019, [arXiv:1803.03635](https://arxiv.org/abs/1803.03635); H. Zhou et al., *Deconstructing Lottery Tickets*, 2019, [arXiv:1905.01067](https://arxiv.org/abs/1905.01067).
+# **Sources.** J. Frankle and M. Carbin, *The Lottery Ticket Hypothesis: Finding Sparse, Trainable Neural Networks*, ICLR 2019, [arXiv:1803.03635](https://arxiv.org/abs/1803.03635), whose [first version](https://arxiv.org/abs/1803.03635v1) of 2018 was called *The Lottery Ticket Hypothesis: Training Pruned Neural Networks*; H. Zhou et al., *Deconstructing Lottery Tickets*, 2019, [arXiv:1905.01067](https://arxiv.org/abs/1905.01067).
 #
 # **Going further.** V. Ramanujan et al., *What's Hidden in a Randomly Weighted Neural Network?*, [arXiv:1911.13299](https://arxiv.org/abs/1911.13299), on supermasks. J. Frankle et al., *Stabilizing the Lottery Ticket Hypothesis*, 2019, [arXiv:1903.01611](https://arxiv.org/abs/1903.01611): much larger networks have to be rewound to the values after a short piece of training.
 #

@@ -66,7 +66,7 @@ times_as_long = seconds["sparse, linear"] / seconds["dense, linear"]
 print(f"the sparse kernel takes {times_as_long:.1f} times as long")
 
 # %% [markdown] tags=["answer"]
-# **More than twice as long (C), because each multiplication takes the sparse kernel far longer.** Section 4 shows why.
+# **More than twice as long (C), because each multiplication takes the sparse kernel far longer.** Section 4 has a simple model of it, and under *Deeper* a part turns out to be the library's choice.
 
 # %% [markdown]
 # How many zeros does it take before the sparse kernel wins? In about an hour you will be able to
@@ -166,11 +166,11 @@ show.files_over_left(files, 1024 * 1024)
 # %% [markdown]
 # ## 4. Why the sparse kernel is slow, and when it wins
 #
-# In a dense matrix, a row's weights and their inputs lie side by side in memory. So a processor can fetch, say, eight of each at a time, and multiply them with **one instruction**. The sparse kernel can't: it has to look up the input of each value before it can multiply, even where the values happen to be neighbours. Suppose that this look-up takes an instruction of its own, so that it needs **two instructions for one weight**.
+# In a dense matrix, a row's weights and their inputs lie side by side in memory. So a processor can take several of each at a time: let's say, **one instruction for eight weights**, fetching included. The sparse kernel can't: it has to look up the input of each value before it can multiply, even where the values happen to be neighbours. Let's say **two instructions for one weight**.
 #
 # Take a row of 800 weights. The dense kernel needs 800 / 8 = 100 instructions. Without any zeros, the sparse one needs 2 · 800 = 1,600, which is 16 times as many. With a sixteenth of the weights left, 50, it needs 2 · 50 = 100, as many as the dense one.
 #
-# 16 times as slow without zeros, level at a sixteenth: that's a rule. Call **k** the sparse kernel's time divided by the dense kernel's, on a matrix *without zeros*. If its time shrinks in proportion to the weights that are left, **it wins when less than 1/k of the weights is left**. The 8 and the 2 were made up, but k can be measured, for one image and for 64:
+# 16 times as slow without zeros, level at a sixteenth: that's a rule. Call **k** the sparse kernel's time divided by the dense kernel's, on a matrix *without zeros*. If its time shrinks in proportion to the weights that are left, **it wins when less than 1/k of the weights is left**. The 8 and the 2 are made up, but k can be measured, for one image and for 64:
 
 
 # %% measure_k
