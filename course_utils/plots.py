@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 
 from IPython.display import Markdown, display
 
-from course_utils.pictures import PIXELS, base64_text, described, png, svg
-from course_utils.slider import bundle
+from course_utils.slider import bundle, described, png, width
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -83,22 +82,23 @@ def show(
     slider: str | None = None,
     values: Sequence[object] | None = None,
 ) -> None:
-    """Show a figure, or figures that follow each other as frames, with alt text and a visible caption.
+    """Show a figure, or several under a slider, with alt text and a visible caption.
 
-    A figure is one output: image/png, and image/svg+xml where that is small. Its alt text is in the metadata of both,
-    where the templates of the slides and the site find it, and in its plain-text form. `course_utils.slider` says
-    what frames are. In a smoke run, at which nobody looks, the PNG is coarse and there is no SVG.
+    A figure is one output, image/png. Its alt text is in the output's metadata, where the templates of the slides and
+    the site find it, and in its plain-text form. Several figures are described in `course_utils.slider`. In a smoke
+    run, at which nobody looks, the picture is coarse.
 
     Args:
         figures: from `figure`, or two or more of them, of one size.
-        alt: what the figure shows, for somebody who cannot see it; 20 characters or more. For frames one text each, or
-            one for all.
+        alt: what the figure shows, for somebody who cannot see it; 20 characters or more. For several figures one text
+            each, or one for all.
         caption: one sentence; Markdown.
-        slider: what changes from frame to frame ("bits"); a slider goes over the frames, where scripts run.
-        values: with `slider`: its value in each frame.
+        slider: what changes from figure to figure ("bits"); None for the steps of one thought, which are numbered.
+        values: with `slider`: its value in each figure.
     Raises:
-        ValueError: alt text too short to say anything; an empty caption; fewer than two frames, or of different sizes;
-            another number of alt texts or values than of frames; one of `slider` and `values` without the other.
+        ValueError: alt text too short to say anything; an empty caption; fewer than two figures in a list, or of
+            different sizes; another number of alt texts or values than of figures; one of `slider` and `values` without
+            the other.
     """
     if not caption.strip():
         raise ValueError("a figure needs a caption: one sentence that says what to see")
@@ -107,17 +107,8 @@ def show(
     elif slider is not None or values is not None:
         raise ValueError("a slider goes over a list of figures")
     else:
-        data, metadata = _bundle(figures, described(alt))
+        alt = described(alt)
+        data = {"image/png": png(figures), "text/plain": f"Figure: {alt}"}
+        metadata = {"image/png": {"alt": alt, "width": width(figures)}}
     display(data, metadata=metadata, raw=True)
     display(Markdown(f"*{caption.strip()}*"))
-
-
-def _bundle(fig: Figure, alt: str) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
-    """The data and the metadata of the output of one figure."""
-    data = {"image/png": base64_text(png(fig)), "text/plain": f"Figure: {alt}"}
-    drawn = svg(fig, name=alt, label=alt)
-    if drawn:
-        data["image/svg+xml"] = drawn
-    metadata = {kind: {"alt": alt} for kind in data if kind.startswith("image/")}
-    metadata["image/png"]["width"] = round(fig.get_figwidth() * PIXELS)  # as wide as the SVG would be
-    return data, metadata

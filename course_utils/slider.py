@@ -1,95 +1,98 @@
-"""Figures that follow each other: frames of a thought, or the values of something that a slider sets.
+"""Several figures in one output: the values of something that a slider sets, or the steps of one thought.
 
-The output is text/html, a list of figures, with image/png (all frames in one picture) and text/plain beside it for
-viewers that show no HTML:
+The output is text/html, with image/png and text/plain beside it for viewers that show no HTML:
 
-    <div class="course-frames" data-frames="5">
-      <figure><figcaption>bits = 8</figcaption><img alt="..." src="data:image/svg+xml;base64,..."></figure> ...
+    <div class="course-slider">
+      <img alt="..." src="data:image/png;base64,...">
+      <script type="application/json">{"src": [...], "alt": [...], "label": [...]}</script>
       <script>...</script>
     </div>
 
-Where no script runs (GitHub, a notebook that is not trusted) all figures show. Pictures are <img> for that reason: a
-viewer that cleans HTML takes away <svg>, and the figure with it. Where scripts run, one frame shows, under a slider or
-two buttons, and the SVG stands in the page itself, in the page's font. The root then has the number of the frame, from
-0, in `data-frame`, and goes to another at an event, so that slides take a frame at a click:
-
-    root.dispatchEvent(new CustomEvent("course-frame", {detail: 2}))
+One picture stands there as it is, wherever no script runs (GitHub, a notebook that is not trusted, paper): the first
+value of a slider, the last step of a thought. Where scripts run, a range input goes over all of them, without a kernel.
+What cleans HTML takes the scripts away whole, and the picture stays.
 """
 
 from __future__ import annotations
 
+import base64
 import io
+import json
 from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
-from course_utils.pictures import PIXELS, base64_text, described, png, svg
+from course_utils.runtime import quick
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-STRIP_WIDTH = 900  # pixels: small frames stand side by side in it, a figure of 12 inches alone
-GAP = 16
-LABEL = 18  # pixels, of the words over a frame in the strip
-# Each output has the script, which leaves alone what another has done; the braces keep its names from the page.
-# `lmSuppressShortcuts` keeps the arrow keys from JupyterLab, which would go to another cell.
+PIXELS = 70  # an inch, on a page: 840 for 12 inches, which fits JupyterLab's column
+DPI = 140  # of the picture: two of its pixels for one of the page, which stay sharp on a projector
+COARSE_DPI = 20  # in a smoke run
+MIN_ALT_CHARS = 20
+# The braces keep its names from the page. `lmSuppressShortcuts` keeps the arrow keys from JupyterLab.
 SCRIPT = """{
-for (const root of document.querySelectorAll('.course-frames:not([data-frame])')) {
-  const frames = [...root.querySelectorAll('figure')], name = root.dataset.slider, last = frames.length - 1;
-  const make = (kind, given, label) => {
-    const made = Object.assign(document.createElement(kind), given);
-    if (label) made.setAttribute('aria-label', label);
-    made.dataset.lmSuppressShortcuts = true;
-    made.style.font = 'inherit';
-    return made;
+for (const root of document.querySelectorAll('.course-slider:not([data-at])')) {
+  const given = JSON.parse(root.querySelector('script').textContent), image = root.querySelector('img');
+  const bar = document.createElement('label'), said = document.createElement('output');
+  const range = Object.assign(document.createElement('input'), {type: 'range', min: 0, max: given.src.length - 1});
+  range.dataset.lmSuppressShortcuts = true;
+  range.setAttribute('aria-label', given.name);
+  bar.style.cssText = 'display:flex;gap:12px;align-items:center;margin:4px 0;max-width:840px;font:inherit';
+  range.style.cssText = 'flex:1;min-width:12em;max-width:30em';
+  const show = at => {
+    root.dataset.at = range.value = at;
+    image.src = 'data:image/png;base64,' + given.src[at];
+    image.alt = given.alt[at];
+    range.setAttribute('aria-valuetext', said.textContent = given.label[at]);
   };
-  for (const image of root.querySelectorAll('img[src*="svg"]')) {
-    const text = atob(image.src.split(',')[1]);
-    const drawing = new DOMParser().parseFromString(text, 'image/svg+xml').documentElement;
-    drawing.setAttribute('role', 'img');
-    drawing.setAttribute('aria-label', image.alt);
-    drawing.setAttribute('style', image.getAttribute('style'));
-    image.replaceWith(drawing);
-  }
-  const bar = make('div', {className: 'course-frames-bar'}), said = make('output');
-  bar.style.cssText = 'display:flex;gap:12px;align-items:center;margin:4px 0';
-  const range = make('input', {type: 'range', min: 0, max: last, oninput: () => show(+range.value)}, name);
-  range.style.width = '16em';
-  const step = (textContent, label, by) =>
-    make('button', {textContent, onclick: () => show(+root.dataset.frame + by)}, label);
-  const show = number => {
-    const at = Math.max(0, Math.min(last, number)), text = frames[at].querySelector('figcaption').textContent;
-    frames.forEach((frame, k) => { frame.style.display = k === at ? 'block' : 'none'; });
-    root.dataset.frame = range.value = at;
-    said.textContent = text;
-    range.setAttribute('aria-valuetext', text);
-  };
-  if (name) bar.append(range, said);
-  else {
-    said.setAttribute('aria-live', 'polite');
-    bar.append(step('←', 'previous frame', -1), step('→', 'next frame', 1), said);
-  }
-  root.style.display = 'block';
-  for (const frame of frames) {
-    frame.style.width = 'auto';
-    frame.querySelector('figcaption').style.display = 'none';
-  }
+  range.oninput = () => show(+range.value);
+  bar.append(range, said);
   root.prepend(bar);
-  root.addEventListener('course-frame', event => show(event.detail));
+  addEventListener('beforeprint', () => { bar.style.display = 'none'; show(given.still); });
+  addEventListener('afterprint', () => { bar.style.display = 'flex'; });
   show(0);
 }
 }"""
 
 
+def described(alt: str) -> str:
+    """An alt text in one line.
+
+    Raises:
+        ValueError: too short to say anything.
+    """
+    alt = " ".join(alt.split())
+    if len(alt) < MIN_ALT_CHARS:
+        raise ValueError(f"alt text must say what the figure shows, in {MIN_ALT_CHARS} characters or more; got {alt!r}")
+    return alt
+
+
+def png(fig: Figure) -> str:
+    """The figure as a PNG in 256 colours, a third of the bytes, in base64 as a notebook carries it."""
+    from PIL import Image
+
+    drawn, small = io.BytesIO(), io.BytesIO()
+    fig.savefig(drawn, format="png", dpi=COARSE_DPI if quick() else DPI)
+    Image.open(drawn).convert("RGB").quantize(256, dither=Image.Dither.NONE).save(small, "png", optimize=True)
+    return base64.b64encode(small.getvalue()).decode("ascii")
+
+
+def width(fig: Figure) -> int:
+    """Pixels of the page that the figure takes."""
+    return round(fig.get_figwidth() * PIXELS)
+
+
 def bundle(
     figures: Sequence[Figure], *, alts: str | Sequence[str], slider: str | None, values: Sequence[object] | None
-) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
+) -> tuple[dict[str, str], dict[str, dict[str, object]]]:
     """The data and the metadata of the output of several figures.
 
     Args:
         figures: two or more, of one size.
         alts: one text for all, or one each.
-        slider: what changes, or None.
+        slider: what changes, or None for the steps of a thought.
         values: with `slider`: one each.
     Raises:
         ValueError: as `plots.show` says.
@@ -97,76 +100,37 @@ def bundle(
     labels = _labels(figures, slider, values)
     alts = [f"{alts} ({label})" for label in labels] if isinstance(alts, str) and described(alts) else list(alts)
     if len(alts) != len(figures):
-        raise ValueError(f"{len(alts)} alt texts for {len(figures)} frames: give one text for all, or one each")
-    alts = [described(alt) for alt in alts]
-    told = [f"{label}: {alt}" for label, alt in zip(labels, alts, strict=True)]
-    data = {
-        "text/html": _html(figures, alts, labels, slider),
-        "image/png": base64_text(_strip(figures, labels)),
-        "text/plain": f"Figure in {len(figures)} frames.\n" + "\n".join(told),
+        raise ValueError(f"{len(alts)} alt texts for {len(figures)} figures: give one text for all, or one each")
+    alts, pictures = [described(alt) for alt in alts], [png(fig) for fig in figures]
+    still = 0 if slider else len(figures) - 1
+    data = {"src": pictures, "alt": alts, "label": labels, "still": still, "name": slider or "step"}
+    data = json.dumps(data).replace("</", "<\\/")
+    html = (
+        f'<div class="course-slider"><img style="max-width:100%;height:auto;width:{width(figures[0])}px" '
+        f'alt="{escape(alts[still])}" src="data:image/png;base64,{pictures[still]}">'
+        f'<script type="application/json">{data}</script>'
+        f"<script>{' '.join(map(str.strip, SCRIPT.splitlines()))}</script></div>"
+    )
+    alt = f"{labels[still]}: {alts[still]}"
+    plain = f"Figure, {len(figures)} states. {alt}"
+    return {"text/html": html, "image/png": pictures[still], "text/plain": plain}, {
+        "image/png": {"alt": alt, "width": width(figures[0])}
     }
-    return data, {"image/png": {"alt": f"{len(figures)} frames. " + " ".join(told)}}
 
 
 def _labels(figures: Sequence[Figure], slider: str | None, values: Sequence[object] | None) -> list[str]:
-    """The words over each frame; refuses what makes no series."""
+    """What is said of each figure; refuses what makes no series."""
     if len(figures) < 2:
-        raise ValueError(f"{len(figures)} frames: frames are two or more; show a single figure without a list")
+        raise ValueError(f"{len(figures)} figures under a slider: give two or more, or a single one without a list")
     if len({id(fig) for fig in figures}) < len(figures):
-        raise ValueError("the same figure twice: draw a new one for each frame")
+        raise ValueError("the same figure twice: draw a new one for each state")
     sizes = [tuple(float(inches) for inches in fig.get_size_inches()) for fig in figures]
     if len(set(sizes)) > 1:
-        raise ValueError(f"frames have one size, got {sizes} inches")
+        raise ValueError(f"figures under a slider have one size, got {sizes} inches")
     if (slider is None) != (values is None):
-        raise ValueError("a slider needs both: slider= says what changes, values= its value in each frame")
+        raise ValueError("a slider needs both: slider= says what changes, values= its value in each figure")
     if values is None:
         return [f"{number} of {len(figures)}" for number in range(1, len(figures) + 1)]
     if len(values) != len(figures):
-        raise ValueError(f"{len(values)} values for {len(figures)} frames")
+        raise ValueError(f"{len(values)} values for {len(figures)} figures")
     return [f"{slider} = {value}" for value in values]
-
-
-def _html(figures: Sequence[Figure], alts: Sequence[str], labels: Sequence[str], slider: str | None) -> str:
-    share = 100 // _columns(figures) - 1
-    parts = []
-    for fig, alt, label in zip(figures, alts, labels, strict=True):
-        picture = png(fig)  # drawn first: `svg` asks for a figure whose ticks are there
-        drawn = svg(fig, name=f"{label}: {alt}")
-        kind, content = ("svg+xml", drawn) if drawn else ("png", picture)
-        parts.append(
-            f'<figure style="margin:0;width:{share}%"><figcaption>{escape(label)}</figcaption>'
-            f'<img style="max-width:100%;height:auto" alt="{escape(alt)}" '
-            f'src="data:image/{kind};base64,{base64_text(content)}"></figure>'
-        )
-    named = f' data-slider="{escape(slider)}"' if slider else ""
-    root = (
-        f'<div class="course-frames" data-frames="{len(figures)}"{named} style="display:flex;flex-wrap:wrap;gap:8px">'
-    )
-    script = " ".join(map(str.strip, SCRIPT.splitlines()))
-    return f"{root}{''.join(parts)}<script>{script}</script></div>"
-
-
-def _columns(figures: Sequence[Figure]) -> int:
-    """How many frames stand side by side where all are shown: as many as can be read."""
-    wide = figures[0].get_figwidth() * PIXELS
-    return min(len(figures), max(1, int((STRIP_WIDTH + GAP) // (wide + GAP))))
-
-
-def _strip(figures: Sequence[Figure], labels: Sequence[str]) -> bytes:
-    """All frames in one PNG, each under its label, in rows of `_columns`."""
-    from matplotlib.font_manager import findfont
-    from PIL import Image, ImageDraw, ImageFont
-
-    columns = _columns(figures)
-    pictures = [Image.open(io.BytesIO(png(fig, dpi=PIXELS))).convert("RGB") for fig in figures]
-    width, height = pictures[0].width + GAP, pictures[0].height + LABEL + 2 * GAP
-    rows = -(-len(pictures) // columns)
-    sheet = Image.new("RGB", (columns * width - GAP, rows * height), "white")
-    pen, font = ImageDraw.Draw(sheet), ImageFont.truetype(findfont("DejaVu Sans"), LABEL)
-    for number, (picture, label) in enumerate(zip(pictures, labels, strict=True)):
-        x, y = number % columns * width, number // columns * height
-        pen.text((x, y), label, fill="black", font=font)
-        sheet.paste(picture, (x, y + LABEL + GAP // 2))
-    small = io.BytesIO()
-    sheet.quantize(256, dither=Image.Dither.NONE).save(small, "png", optimize=True)
-    return small.getvalue()

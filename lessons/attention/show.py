@@ -83,14 +83,14 @@ def one_lookup(book, weights):
     """A bar for each entry of a phone book, which is (names, digits, asked); weights: its attention weights, (1, 6)."""
     names, digits, asked = book
     asked, weights = NAMES[asked], weights.flatten().tolist()
-    entries = [f"{NAMES[n]} {d}" for n, d in zip(names.tolist(), digits.tolist(), strict=True)]
-    canvas = diagrams.Canvas(width=1000, height=440)
-    canvas.text(30, 24, f"{asked}?", align="left", bold=True)
-    rows = dict(zip(entries, weights, strict=True))
-    diagrams.bars(canvas, rows, x=180, y=54, width=640, height=44, gap=20, text="{:.2f}", meaning="activations")
+    rows = {f"{NAMES[n]} {d}": w for n, d, w in zip(names.tolist(), digits.tolist(), weights, strict=True)}
+    fig, ax = plots.figure(size=(10, 4.4))
+    ax.bar_label(ax.barh(list(rows), rows.values(), color=plots.COLOURS["sky"]), fmt="{:.2f}", padding=6, fontsize=17)
+    ax.invert_yaxis()
+    ax.set(title=f"{asked}?", xlabel="attention weight", xlim=(0, 1.1))
     told = ", ".join(f"{entry}: {weight:.2f}" for entry, weight in rows.items())
     plots.show(
-        canvas.figure(),
+        fig,
         alt=f"Six bars, the attention weights of the entries of a phone book in which {asked} is asked for. {told}.",
         caption="The attention weight of each entry of the phone book.",
     )

@@ -76,11 +76,17 @@ def five_steps(before, after):
         start = canvas.box(
             20, 20, "keep a copy", width=180, height=60, fill="int8" if active is None else "white", size=28
         )
-        ring = diagrams.ring(
-            canvas, ("train", "prune", "rewind"), x=350, y=235, radius=125, width=160, active=active, size=28
-        )
-        canvas.wire(start.right, (ring[0].x - 4, ring[0].y + 20))
-        canvas.text(350, 235, "repeat", size=28)
+        places = {"train": (270, 75), "prune": (420, 300), "rewind": (120, 300)}
+        steps = [
+            canvas.box(*at, step, width=160, height=70, fill="int8" if active == number else "white", size=28)
+            for number, (step, at) in enumerate(places.items())
+        ]
+        train, prune, rewind = steps
+        canvas.wire(start.right, (train.x, train.y + 10))
+        canvas.wire(train.right, prune.top)
+        canvas.wire(prune.left, rewind.right)
+        canvas.wire(rewind.top, train.left)
+        canvas.text(350, 240, "repeat", size=28)
         canvas.text(900, 30, words, size=28)
         diagrams.grid(canvas, values, 700, 60, cell=80, mask=mask, text="{:.2f}", size=26)
         return canvas.figure()
