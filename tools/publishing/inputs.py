@@ -18,6 +18,7 @@ LISTED = ("records", "data")  # Python itself lists course_utils, wherever it lo
 # the tensors made of them; rows are watched as files, a build shows the scorecard anew. A checkpoint is watched by
 # its own bytes: the catalogue changes with any other one.
 LEFT_OUT = (
+    "course_utils/check.py",
     "course_utils/checks/",
     "course_utils/learner/",
     "course_utils/__init__.py",
@@ -33,7 +34,7 @@ LEFT_OUT = (
     "data/models/",
 )
 
-JUDGES = ("checks.py", "answers.py")  # a published check says "not done yet", whatever it would judge
+JUDGES = ("tasks.py", "checks.py", "answers.py")  # a published check says "not done yet", whatever it would judge
 JUDGING = ("holds", "kind", "where", "value", "quartiles")  # the fields of a claim that decide its verdict
 
 # Both run in the kernel, silently, in a namespace of their own: no cell of the lesson can lean on them.

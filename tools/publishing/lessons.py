@@ -89,10 +89,10 @@ def _resolved(cell, lesson, course, link):
 
 def check_import(cell, lesson):
     """The lines that are put on top of a cell with the tag check: it must run first in a fresh kernel. Often ""."""
-    has_checks = lesson.source.with_name("checks.py").exists()
-    if "check" not in cell.metadata.get("tags", []) or not has_checks:
+    name = next((n for n in ("tasks", "checks") if lesson.source.with_name(f"{n}.py").exists()), "")
+    if "check" not in cell.metadata.get("tags", []) or not name:
         return ""
-    return f"from lessons.{lesson.name} import checks as check\n\n"
+    return f"from lessons.{lesson.name} import {name} as check\n\n"
 
 
 def _show(what, lesson, course):
