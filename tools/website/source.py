@@ -11,7 +11,7 @@ import nbformat
 
 from course_utils.files import ROOT, slug
 from tools.environment import curriculum
-from tools.publishing import boxes, course, lessons
+from tools.publishing import boxes, lessons
 
 FILES = (
     "data/README.md",
@@ -137,10 +137,10 @@ def claims(published, root):
 
 def contents(folder, root):
     """The contents of the site, a tree for each part of the course and one for all else; the essentials are marked."""
-    essentials, trees = course.essentials(root), {}
+    essentials, trees = curriculum.tracks(root)[0].lessons, {}
     for lesson in curriculum.lessons(root).values():
         if (folder / "notebooks" / lesson.place).exists():
-            mark = ESSENTIAL if lesson.name in essentials else ""
+            mark = ESSENTIAL if lesson in essentials else ""
             line = f"{mark}{lesson.number} · {lesson.title} </notebooks/{lesson.place.removesuffix('.ipynb')}>"
             trees.setdefault(f"{lesson.part_number} · {lesson.part_title}", []).append(line)
     documents = [path.stem for path in sorted((folder / "docs").glob("*.md")) if path.stem not in LEARNERS]
