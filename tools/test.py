@@ -27,7 +27,7 @@ from course import ROOT, command, say
 from course_utils import real_models
 from tools.environment.env import import_path
 
-REQUIRES = ("dev", "deploy", "llm", "cluster", "live", "setup", "site")
+REQUIRES = ("dev", "deploy", "llm", "cluster", "setup", "site")
 
 ELSEWHERE = ROOT / "build" / "elsewhere"
 MAX_PROCESSES = 4  # a lesson may take 4 GB
