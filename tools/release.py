@@ -9,7 +9,7 @@ import tomllib
 from course import DOOR, ROOT, command, say
 from tools.publishing import lessons as _lessons
 
-REQUIRES = ("dev", "deploy", "llm", "cluster", "live", "setup", "site")
+REQUIRES = ("dev", "deploy", "llm", "cluster", "setup", "site")
 
 LOGS = ROOT / "build" / "release"
 MAX_BYTES = 64 * 2**20  # a machine with a GPU, to which the tree travels, takes no more

@@ -51,7 +51,7 @@ timed = show.time_layers()
 show.conversions_table(timed)
 
 # %% [markdown]
-# Both convert millions of inputs, and converting one takes about as long in both. Yet conversions add little to BERT's time, and several times as much to MobileNet-v2's. In about [[minutes]] minutes you will be able to
+# Both convert millions of inputs, and converting one takes about as long in both. Yet conversions add little to BERT's time, and several times as much to MobileNet-v2's. In about an hour you will be able to
 #
 # [[abilities]]
 #

@@ -68,7 +68,7 @@ print(f"int8, a scale per layer    {accuracy(one_scale):.1f} %")
 print(f"int8, a scale per channel  {accuracy(many_scales):.1f} %")
 
 # %% [markdown]
-# With one scale per layer, about 25 points are lost. Why not always take a scale per channel? Because it costs bytes, and not every int8 *kernel*, the compiled routine for a layer, offers it. So let's find out where the points are lost. In about [[minutes]] minutes you will be able to
+# With one scale per layer, about 25 points are lost. Why not always take a scale per channel? Because it costs bytes, and not every int8 *kernel*, the compiled routine for a layer, offers it. So let's find out where the points are lost. In about an hour you will be able to
 #
 # [[abilities]]
 #

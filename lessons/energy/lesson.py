@@ -51,7 +51,7 @@ show.two_parts(arithmetic, fetching)
 # %% [markdown]
 # Nobody measured any energy here. It's an *estimate*: we multiplied counts by published prices, as on a bill. But the bill shows which part is the large one. Why care? Energy is what empties a phone's battery.
 #
-# In about [[minutes]] minutes, exercise included, you will be able to
+# In about an hour, exercise included, you will be able to
 #
 # [[abilities]]
 #

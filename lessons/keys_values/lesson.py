@@ -85,7 +85,7 @@ keep()
 # **Only with keys of 8 bits (A), because 2 bits do far more harm to the keys than to the values.** Why the keys?
 
 # %% [markdown]
-# In about [[minutes]] minutes you will be able to
+# In about an hour you will be able to
 #
 # [[abilities]]
 #

@@ -21,23 +21,21 @@
 #
 # *Does a callback do what its setting says?*
 
-# %% tags=["setup", "hide-input", "legacy"]
-# Sets one thread and the int8 engine, holds back advice for large trainings, and imports the task and the drawings.
+# %% tags=["setup", "hide-input"]
+# Sets one thread, holds back advice for large trainings, and imports the task and the drawings.
 import course_utils  # noqa: F401  first, since it holds back what packages say of themselves when they are imported
 
 # isort: split
 import torch
 
-from course_utils import claims, legacy_int8
-from course_utils.lightning import ignore_advice
+from course_utils import claims
+from course_utils.callbacks import ignore_advice
 from course_utils.sparsity import sparsity_report
 from lessons.lightning_pruning import checks as check
 from lessons.lightning_pruning import show
 from lessons.lightning_qat import task as garments
 
 ignore_advice()
-legacy_int8.ignore_deprecations()
-torch.backends.quantized.engine = legacy_int8.best()
 torch.set_num_threads(1)
 
 # %% [markdown]
@@ -91,7 +89,7 @@ print(f"zero: {sparsity_report(model).total.sparsity:.1%}")
 # **About 70 % (C), because each amount is a share of what is *left* at that time, and not of all.** So the comment states a rule that the code doesn't follow.
 
 # %% [markdown]
-# One of this callback's settings doesn't do what it says, but no message tells you, and the error of your network will look good. In about [[minutes]] minutes you will be able to
+# One of this callback's settings doesn't do what it says, but no message tells you, and the error of your network will look good. In about an hour you will be able to
 #
 # [[abilities]]
 #
@@ -335,8 +333,8 @@ best_file(save_on_train_epoch_end=False)
 #
 # Do the zeros survive the rounding? A weight's integer is the weight divided by the scale, and rounded ([[integers]]). Zero divided by any scale is 0, so they should. The schedule leaves $0.5 \cdot 0.8 = 0.4$, so at least 60 % of the integers should be 0 (more, if a small weight is rounded to 0):
 
-# %% both tags=["legacy"]
-from course_utils.lightning import PruningSchedule, QuantizationAwareTraining
+# %% both
+from course_utils.callbacks import PruningSchedule, QuantizationAwareTraining
 
 
 def schedule():
@@ -355,7 +353,7 @@ show.side_by_side({"whole": whole, "pruned": pruned, "pruned and int8": small})
 # The zeros have survived. Pruning saved no byte, because in fp32 a zero takes four bytes like any other number. Int8 divided the bytes by four, and hardly changed the error here.
 
 # %% [markdown]
-# **Sources.** J. Frankle and M. Carbin, *The Lottery Ticket Hypothesis*, [arXiv:1803.03635](https://arxiv.org/abs/1803.03635); Lightning on [pruning and quantization](https://lightning.ai/docs/pytorch/stable/advanced/pruning_quantization.html) and on [`ModelPruning`](https://lightning.ai/docs/pytorch/stable/api/lightning.pytorch.callbacks.ModelPruning.html), an experimental feature. That no rewind took place was [reported in 2022](https://github.com/Lightning-AI/pytorch-lightning/issues/13643); [a repair of 2025](https://github.com/Lightning-AI/pytorch-lightning/pull/21191) made the first one right. On a GPU, by the source, all are right, because the copy stays on the CPU.
+# **Sources.** J. Frankle and M. Carbin, *The Lottery Ticket Hypothesis*, [arXiv:1803.03635](https://arxiv.org/abs/1803.03635), in 2018 still called *Training Pruned Neural Networks*; *PyTorch Lightning V1.2.0: DeepSpeed, Pruning, Quantization, SWA*, [2021](https://medium.com/pytorch/pytorch-lightning-v1-2-0-43a032ade82b), the post that announced `ModelPruning`; Lightning on [pruning and quantization](https://lightning.ai/docs/pytorch/stable/advanced/pruning_quantization.html) and on [`ModelPruning`](https://lightning.ai/docs/pytorch/stable/api/lightning.pytorch.callbacks.ModelPruning.html), an experimental feature. That no rewind took place was [reported in 2022](https://github.com/Lightning-AI/pytorch-lightning/issues/13643); [a repair of 2025](https://github.com/Lightning-AI/pytorch-lightning/pull/21191) made the first one right. On a GPU, by the source, all are right, because the copy stays on the CPU.
 #
 # **Going further.** The page `docs/lightning.md` describes both callbacks of the course. M. Zhu and S. Gupta, *To prune, or not to prune*, 2017, [arXiv:1710.01878](https://arxiv.org/abs/1710.01878), on a schedule that prunes much at first and little later.
 #

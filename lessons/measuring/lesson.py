@@ -90,7 +90,7 @@ print(f"A {1e3 * a_again:.1f} ms, B {1e3 * b_again:.1f} ms, speed-up: {a_again /
 # **Near 1 or below (C), because both times the call that came first was the slow one.** B came first this time, so now it looks slower, or at best hardly faster. The line can't have been the main reason, though perhaps it helps a little. Why the first call is slow, section 2 finds out.
 
 # %% [markdown]
-# How much does the line itself help? A single pair of calls can't tell. We need a better way to measure. In about [[minutes]] minutes you will be able to
+# How much does the line itself help? A single pair of calls can't tell. We need a better way to measure. In about an hour you will be able to
 #
 # [[abilities]]
 #

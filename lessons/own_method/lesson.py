@@ -67,7 +67,7 @@ report(cut)
 #
 # We need a rule that compares each weight with its neighbours, and `torch.nn.utils.prune` has none. So let's write one.
 #
-# In about [[minutes]] minutes you will be able to
+# In about an hour you will be able to
 #
 # [[abilities]]
 #

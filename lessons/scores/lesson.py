@@ -58,7 +58,7 @@ print(f"{unlit.sum()} pixels are never lit; {kept:.0%} of their weights are kept
 # **More than half (A), because training never moved these weights.** The cut keeps four fifths of *all* weights, and nearly as large a share of these. So magnitude can hardly tell unused weights from the others.
 
 # %% [markdown]
-# In about [[minutes]] minutes you will be able to
+# In about an hour you will be able to
 #
 # [[abilities]]
 #

@@ -67,7 +67,7 @@ twin = train(network(100, 100), x[seen], y[seen], rate=0.01)
 show.recognized(test_images, test_labels, MISSING, {"student": student, "twin": twin})
 
 # %% [markdown]
-# In about [[minutes]] minutes you will be able to
+# In about an hour you will be able to
 #
 # [[abilities]]
 #

@@ -22,8 +22,8 @@ from tools.workspace import workspace
 
 ASK = """
 import json
-from tools import open, run, present
-print(json.dumps([str(open.WORKSPACE), str(run.WORKSPACE), str(run.RESULTS), str(present.FOLDER)]))
+from tools import open, run
+print(json.dumps([str(open.WORKSPACE), str(run.WORKSPACE), str(run.RESULTS)]))
 """
 
 
@@ -34,7 +34,7 @@ def test_one_variable_moves_all_that_is_the_learners(tmp_path, moved):
     env = {name: text for name, text in os.environ.items() if name != "COURSE_WORKSPACE"}
     env |= {"COURSE_WORKSPACE": str(own)} if moved else {}
     done = subprocess.run([sys.executable, "-c", ASK], cwd=ROOT, env=env, capture_output=True, check=True)
-    assert json.loads(done.stdout) == [str(path) for path in (own, own, build / "run", build / "present")]
+    assert json.loads(done.stdout) == [str(path) for path in (own, own, build / "run")]
 
 
 @pytest.mark.parametrize("start", [lambda: open_task.main(["--no-open"]), lambda: run.main([])])

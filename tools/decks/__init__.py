@@ -1,1 +1,1 @@
-"""Slides and the hour's lecture, made from the cells of the lessons, with their template and what it loads."""
+"""Slides, made of a deck's text and the published notebooks, with their template and what it loads."""

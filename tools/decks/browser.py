@@ -1,42 +1,79 @@
-"""Finds a browser that is already installed; the checks of slides and site drive it."""
-
-from __future__ import annotations
+"""A browser that is already installed, for the checks of slides and site; it never reaches the network."""
 
 import os
 import shutil
-import sys
+from contextlib import contextmanager
 from pathlib import Path
 
-NAMES = (
-    "chromium",
-    "chromium-browser",
-    "google-chrome",
-    "google-chrome-stable",
-    "chrome",
-    "msedge",
-    "microsoft-edge",
-    "microsoft-edge-stable",
-)
-PLACES = {
-    "darwin": (
-        "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
-        "/Applications/Chromium.app/Contents/MacOS/Chromium",
-        "/Applications/Microsoft Edge.app/Contents/MacOS/Microsoft Edge",
-    ),
-    "win32": ("Google/Chrome/Application/chrome.exe", "Microsoft/Edge/Application/msedge.exe"),
-}
-WINDOWS_FOLDERS = ("PROGRAMFILES", "PROGRAMFILES(X86)", "LOCALAPPDATA")
+ON_PATH = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "microsoft-edge")
+CHANNELS = ("chrome", "msedge")  # playwright knows where their installers put them, on each system
+SIZE = {"width": 1280, "height": 720}
+LOCAL = ("file:", "data:", "blob:", "about:")
 
 
-def find_browser() -> Path | None:
-    """Path of an installed Chromium, Chrome or Edge; None when there is none.
+class NoBrowser(Exception):
+    """No Chromium, Chrome or Edge was found, so nothing was looked at."""
 
-    The environment variable ``COURSE_BROWSER``, when set, names the one to use.
+
+def launch(playwright):
+    """Start a headless browser; the environment variable ``COURSE_BROWSER``, when set, names its program.
+
+    Args:
+        playwright: of `playwright.sync_api.sync_playwright`.
+    Raises:
+        NoBrowser: none is installed; the message says what to do.
     """
-    chosen = os.environ.get("COURSE_BROWSER")
-    if chosen:
-        return Path(chosen) if Path(chosen).is_file() else None
-    on_path = (shutil.which(name) for name in NAMES)
-    bases = [os.environ[name] for name in WINDOWS_FOLDERS if os.environ.get(name)] if sys.platform == "win32" else ["/"]
-    places = (Path(base, place) for place in PLACES.get(sys.platform, ()) for base in bases)
-    return next((Path(path) for path in on_path if path), None) or next((p for p in places if p.is_file()), None)
+    from playwright.sync_api import Error
+
+    named = os.environ.get("COURSE_BROWSER")
+    on_path = (shutil.which(name) for name in ON_PATH)
+    program = named or next((path for path in on_path if path), None)
+    ways = [{"executable_path": program}] if program else [{"channel": name} for name in CHANNELS]
+    for way in ways:
+        try:
+            return playwright.chromium.launch(**way)
+        except Error as wrong:
+            why = str(wrong).splitlines()[0]
+    raise NoBrowser(
+        f"No browser starts ({why}). Install Chromium, Chrome or Edge, or name the program of one in the environment "
+        "variable COURSE_BROWSER."
+    )
+
+
+@contextmanager
+def page():
+    """Open a headless browser; yields a page of 1280 x 720 pixels that cannot reach the network. NoBrowser as above."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as play:
+        program = launch(play)
+        try:
+            yield program.new_context(viewport=SIZE, offline=True).new_page()
+        finally:
+            program.close()
+
+
+@contextmanager
+def watch(page):
+    """Collect, as a list of texts, what a page asks of the network, files that are missing, and errors of scripts."""
+    seen = []
+
+    def requested(request):
+        if not request.url.startswith(LOCAL):
+            seen.append(f"asks the network for {request.url}")
+
+    def failed(request):
+        if request.url.startswith("file:"):
+            seen.append(f"a file is missing: {Path(request.url).name}")
+
+    def broke(error):
+        seen.append(f"error of a script: {error}")
+
+    listeners = {"request": requested, "requestfailed": failed, "pageerror": broke}
+    for event, listener in listeners.items():
+        page.on(event, listener)
+    try:
+        yield seen
+    finally:
+        for event, listener in listeners.items():
+            page.remove_listener(event, listener)

@@ -1,72 +1,63 @@
-"""From the text of a deck, MyST Markdown, to its slides: what a lecturer says, and what is borrowed from notebooks.
+"""Reads a deck, MyST Markdown, into slides: what a lecturer says, and what is borrowed from the published notebooks.
 
 A lesson's deck is ``lessons/NAME/deck.md``, a talk's ``docs/talks/NAME.md``; docs/contributing.md shows the form.
 Nothing is copied into it: code, outputs and figures are named by the cell that has them, numbers by their value.
 """
 
+import base64
 import copy
+import html
+import json
+import mimetypes
 import re
 from dataclasses import dataclass, field
 from functools import cache
 
 import nbformat
 
-from course_utils import syllabus
+from course import command
 from course_utils.files import ROOT
-from tools.decks import arrange, face
-from tools.publishing import before, inputs
+from tools.decks import arrange
+from tools.environment import curriculum
+from tools.publishing import inputs
 from tools.publishing import lessons as _lessons
-from tools.publishing.course import NOTE
 
 TALKS = ROOT / "docs" / "talks"
-LESSON_MINUTES = (20, 25)
-KEYS = {"title", "minutes", "title_figure"}
 BORROWED = re.compile(r"\{(cell|code|output|figure)\}`(?:(\w+)/)?(\w+)(?: (\d+))?`")
 VALUE = re.compile(r"\{value\}`(?:(\w+)/)?(\w+)`")
-PICTURE = re.compile(r"!\[([^\]]*)\]\(([^)\s]+\.svg)\)")
+NOTE = re.compile(r"\{note\}(?: (\d+(?:\.\d+)?) min)?")
+PICTURE = re.compile(r"!\[([^\]]*)\]\(([^):\s]+)\)")
 LINK = re.compile(r"(?<!!)\[([^\[\]]+)\]\((?!https?://|#)[^()\s]+\)")  # to another file: a deck travels alone
-DRAWN = {"image/png", "image/svg+xml", "text/html"}
-FRAME = re.compile(r"<img\b[^>]*>")
-ASK = "Each question comes from an earlier lesson. Give the room twenty seconds for each, in pairs, without notes."
-TELL = "Read them aloud, and ask who had all three. Whoever is short of time skips both slides."
+STATES = re.compile(r'<script type="application/json">(.*?)</script>', re.S)  # of course_utils.slider
+DRAWN = {"image/png", "text/html"}
 
 
 @dataclass
 class Deck:
-    """What a text makes.
-
-    Attributes:
-        title: of a talk, or number and title of a lesson. minutes: that a talk must take, or None.
-        lesson: the `syllabus.Lesson`, or None. slides: list of `arrange.Slide`, each with its foot.
-    """
+    """A title, the `curriculum.Lesson` (None for a talk), and the list of `arrange.Slide`."""
 
     title: str
-    minutes: float | None = None
-    lesson: syllabus.Lesson | None = None
+    lesson: curriculum.Lesson | None = None
     slides: list = field(default_factory=list)
 
-    def recall(self):
-        """What the counts hold beside the talk, for the end of their line; "" where that is nothing."""
-        asked = [slide.seconds for slide in self.slides if slide.before]
-        told = f", {len(asked)} slides and {sum(asked) / 60:g} min of them for the questions from last time"
-        return told if asked else ""
+    @property
+    def seconds(self):
+        """What its notes plan for all slides together."""
+        return sum(slide.seconds for slide in self.slides)
 
-    def faults(self):
-        """What a lecturer must know before the hour: the slides take more or less time than the talk."""
-        took = sum(slide.seconds for slide in self.slides if not slide.before) / 60
-        least, most = (self.minutes, self.minutes) if self.minutes else LESSON_MINUTES
-        wrong = not least <= round(took, 2) <= most
-        wanted = f"{least:g}" if least == most else f"{least:g} to {most:g}"
-        return [f"the slides take {took:g} minutes, and the talk should take {wanted}"] * wrong
+
+def source(lesson):
+    """Path of the text of a lesson's deck, whether there is one or not."""
+    return lesson.source.with_name("deck.md")
 
 
 def of_lesson(lesson):
-    """The deck of a lesson; errors as in `read`."""
-    return _read(lesson.source.with_name("deck.md"), lesson, lesson.root)
+    """The deck of a lesson; errors as in `_read`."""
+    return _read(source(lesson), lesson, lesson.root)
 
 
 def of_talk(path, root=ROOT):
-    """The deck of a talk; errors as in `read`."""
+    """The deck of a talk; errors as in `_read`."""
     return _read(path, None, root)
 
 
@@ -74,17 +65,18 @@ def _read(path, lesson, root):
     """Make a deck of its text.
 
     Raises:
-        FileNotFoundError: there is no such text.
-        ValueError: a cell, value, lesson, layout or key that there is not, a slide without its note, what a line of the
-            text cannot be; the message names file and slide.
+        ValueError: there is no such text, or it names a cell, value, lesson or layout that there is not, or has a line
+            that means nothing; the message says which file and slide, and what to do.
     """
     named = path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name
-    maker = _Maker(path, lesson, root)
+    if not path.is_file():
+        raise ValueError(f"{named} is missing. docs/contributing.md shows how a deck is written.")
+    reader = _Reader(path, lesson, root)
     try:
-        return maker.deck()
-    except (ValueError, LookupError) as wrong:
-        where = maker.where and f"slide {len(maker.made.slides)}, {maker.where}: "
-        raise ValueError(f"{named}: {where}{wrong.args[0]}") from wrong
+        return reader.deck()
+    except (ValueError, LookupError, OSError) as wrong:
+        where = f"slide {len(reader.slides)}, {reader.words}: " if reader.slides else ""
+        raise ValueError(f"{named}: {where}{wrong if isinstance(wrong, OSError) else wrong.args[0]}") from wrong
 
 
 @cache
@@ -99,128 +91,104 @@ def _parser():
     return parser.use(attrs_block_plugin).use(myst_block_plugin).enable("table")
 
 
-class _Maker:
+class _Reader:
     """Reads a text once, from the first line to the last."""
 
     def __init__(self, path, lesson, root):
         self.path, self.lesson, self.root = path, lesson, root
-        self.made, self.where, self.act, self.acts = None, "", None, []
-        self.known, self.notebooks = syllabus.lessons(root), {}
-        self.link = syllabus.linked(lesson) if lesson else syllabus.plain
+        self.title, self.slides, self.acts = "", [], []
+        self.words, self.act, self.shown = "the title", None, lesson  # of the slide; `shown`: the lesson it comes from
+        self.known, self.notebooks = curriculum.lessons(root), {}
+        self.link = curriculum.linked(lesson) if lesson else curriculum.plain
 
     def deck(self):
         text = self.path.read_text(encoding="utf-8")
         lines, tokens = text.splitlines(), [token for token in _parser().parse(text) if token.level == 0]
-        about = self._about(tokens)
         self.acts = [_words(lines, t) for t in tokens if t.type == "heading_open" and t.tag == "h1"]
-        asked = before.three(self.lesson) if self.lesson else []
         if self.lesson:
-            self._begin(arrange.Slide(new_stack=True, asked="title"))
+            self.title = f"{self.lesson.number} · {self.lesson.title}"
+            self.slides.append(arrange.title(self.lesson))
         for token in tokens:
-            if token.type == "heading_open":
-                if asked:  # behind the title, before the first slide of the text
-                    self._from_last_time(asked)
-                    asked = []
+            if token.type == "front_matter":
+                self._front_matter(token.content)
+            elif token.type == "heading_open":
                 self._heading(token.tag, _words(lines, token), token.attrs.get("class"))
             elif token.type == "myst_block_break":
                 self._slide().fragments.append([])
             elif token.type == "colon_fence":
                 self._note(token)
-            elif token.map and token.type not in ("front_matter", "heading_close"):
+            elif token.map and token.type != "heading_close":
                 self._add("\n".join(lines[slice(*token.map)]))
-        self._end()
-        if self.lesson:
-            face.title(self.made.slides[0], self.lesson, self._title_figure(about))
-        return self.made
+        if not self.title:
+            raise ValueError("a talk needs a line title: … between two lines --- at its top")
+        self._finish()
+        return Deck(self.title, self.lesson, self.slides)
 
-    def _about(self, tokens):
+    def _front_matter(self, text):
         import yaml
 
-        first = tokens[0] if tokens and tokens[0].type == "front_matter" else None
-        about = yaml.safe_load(first.content) or {} if first else {}
-        title = f"{self.lesson.number} · {self.lesson.title}" if self.lesson else about.get("title")
-        self.made = Deck(title, about.get("minutes"), self.lesson)
-        if set(about) - KEYS:
-            raise ValueError(f"no key is called {min(set(about) - KEYS)!r}; there are {', '.join(sorted(KEYS))}")
-        if not title:
-            raise ValueError("a talk needs a title between two lines --- at its top")
-        return about
+        about = yaml.safe_load(text) or {}
+        if self.lesson or set(about) - {"title"}:
+            raise ValueError(
+                f"{', '.join(about)} at the top: a talk has a title there and nothing else, a lesson nothing"
+            )
+        self.title = about.get("title", "")
 
-    def _title_figure(self, about):
-        return face.picture(self._cell(None, about["title_figure"])) if "title_figure" in about else ""
-
-    def _heading(self, tag, words, asked):
+    def _heading(self, tag, words, layout):
         if tag == "h1":
+            self._finish()
             self.act = words
         elif tag in ("h2", "h3"):
-            slide = arrange.Slide(new_stack=tag == "h2", asked=asked, heading=_markdown(f"## {self._filled(words)}"))
-            self._begin(slide, words)
+            self._finish()
+            self.words, self.shown = words, self.lesson
+            self.slides.append(arrange.Slide(new_stack=tag == "h2", asked=layout))
+            if layout not in (None, *arrange.LAYOUTS):
+                raise ValueError(f"no layout is called {layout!r}; there are {', '.join(arrange.LAYOUTS)}")
+            self._slide().heading = _markdown(f"## {self._filled(words)}")
         else:
             self._add(f"{'#' * int(tag[1])} {words}")
 
-    def _from_last_time(self, asked):
-        """Two slides with the questions that the lesson's page opens with, and their answers."""
-        for tag, words, said, note in (
-            ("h2", "From last time", [f"{n}. {q.ask}" for n, q in enumerate(asked, start=1)], ASK),
-            ("h3", "From last time: the answers", [f"{n}. {q.answer}" for n, q in enumerate(asked, start=1)], TELL),
-        ):
-            self._heading(tag, words, None)
-            self._slide().before = True
-            self._add("\n".join(said))
-            self._slide().seconds = 60
-            self._slide().notes.append(_markdown(f"*For the lecturer, 1 min.* {note}"))
-
-    def _begin(self, slide, words="the title"):
-        self._end()
-        self.made.slides.append(slide)
-        self.where, self.at, self.of_act = words, self.lesson, self.act
-        if slide.asked not in (None, "title", *arrange.LAYOUTS):
-            raise ValueError(f"no layout is called {slide.asked!r}; there are {', '.join(arrange.LAYOUTS)}")
-
-    def _end(self):
-        """See that the last slide is whole."""
-        if self.made.slides:
-            slide = self.made.slides[-1]
-            if not slide.seconds:
-                raise ValueError(
-                    "no note with minutes. Write  :::{note} 2 min  and what is said, and close it with  :::"
-                )
-            about = (self.at.number, self.at.title) if self.at else (None, self.made.title)
-            slide.foot = arrange.foot(*about) + arrange.way(self.acts, self.of_act)
+    def _finish(self):
+        """Say at the foot of the last slide where it comes from."""
+        if self.slides and not self.slides[-1].foot:
+            self.slides[-1].foot = arrange.foot(self.shown, self.title) + arrange.acts(self.acts, self.act)
 
     def _slide(self):
-        if not self.made.slides:
+        if not self.slides:
             raise ValueError("a talk begins with the heading of its first slide")
-        return self.made.slides[-1]
+        return self.slides[-1]
 
     def _note(self, token):
         found, slide = NOTE.fullmatch(token.info.strip()), self._slide()
         if not found:
-            raise ValueError(f"{token.info.strip()!r} is no note; write {{note}} 2 min")
-        slide.seconds += round(60 * float(found[1]))
-        slide.notes.append(_markdown(f"*For the lecturer, {found[1]} min.* {self._filled(token.content.strip())}"))
+            raise ValueError(f"{token.info.strip()!r} is no note; write {{note}}, or {{note}} 2 min")
+        minutes = f", {found[1]} min" if found[1] else ""
+        slide.seconds += round(60 * float(found[1] or 0))
+        slide.notes.append(_markdown(f"*For the lecturer{minutes}.* {self._filled(token.content.strip())}"))
 
-    def _add(self, source):
+    def _add(self, text):
         """Put a piece of text, or what it borrows, where the slide has arrived."""
         slide = self._slide()
         here = slide.fragments[-1] if slide.fragments else slide.head
-        if borrowed := BORROWED.fullmatch(source.strip()):
+        if borrowed := BORROWED.fullmatch(text.strip()):
             here.append(self._borrowed(*borrowed.groups()))
-        elif here and here[-1].cell_type == "markdown" and not here[-1].metadata:
-            here[-1].source += f"\n\n{self._filled(source)}"
+        elif here and here[-1].cell_type == "markdown":
+            here[-1].source += f"\n\n{self._filled(text)}"
         else:
-            here.append(_markdown(self._filled(source)))
+            here.append(_markdown(self._filled(text)))
 
     def _filled(self, text):
-        """A text with its numbers, its lessons' numbers and its drawings."""
+        """A text with its numbers, its lessons' numbers and its pictures."""
         if wrong := BORROWED.search(text):
             raise ValueError(f"{wrong[0]} stands in a paragraph; give it a line of its own, between empty ones")
         text = VALUE.sub(lambda match: self._value(*match.groups()), text)
-        text = LINK.sub(r"\1", syllabus.refer(text, self.root, self.link))
-        return PICTURE.sub(lambda match: self._drawing(*match.groups()), text)
+        text = LINK.sub(r"\1", curriculum.refer(text, self.root, self.link))
+        return PICTURE.sub(lambda match: self._picture(*match.groups()), text)
 
-    def _drawing(self, alt, name):
-        return arrange.described((self.path.parent / name).read_text(encoding="utf-8").strip(), alt)
+    def _picture(self, alt, name):
+        """A picture that lies beside the text, put into the slide."""
+        data = base64.b64encode((self.path.parent / name).read_bytes()).decode()
+        return f'<img alt="{html.escape(alt)}" src="data:{mimetypes.guess_type(name)[0]};base64,{data}">'
 
     def _notebook(self, name):
         lesson = self.known.get(name) if name else self.lesson
@@ -228,7 +196,7 @@ class _Maker:
             raise ValueError(f"no lesson is called {name!r}" if name else "a talk says of which lesson: `lesson/name`")
         if lesson.name not in self.notebooks:
             if not lesson.notebook.exists():
-                raise ValueError(f"the lesson {lesson.name!r} has no notebook yet")
+                raise ValueError(f"{lesson.name} has no notebook yet. Make it with: {command('build', lesson.name)}")
             self.notebooks[lesson.name] = _lessons.read_published(lesson.notebook)
         return lesson, self.notebooks[lesson.name]
 
@@ -236,8 +204,11 @@ class _Maker:
         lesson, nb = self._notebook(name)
         cells = {cell.metadata["name"]: cell for cell in nb.cells if "name" in cell.metadata}
         if cell_name not in cells:
-            raise ValueError(f"no cell of {lesson.name} is called {cell_name!r}; there are {', '.join(sorted(cells))}")
-        self.at = self.at or lesson
+            raise ValueError(
+                f"no cell of {lesson.name} is called {cell_name!r}; there are {', '.join(sorted(cells))}. "
+                f"One that is new in lesson.py comes with: {command('build', lesson.name)}"
+            )
+        self.shown = self.shown or lesson
         return cells[cell_name]
 
     def _value(self, name, value):
@@ -247,29 +218,32 @@ class _Maker:
             raise ValueError(f"no value of {lesson.name} is called {value!r}; its front matter has {sorted(values)}")
         return values[value]["is"]
 
-    def _borrowed(self, kind, name, cell_name, frame):
+    def _borrowed(self, kind, name, cell_name, state):
         cell = copy.deepcopy(self._cell(name, cell_name))
         cell.id = nbformat.v4.new_code_cell().id  # the same cell may be borrowed twice
         if "solution" in cell.metadata.get("tags", []):
-            raise ValueError(f"{cell_name} is a solution, which no room must see")
-        cell.metadata["transient"] = {"remove_source": kind in ("output", "figure")}
+            raise ValueError(f"{cell_name} is a solution, which an audience must not see")
+        cell.metadata["transient"] = {"remove_source": kind in ("output", "figure")}  # nbconvert's word
         if kind == "code":
             cell.outputs = []
         elif kind == "figure":
             cell.outputs = [out for out in cell.outputs if DRAWN & set(out.get("data", {}))]
-        if frame:
-            cell.outputs = [_frame(cell.outputs, int(frame), cell_name)]
+        if state:
+            cell.outputs = [_state(cell.outputs, int(state), cell_name)]
         if kind != "code" and not cell.outputs:
             raise ValueError(f"{cell_name} shows no {kind}")
         return cell
 
 
-def _frame(outputs, number, cell_name):
-    """One frame of a figure that has several, as an output of its own."""
-    found = [img for out in outputs for img in FRAME.findall(out.get("data", {}).get("text/html", ""))]
-    if not 1 <= number <= len(found):
-        raise ValueError(f"{cell_name} has {len(found)} frames, and no frame {number}")
-    return nbformat.v4.new_output("display_data", {"text/html": found[number - 1]})
+def _state(outputs, number, cell_name):
+    """One of the figures under a slider, as an output of its own."""
+    found = [match for out in outputs for match in STATES.findall(out.get("data", {}).get("text/html", ""))]
+    pictures = json.loads(found[0]) if found else {"src": []}
+    if not 1 <= number <= len(pictures["src"]):
+        raise ValueError(f"{cell_name} has {len(pictures['src'])} figures under a slider, and no number {number}")
+    data, alt = {"image/png": pictures["src"][number - 1]}, pictures["alt"][number - 1]
+    about = next((out.metadata["image/png"] for out in outputs if "image/png" in out.get("metadata", {})), {})
+    return nbformat.v4.new_output("display_data", data, metadata={"image/png": {**about, "alt": alt}})
 
 
 def _words(lines, token):

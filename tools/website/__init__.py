@@ -1,1 +1,1 @@
-"""The site made from the notebooks, its template, and its faults."""
+"""What Sphinx reads for the site, and the site's faults in a browser."""

@@ -13,7 +13,7 @@
 
   // Bold words at the top of what a click shows, after a question or under something that was shown.
   const isTitle = p => p.closest('.fragment, .right') && !p.previousElementSibling
-    && p.closest('.page').querySelector('.predict, .body pre.output, .body img, .body svg, .body .html');
+    && p.closest('.page').querySelector('.predict, .body pre.output, .body img, .body .html');
 
   function marks() {
     for (const p of document.querySelectorAll('.body .text > p')) {
@@ -25,24 +25,25 @@
     }
   }
 
-  // Frames that follow each other (course_utils/show/frames.py): a click each, and back.
-  const frames = () => document.querySelectorAll('.course-frames');
-  const dots = root => root.closest('.page').querySelector('.foot .steps');
+  // Figures under a slider (course_utils/slider.py): a click each, and back. Dots at the foot say which one shows.
+  const sliders = () => [...document.querySelectorAll('.course-slider input')];
+  const dots = range => range.closest('.page').querySelector('.foot .steps');
   function steps() {
-    for (const root of frames()) {
-      const many = root.querySelectorAll('figure').length, foot = root.closest('.page').querySelector('.foot');
-      if (many > 1 && !dots(root))  // which frame shows is said at the foot
+    for (const range of sliders()) {
+      const root = range.closest('.course-slider'), foot = range.closest('.page').querySelector('.foot');
+      if (!dots(range))
         (foot.querySelector('.lesson') || foot.lastElementChild)
-          .insertAdjacentHTML('afterend', `<span class="steps" aria-hidden="true">${'<i></i>'.repeat(many)}</span>`);
-      for (let n = root.querySelectorAll('figure').length; n > 1; n--)
-        root.insertAdjacentHTML('afterend', '<span class="fragment frame-step"></span>');
+          .insertAdjacentHTML('afterend', `<span class="steps" aria-hidden="true">${'<i></i>'.repeat(+range.max + 1)}</span>`);
+      root.classList.toggle('clicked', range.getAttribute('aria-label') === 'step');  // the steps of a thought
+      root.insertAdjacentHTML('afterend', '<span class="fragment step"></span>'.repeat(range.max));
+      range.addEventListener('change', () => range.blur());  // keys are the deck's
     }
   }
-  window.showFrames = () => {
-    for (const root of frames()) {
-      const detail = root.parentElement.querySelectorAll('.frame-step.visible').length;
-      root.dispatchEvent(new CustomEvent('course-frame', {detail}));
-      dots(root)?.querySelectorAll('i').forEach((dot, n) => dot.classList.toggle('here', n === detail));
+  window.showSteps = () => {
+    for (const range of sliders()) {
+      range.value = range.closest('.html').querySelectorAll('.step.visible').length;
+      range.dispatchEvent(new Event('input'));
+      dots(range).querySelectorAll('i').forEach((dot, n) => dot.classList.toggle('here', n === +range.value));
     }
   };
 
@@ -55,6 +56,14 @@
     try { localStorage[layout] ||= 'tall'; } catch { /* a browser that keeps nothing begins with reveal's layout */ }
   }
 
+  // A phone that is held upright has a slide of its own shape, whose columns stand one above the other.
+  const phone = innerWidth < 600 && innerHeight > 1.3 * innerWidth;
+  const [width, height] = phone ? [640, Math.round(640 * innerHeight / innerWidth)] : [1280, 720];
+  document.body.classList.toggle('upright', phone);
+  document.body.style.setProperty('--width', `${width}px`);
+  document.body.style.setProperty('--height', `${height}px`);
+  screen.orientation?.addEventListener('change', () => location.reload());
+
   const seconds = parseInt(document.body.dataset.seconds, 10);
   const drawn = () => Promise.all([...document.images].map(e => e.decode().catch(() => {})));
   MathJax.startup.promise
@@ -66,18 +75,24 @@
   // The site's decks load their sheets from a folder: their readers have a thumb or a mouse, and get arrows.
   const onSite = document.querySelector('link[href^="assets/"]') !== null;
 
+  // A click goes on, but for one on something that has a use of its own, or that ends the marking of words.
+  function click(event) {
+    if (event.target.closest('a, button, input, label, summary') || String(getSelection()) || Reveal.isOverview()) return;
+    Reveal.next();
+  }
+
   function start() {
-    for (const root of frames()) root.addEventListener('change', event => event.target.blur());  // keys are the deck's
+    document.querySelector('.slides').addEventListener('click', click);
     return Reveal.initialize({
-      width: 1280, height: 720, margin: 0, center: false, hash: true, transition: 'none',
+      width, height, margin: 0, center: false, hash: true, transition: 'none',
       // Upright phones would scroll, and pass the clicks that show an answer: they swipe, as others do.
       scrollActivationWidth: null,
       backgroundTransition: 'none', controls: onSite, controlsTutorial: false,
       pdfSeparateFragments: false, navigationMode: 'linear',
       ...(seconds ? {totalTime: seconds} : {}), plugins: [RevealNotes]
     }).then(() => {
-      for (const event of ['slidechanged', 'fragmentshown', 'fragmenthidden', 'pdf-ready']) Reveal.on(event, showFrames);
-      showFrames();
+      for (const event of ['slidechanged', 'fragmentshown', 'fragmenthidden', 'pdf-ready']) Reveal.on(event, showSteps);
+      showSteps();
     });
   }
 })();

@@ -5,17 +5,16 @@ window.fit = (() => {
   const FEW_LETTERS = 30;  // on a page of the layout big, in the size of a numeral
   const GIVES_WAY = 0.9;  // what a picture may lose to larger text
   const SHARES = ['1fr', '1.35fr', '1.7fr', '0.75fr'];  // of the right column, the left one being 1
-  const SMALLEST_DRAWN = 21.5;  // px; beside larger text a drawing must not become smaller than that
-  const GROWS = 1.6;  // a picture, over its own size; a drawing made of lines as far as it likes
+  const GROWS = 1.6;  // a picture, over its own size
 
-  const PICTURES = 'img, svg:not(mjx-container svg, svg svg)';
-  const ignored = e => e.closest('mjx-assistive-mml, svg *, mjx-container svg');
-  const pictures = page => [...page.querySelectorAll('.body')[0].querySelectorAll(PICTURES)]
-    .filter(e => e.getClientRects().length);
+  const ignored = e => e.closest('mjx-assistive-mml, svg');
+  const pictures = page => [...page.querySelectorAll('.body img')].filter(e => e.getClientRects().length);
 
-  const ownSize = picture => picture.naturalWidth
-    ? [picture.naturalWidth, picture.naturalHeight]
-    : [picture.width.baseVal?.value || 1, picture.height.baseVal?.value || 1];
+  // At 100 pixels an inch. The course's figures say how wide a page shows them, at 70 (course_utils/slider.py).
+  function ownSize(picture) {
+    const wide = parseFloat(picture.style.width) / 0.7 || picture.naturalWidth || 1;
+    return [wide, wide * (picture.naturalHeight || 1) / (picture.naturalWidth || 1)];
+  }
 
   // How large a picture is drawn, over its own size.
   function scaleOf(picture) {
@@ -46,15 +45,6 @@ window.fit = (() => {
     return sum + Math.round(e.getBoundingClientRect().height / parseFloat(style.lineHeight) - 0.2);
   }, 0);
 
-  // No text in a drawing is smaller than what check.js asks for.
-  const legible = page => [...page.querySelectorAll('.body svg text')].every(text => {
-    if (!text.getClientRects().length || text.closest('mjx-container')) return true;
-    const own = [text, ...text.querySelectorAll('*')].filter(e => e.textContent.trim())
-      .map(e => parseFloat(getComputedStyle(e).fontSize));
-    const {a, b, c, d} = text.getScreenCTM();
-    return Math.max(...own) * Math.sqrt(Math.abs(a * d - b * c)) >= SMALLEST_DRAWN;
-  });
-
   function set(page, {size, tables = size, code}) {
     page.style.setProperty('--size', `${size}px`);
     page.classList.toggle('tight', size === SMALL);
@@ -62,11 +52,10 @@ window.fit = (() => {
     page.classList.toggle('large-code', code === BODY);
   }
 
-  // The sizes that a page may have, the largest first. Large text is for a page of words alone.
+  // The sizes that a page may have, the largest first. Large text is for a page without a picture.
   function sizes(page) {
     const body = page.querySelector('.body'), few = body.textContent.replace(/\s+/g, ' ').trim().length <= FEW_LETTERS;
-    const shown = page.querySelector('.body :is(img, table, .code, .html), .body svg:not(mjx-container svg)');
-    const large = page.matches('.big, .title') || page.matches('.text, .split') && !shown;
+    const large = !page.querySelector('.body img');
     return [
       ...(page.classList.contains('big') && few ? [{size: NUMERAL}] : []),
       ...(large ? [{size: LARGE, code: BODY}] : []),
@@ -86,7 +75,7 @@ window.fit = (() => {
     const kept = share => seen.every((picture, n) => scaleOf(picture) >= share * least[n]);
     const good = way => {
       set(page, way);
-      return !overflows(page) && legible(page) && kept(GIVES_WAY) && (way.size === SMALL || lines(page) <= broken);
+      return !overflows(page) && kept(GIVES_WAY) && (way.size === SMALL || lines(page) <= broken);
     };
     const ways = sizes(page), way = ways.find(good) || ways.at(-1);
     set(page, way);
@@ -95,8 +84,8 @@ window.fit = (() => {
 
   // A page in two columns tries several widths of them, and both above each other where a picture gains by it.
   function arrange(page) {
-    if (!page.classList.contains('split')) return find(page);
-    const wide = page.querySelector('.right img, .right table, .right svg:not(mjx-container svg)');
+    if (!page.classList.contains('split') || document.querySelector('.upright')) return find(page);
+    const wide = page.querySelector('.right :is(img, table)');
     const ways = (wide ? ['1.5fr', '1.9fr', '1.2fr', '2.3fr'] : SHARES).map(share => ({share, rows: false}));
     ways.push({share: '1fr', rows: true});
     const use = way => {
@@ -107,7 +96,7 @@ window.fit = (() => {
     let best = null;
     for (const way of ways) {
       const [picture, size] = use(way);
-      const worth = (size > 0) * (1 + Math.min(picture, 0.98) * 6) + size / BODY + legible(page);
+      const worth = (size > 0) * (1 + Math.min(picture, 0.98) * 6) + size / BODY;
       const gain = way.rows ? 0.5 : 0.1;  // another way than the first must be worth it
       if (!best || worth > best.worth + gain) best = {way, worth};
     }
@@ -125,5 +114,5 @@ window.fit = (() => {
     deck.classList.remove('measuring');
   }
 
-  return {all, scaleOf, PICTURES};
+  return {all, scaleOf};
 })();
