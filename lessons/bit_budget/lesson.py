@@ -195,9 +195,11 @@ right = {name: accuracy(with_bits(bits)) for name, bits in choices.items()}
 show.whole(choices, sizes, sums, together, right)
 
 # %% [markdown] tags=["answer"]
-# **About twice as much (C), probably because more of the errors push in the same direction than in opposite ones.** If all eight pushed in one direction, it would even be about eight times as much. (The squares are only a guide: they hold for small moves, and ours are large.) The sum is too small for each choice, but it tells large losses from small ones.
+# **About twice as much (C), probably because more of the errors push in the same direction than in opposite ones.** The sum is too small for each choice, but it tells large losses from small ones.
 
 # %% [markdown]
+# If all eight errors pushed in one direction, the divergence would even be about eight times the sum. But the squares are only a guide: they hold for small moves, and ours are large.
+#
 # Compared with one width for all layers, greedy pays: with our scales and 2.5 bits, it's about as good as 3 bits for all, with a sixth fewer bits for the weights.
 #
 # But do we need the sensitivities? The rows *in turn* are a control that does without them. It goes round the layers, the smallest first, and gives each of them one bit more if it still fits. At 2.1 bits the two choices differ in a single bit: greedy gives it to fc, which has the second highest sensitivity, *in turn* to block 5, which is slightly smaller, and the least sensitive of all. Here measuring pays, with clearly more right answers for as many bits.
