@@ -7,9 +7,9 @@ import itertools
 import nbformat
 from matplotlib.figure import Figure
 
-from course_utils import syllabus
 from tools import slides
 from tools.decks import deck_text
+from tools.environment import curriculum
 from tools.publishing import inputs
 from tools.publishing import lessons as _lessons
 
@@ -64,7 +64,7 @@ def course(folder, *cells, values=(), **more):
     """Make a course of three lessons, of which `bits` was built of these cells, `bytes` of those in `more`."""
     (folder / "lessons" / "bits").mkdir(parents=True)
     (folder / "lessons" / "course.toml").write_text(COURSE, encoding="utf-8")
-    known = syllabus.lessons(folder)
+    known = curriculum.lessons(folder)
     for name, made in {"bits": cells, **more}.items():
         about = {"course": {"name": name}, inputs.KEY: {"values": {n: {"of": "", "is": text} for n, text in values}}}
         _lessons.write(nbformat.v4.new_notebook(cells=list(made), metadata=about), known[name].notebook)

@@ -132,7 +132,9 @@ def test_on_a_phone_held_upright_the_sites_slides_are_as_high_as_it_and_have_arr
     page.get_by_label("next slide").click()
     ((_, top, right, bottom),) = page.evaluate(BOXES, ".page")
     assert right <= 391 and bottom - top > 800
-    ((_, _, _, question_ends),), ((_, answer_begins, _, _),) = (page.evaluate(BOXES, e) for e in (".predict", ".answer"))
+    ((_, _, _, question_ends),), ((_, answer_begins, _, _),) = (
+        page.evaluate(BOXES, e) for e in (".predict", ".answer")
+    )
     assert question_ends < answer_begins
     size = page.locator(".predict").evaluate("e => e.getBoundingClientRect().width / e.offsetWidth") * 30
     assert size > 15, "pixels of its text"

@@ -4,8 +4,9 @@ import ast
 from dataclasses import dataclass, field
 from functools import cache
 
-from course_utils import progress, syllabus
+from course_utils import progress
 from course_utils.files import ROOT
+from tools.environment import curriculum
 from tools.publishing import course
 
 PASSED, NOT_BEGUN, NOT_DONE = "passed", "not begun", "not done yet"
@@ -34,7 +35,7 @@ class Standing:
     `also`: exercises that passed and do not count, because an earlier version had them.
     """
 
-    lesson: syllabus.Lesson
+    lesson: curriculum.Lesson
     minutes: int
     promise: str
     exercises: tuple
@@ -111,7 +112,7 @@ def of(workspace, root=ROOT):
     chosen = [record.get("way") for record in records if record["kind"] == "way"]
     way = next((way for way in ways if chosen and way.title == chosen[-1]), ways[0])
     standings = {}
-    for name, lesson in syllabus.lessons(root).items():
+    for name, lesson in curriculum.lessons(root).items():
         mine, front = [record for record in records if record["lesson"] == name], course.front_matter(lesson)
         times = [str(record.get("when", "")) for record in mine if record["kind"] != "reset"]
         standings[name] = Standing(
