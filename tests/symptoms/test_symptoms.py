@@ -18,7 +18,7 @@ import torch.ao.quantization as tq
 import torch.nn.functional as F
 import transformers
 from _page import CODE, ROWS
-from lightning.pytorch.callbacks import ModelCheckpoint, ModelPruning
+from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, ModelPruning
 from safetensors.torch import save_file
 from test_answers import FOLLOWED
 from torch import nn
@@ -461,6 +461,26 @@ def pruned_by(callback):
 
 row("best checkpoint", world=cut_late, then=lambda n: n.scored > 1.1 * n.best.best_model_score)
 row("far more", then=lambda n: pruned_by(ModelPruning("l1_unstructured", amount=0.5)) > 0.7 > pruned_by(n.callback))
+row(
+    "keyword argument 'monitor'",
+    lambda: ModelPruning("l1_unstructured", amount=0.5, monitor="val_loss"),
+    trainer=lambda: Names(callback_metrics={"val_loss": 0.05}),
+    then=lambda n: pruned_by(n.callback) > 0.5,
+)
+
+
+def fit_with(*callbacks, model=Lit):
+    return a.trainer(callbacks=list(callbacks)).fit(model(), LOADER, LOADER)
+
+
+row(
+    "Early stopping",
+    lambda: fit_with(EarlyStopping("val_loss")),
+    lambda: fit_with(ModelCheckpoint(monitor="val_loss")),
+    then=lambda n: fit_with(
+        EarlyStopping("val_loss"), model=type("Logs", (Lit,), {"validation_step": n.validation_step})
+    ),
+)
 row("AMP with", lambda: a.trainer(precision="16-mixed"))
 row("name 'Quant", lambda: exec("from lightning.pytorch.callbacks import QuantizationAwareTraining"))
 IDS, CLASSES = torch.tensor([[1, 2], [3, 4]]), torch.tensor([0, 1])
