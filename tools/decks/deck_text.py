@@ -129,7 +129,9 @@ class _Reader:
 
         about = yaml.safe_load(text) or {}
         if self.lesson or set(about) - {"title"}:
-            raise ValueError(f"{', '.join(about)} at the top: a talk has a title there and nothing else, a lesson nothing")
+            raise ValueError(
+                f"{', '.join(about)} at the top: a talk has a title there and nothing else, a lesson nothing"
+            )
         self.title = about.get("title", "")
 
     def _heading(self, tag, words, layout):

@@ -13,8 +13,13 @@ from course_utils import syllabus
 from course_utils.files import ROOT, slug
 from tools.publishing import boxes, course, lessons
 
-FILES = ("data/README.md", "data/checkpoints/README.md", "records/README.md", "LICENSE")  # to which documents lead, beside those in docs/
-LEARNERS = ("symptoms", "errata", "glossary")  # documents that stand first in the contents
+FILES = (
+    "data/README.md",
+    "data/checkpoints/README.md",
+    "records/README.md",
+    "LICENSE",
+)  # to which documents lead, beside those in docs/
+LEARNERS = ("docs/symptoms", "docs/errata", "docs/glossary")  # documents that stand first in the contents
 ESSENTIAL = "• "  # before a title in the contents
 DETAILS = re.compile(r"<details><summary>(.*?)</summary>\n(.*?)\n?</details>", re.S)
 TERM = re.compile(r"^\*\*([^*\n]+)\*\*:", re.M)
@@ -47,7 +52,9 @@ def write(folder, template, slides, root=ROOT):
         nbformat.write(published[path], goal)
     _write(folder / "docs" / "glossary.md", lettered((root / "docs" / "glossary.md").read_text(encoding="utf-8")))
     _write(folder / "claims.md", claims(published, root))
-    _write(folder / "index.md", "\n\n".join([(root / "README.md").read_text(encoding="utf-8"), *contents(folder, root)]))
+    _write(
+        folder / "index.md", "\n\n".join([(root / "README.md").read_text(encoding="utf-8"), *contents(folder, root)])
+    )
 
 
 def _write(path, text):
@@ -136,13 +143,9 @@ def contents(folder, root):
             mark = ESSENTIAL if lesson.name in essentials else ""
             line = f"{mark}{lesson.number} · {lesson.title} </notebooks/{lesson.place.removesuffix('.ipynb')}>"
             trees.setdefault(f"{lesson.part_number} · {lesson.part_title}", []).append(line)
-    documents = [path.stem for path in sorted((folder / "docs").glob("*.md")) if path.stem not in LEARNERS]
-    known = " ".join(sum(trees.values(), []))
-    others = [path.relative_to(folder).with_suffix("").as_posix() for path in sorted(folder.glob("notebooks/**/*.ipynb"))]
-    others = [place for place in others if f"/{place}>" not in known]
-    rest = [*others, "claims", *(f"docs/{name}" for name in (*LEARNERS, *documents))]
-    trees["Across the course"] = [*rest, *(name.removesuffix(".md") for name in FILES if name.endswith(".md"))]
-    return [
-        "\n".join(["```{toctree}", ":hidden:", f":caption: {caption}", "", *lines, "```"])
-        for caption, lines in trees.items()
-    ]
+    known = {lesson.notebook for lesson in syllabus.lessons(root).values()}
+    others = [path for path in sorted((root / "notebooks").glob("*/*.ipynb")) if path not in known]
+    others = [path.relative_to(root).with_suffix("").as_posix() for path in others]
+    trees["Across the course"] = ["notebooks/*", *others, "claims", *LEARNERS, "docs/*", "data/*", "records/*"]
+    heads = {caption: ["```{toctree}", ":hidden:", ":glob:", f":caption: {caption}", ""] for caption in trees}
+    return ["\n".join([*heads[caption], *lines, "```"]) for caption, lines in trees.items()]
