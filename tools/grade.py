@@ -12,7 +12,7 @@ from tqdm import tqdm
 from course import set_up
 from course_utils.files import write_whole
 from tools.environment import env
-from tools.environment.lesson_names import select
+from tools.environment.curriculum import select
 from tools.grading import grade_page, gradebook, judge, slice
 from tools.sandbox import contained, walls
 

@@ -59,7 +59,7 @@ for name, model in {"2 bits": base, "repaired": repaired, "merged": merged}.item
 print("the merge moved {:,} of {:,} codes".format(*moved(merged, base)))
 
 # %% [markdown]
-# The adapters repaired about a third of the damage. Then the merge undid nearly all of this. Where did the repair go? In about [[minutes]] minutes you will be able to
+# The adapters repaired about a third of the damage. Then the merge undid nearly all of this. Where did the repair go? In about an hour you will be able to
 #
 # [[abilities]]
 #

@@ -77,7 +77,7 @@ for dtype in (torch.float32, torch.float16):
     print(f"products in {dtype}: {right(net):.1%} right, {moved[dtype]:,} weights have moved")
 
 # %% [markdown]
-# There's no error and no warning, yet in fp16 not one weight has moved. A *gradient scaler* and three calls to it will repair this. In about [[minutes]] minutes you will be able to
+# There's no error and no warning, yet in fp16 not one weight has moved. A *gradient scaler* and three calls to it will repair this. In about an hour you will be able to
 #
 # [[abilities]]
 #

@@ -81,7 +81,7 @@ show.squares(answers, ["sibling", "fine copy"])
 # **B, because the hardest images are too hard for both, but each network also fails on some images of its own.** More than about 600 is impossible, since each disagreement is a failure of one of the two. As the squares show, the fine copy is nearly the same network, and the sibling is another one.
 
 # %% [markdown]
-# Which of the three is as good as our network? In about [[minutes]] minutes you will be able to
+# Which of the three is as good as our network? In about an hour you will be able to
 #
 # [[abilities]]
 #

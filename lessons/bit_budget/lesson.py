@@ -74,7 +74,7 @@ print(f"float {in_float:.1f} %, all in 2 bits {two:.1f} %, block 1 in 4 bits {sp
 # **More than half (A), because rounding this one small layer does more harm than rounding any other, as we'll measure.**
 
 # %% [markdown]
-# In about [[minutes]] minutes you will be able to
+# In about an hour you will be able to
 #
 # [[abilities]]
 #

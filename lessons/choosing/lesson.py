@@ -51,7 +51,7 @@ timed = show.time_layers()
 show.conversions_table(timed)
 
 # %% [markdown]
-# Both convert millions of inputs, and converting one takes about as long in both. Yet conversions add little to BERT's time, and several times as much to MobileNet-v2's. In about [[minutes]] minutes you will be able to
+# Both convert millions of inputs, and converting one takes about as long in both. Yet conversions add little to BERT's time, and several times as much to MobileNet-v2's. In about an hour you will be able to
 #
 # [[abilities]]
 #
@@ -148,9 +148,9 @@ for name, often, ps in show.kinds(timed):
     print(f"{name:24} {often:7,.1f} uses, {ps:4.0f} ps for a MAC")
 
 # %% [markdown]
-# It doesn't. In the depthwise layers a MAC takes many times as long as in BERT, but only one MAC in fourteen is done there. Nearly all the others are done in ordinary convolutions, where a MAC takes about three times as long. So MobileNet-v2's layers take several times as long as their MACs say, and because the guess divided by too short a time, it came out too high.
+# It doesn't. In the ordinary convolutions a MAC takes three to four times as long as in BERT. In the depthwise layers it takes so many times as long that they account for nearly half of the time, although only one MAC in fourteen is done there. So MobileNet-v2's layers take several times as long as their MACs say, and because the guess divided by too short a time, it came out too high.
 #
-# **The count shows where conversions are cheap, and only the clock shows how much they add.** As a rule of thumb we take 100 MACs as the price, since on our two processors it was between 20 and 50 for 128 tokens, and not much above 100 for a single one. Then from 400 uses on, conversions should add no more than about 100 / 400, a quarter. With fewer uses they may still be cheap, as MobileNet-v2 shows.
+# **The count shows where conversions are cheap, and only the clock shows how much they add.** As a rule of thumb we take 100 MACs as the price, more than BERT's layers gave above, to be on the safe side. Then from 400 uses on, conversions should add no more than about 100 / 400, a quarter. With fewer uses they may still be cheap, as MobileNet-v2 shows.
 
 # %% [markdown]
 # ## 4. Three questions
@@ -164,7 +164,7 @@ show.chain()
 # %% [markdown]
 # **1. Is int8 faster than the best fp32 (section 5) on your device?** Time whichever int8 version is quickest to build: dynamic int8 for a Transformer, and for a CNN static int8, calibrated with a single batch, since the time doesn't depend on the ranges. For a small network, or without fast int8 instructions, the answer may be no. Then stay in float, unless all you want is a smaller file.
 #
-# **2. Is dynamic int8 cheap, and does it lose at most a point of accuracy?** `quantize_dynamic` converts linear layers, LSTMs and GRUs, and leaves convolutions in float ([[audit]]). Without a clock, we call it cheap if these layers account for more than half of the MACs that we counted, and use an input at least 400 times on average. A network of *BERT's shape* uses an input more than 1,000 times, and for BERT PyTorch [reported](https://pytorch.org/blog/introduction-to-quantization-on-pytorch/) a drop of 0.7 points of F1, so we stop here. Below 400 uses the clock of section 1 decides, and cheap means that conversions add at most a quarter. *MobileNet-v2* makes nearly all its MACs in convolutions, so we go on.
+# **2. Is dynamic int8 cheap, and does it lose at most a point of accuracy?** `quantize_dynamic` converts linear layers, LSTMs and GRUs, and leaves convolutions in float ([[audit]]). Without a clock, we call it cheap if these layers account for more than half of the MACs that we counted, and use an input at least 400 times on average. A network of *BERT's shape* uses an input more than 1,000 times, and for BERT PyTorch [reported](https://pytorch.org/blog/introduction-to-quantization-on-pytorch/) a drop of 0.7 points of F1, so we stop here. In a Transformer a quarter as wide it would be about 330 times. Below 400 the clock of section 1 decides, and cheap means that conversions add at most a quarter. *MobileNet-v2* makes nearly all its MACs in convolutions, so we go on, whatever its conversions cost.
 #
 # **3. Does static int8 lose more than a point, with all remedies that need no training?** If they help, take static. If not, it's a case for QAT, which needs the training data and code. If that fails too, stay in float. Measure accuracy on examples that you didn't calibrate with. Both limits, a quarter and a point, are our choice.
 
@@ -204,7 +204,7 @@ race = show.race(routes, image)
 show.routes_table(race)
 
 # %% [markdown]
-# The last row has both factors. The one over eager fp32 makes the headline, and the one over the best fp32 is int8's own part. But the best is only the best that we've tried. Another **runtime**, a program that runs networks, may be faster: in our records OpenVINO takes 55 to 70 % of the trace's time in fp32, and against that, int8 gains less. So first try a better program in float: a trace, a compiler ([[pt2e]]), or another runtime.
+# The last row has both factors. The one over eager fp32 makes the headline, and the one over the best fp32 is int8's own part. But the best is only the best that we've tried. Another **runtime**, a program that runs networks, may be faster: in our records OpenVINO takes 55 to 70 % of the trace's time in fp32, and over that, PyTorch's traced int8 is only 1.2 to 1.7 times as fast. So first try a better program in float: a trace, a compiler ([[pt2e]]), or another runtime.
 #
 # When somebody reports a speed-up, ask for four facts: over which fp32, on which processor, with how many threads, and in which runtime.
 

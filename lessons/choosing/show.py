@@ -170,7 +170,7 @@ QUESTIONS = (
 )
 ENDS = {
     "float": "needs nothing",
-    "dynamic": "one line",
+    "dynamic": "no data",
     "static": "examples to\ncalibrate",
     "QAT": "a training run",
 }
@@ -197,9 +197,9 @@ def chain():
     plots.show(
         canvas.figure(),
         alt="Three questions in a chain. 1: is int8 faster than the best fp32? No: float, which needs nothing. 2: is dynamic "
-        "cheap, and does it lose at most a point? Yes: dynamic, one line and no data. 3: does static lose more "
+        "cheap, and does it lose at most a point? Yes: dynamic, no data. 3: does static lose more "
         "than a point, with all remedies? No: static, examples to calibrate. Yes: QAT, a training.",
-        caption="Under each way: what it needs beside the trained network.",
+        caption="Under each way: what it needs besides the trained network. If QAT loses too much as well, stay in float.",
     )
 
 

@@ -80,7 +80,7 @@ show.reading_and_writing(page, prompt, writing / processing)
 # **More than 50 times (C), because each new character needs a pass of its own, over the whole text so far.** 32 characters go through the network in the first pass, 33 in the next, 255 in the last. Together that's **32,144**, or 126 times 256.
 
 # %% [markdown]
-# Writing token by token is called **decoding**, and always taking the highest score is *greedy* decoding. In about [[minutes]] minutes you will be able to
+# Writing token by token is called **decoding**, and always taking the highest score is *greedy* decoding. In about an hour you will be able to
 #
 # [[abilities]]
 #

@@ -63,7 +63,7 @@ print(f"{percent_right(dense):.1f} % right, {len(plain):,} bytes, under gzip {le
 show.four_bytes(dense)
 
 # %% [markdown]
-# So the digits are to blame. Zipped alone, the last byte would save a sixth of the file, but gzip uses one code for all four. Let's *make* values repeat, at little cost in accuracy. In 2015, Han, Mao and Dally did this in three stages, *prune, share, code*, and took a network of this shape from 1,070 kB to 27 kB ([*Deep compression*](https://arxiv.org/abs/1510.00149)). In about [[minutes]] minutes you will be able to
+# So the digits are to blame. Zipped alone, the last byte would save a sixth of the file, but gzip uses one code for all four. Let's *make* values repeat, at little cost in accuracy. In 2015, Han, Mao and Dally did this in three stages, *prune, share, code*, and took a network of this shape from 1,070 kB to 27 kB ([*Deep compression*](https://arxiv.org/abs/1510.00149)). In about an hour you will be able to
 #
 # [[abilities]]
 #

@@ -49,9 +49,9 @@ show.two_parts(arithmetic, fetching)
 # **Less than 1 % (D), because nearly all of the energy goes into fetching the weights.** One weight takes 640 picojoules to fetch, and 4.6 to multiply and add. The new chip saves half of 4.6, which is 2.3 of 644.6.
 
 # %% [markdown]
-# Nobody measured any energy here. It's an *estimate*: we multiplied counts by published prices, as on a bill. But the bill shows which part is the large one. Why care? Energy is what empties a phone's battery. It's a large part of the cost of a data centre, and producing it harms the environment.
+# Nobody measured any energy here. It's an *estimate*: we multiplied counts by published prices, as on a bill. But the bill shows which part is the large one. Why care? Energy is what empties a phone's battery.
 #
-# In about [[minutes]] minutes, exercise included, you will be able to
+# In about an hour, exercise included, you will be able to
 #
 # [[abilities]]
 #
@@ -163,10 +163,10 @@ for name, (macs, weights) in counted.items():
 #
 # LeNet-300-100 uses each weight only once for an image. But it can read several images together, as a **batch**. Then one fetch serves all of them. If 4 images share it, each of them pays 640 / 4 = 160 pJ for the fetch of a weight and 4.6 pJ for its own MAC: 164.6 in place of 644.6. A server with many users can collect a batch. A phone with a single image to classify can't.
 #
-# The next cell compares five remedies. Each has two prices, for one image: what a MAC costs, and what it costs to fetch a weight. The first remedy changes only the MAC, because its weights still come from memory in 32 bits. Stored in 8 bits, a weight costs 8 · 20 = 160 pJ to fetch. To multiply in int8 as well, the layer's inputs need 8 bits, too. A weight that is removed needs neither a MAC nor a fetch. So if half of them go, evenly from all layers, and skipping them costs nothing, both parts are halved.
+# The next cell compares five remedies. Each has two numbers, for one image: what is paid for each MAC that the network had, and for fetching each weight that it had. The first remedy changes only the MAC, because its weights still come from memory in 32 bits. Stored in 8 bits, a weight costs 8 · 20 = 160 pJ to fetch. To multiply in int8 as well, the layer's inputs need 8 bits, too. A weight that is removed needs neither a MAC nor a fetch. So if half of them go, evenly from all layers, and skipping them costs nothing, both parts are halved.
 
 # %%
-remedies = {  # a MAC and the fetch of a weight, in picojoules
+remedies = {  # picojoules for each MAC and each weight that the network had
     "multiply in fp16, add in fp32": (1.1 + 0.9, 640),
     "store in 8 bits, multiply in fp32": (4.6, 160),
     "store and multiply in int8": (0.2 + 0.1, 160),
@@ -192,7 +192,7 @@ Table(["saved by", "LeNet-300-100 (1 use)", "ResNet-50 (160 uses)"], rows)
 # **More (A), because ResNet-50 pays half of its bill for MACs, and these fall to a fifteenth, while a fetch falls to a quarter.** What is left is 160 · 0.3 = 48 pJ for MACs and 160 for the fetch: 208 in place of 1,376.
 
 # %% [markdown]
-# - **Where a weight is used once**, only fewer or cheaper fetches matter. Storing in 8 bits saves three quarters, whether you also multiply in int8 or not. A batch of 8 saves even more, and so does a network small enough to stay in a cache of 1 MB, where reading a weight takes 50 pJ in place of 640.
+# - **Where a weight is used once**, only fewer or cheaper fetches matter. Storing in 8 bits saves three quarters, whether you also multiply in int8 or not. A batch of 8 saves even more. So does a network that stays in a cache of 1 MB, where reading a weight of 32 bits takes 50 pJ instead of 640. LeNet-300-100 is slightly too large for that: in fp32 its weights take 266,200 · 4 = 1,064,800 bytes. In 8 bits they take a quarter, and would fit.
 # - **Where a weight is used 160 times**, MACs and fetches cost about the same. So even a remedy that made one of them free would save only about half.
 #
 # But 160 is an average. Nearly two thirds of ResNet-50's weights are used 49 times or less. There the MACs cost at most 49 · 4.6 = 225 pJ, and the fetch 640, so a cheaper fetch helps more. In the first layer, 12,544 uses cost 57,702 pJ, and only cheaper or fewer MACs matter.
@@ -239,7 +239,7 @@ def batch_needed_solution(model, x, mac_pj, fetch_pj):
 # %% [markdown]
 # ## Remember
 #
-# - By the prices of 2014, fetching an fp32 weight from DRAM takes as much energy as about 140 MACs.
+# - By the prices of 2014, fetching an fp32 weight from DRAM takes as much energy as 139 MACs.
 # - How often a fetched weight is used decides which part of the bill is larger. A linear layer uses it once for each list of numbers, a convolution once at each position, and the images of a batch share its fetch.
 # - Cheaper arithmetic alone saves next to nothing where a weight is used once; int8 and fewer weights lower both parts.
 
@@ -270,7 +270,6 @@ claims.show("energy")
 #
 # - **Activations.** The convolutions of ResNet-50 produce 11 million numbers for one photograph. To write them to DRAM and read them back, at 640 pJ each way, would cost nearly as much as to fetch its weights.
 # - **Instructions.** A simple processor takes about 70 pJ for each one (Horowitz, 2014). With one for each MAC, a weight of ResNet-50 would cost 160 · 70 = 11,200 pJ in instructions, eight times our 1,376. So chips for networks make many MACs with one instruction.
-# - **Waiting.** A device that draws 0.1 W and reads one digit a second takes 0.1 J for waiting, and less than 0.0002 J for the digit.
 #
 # So use the bill to see which part a remedy lowers, and not to predict what you'll pay.
 

@@ -52,7 +52,7 @@ show.two_weights()
 # %% [markdown]
 # **The weights don't have to be close. The output does.**
 #
-# In about [[minutes]] minutes you will be able to
+# In about an hour you will be able to
 #
 # [[abilities]]
 #

@@ -7,7 +7,7 @@ from lightning.pytorch.callbacks import Callback, ModelPruning
 from torch import nn
 from torch.nn.utils import prune
 
-from course_utils.lightning import PruningSchedule
+from course_utils.callbacks import PruningSchedule
 
 
 def by_the_course_s_schedule(epochs, sparsity):

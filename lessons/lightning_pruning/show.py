@@ -101,4 +101,4 @@ def side_by_side(models):
 def _stored(model):
     """The weights of each layer as they are stored: floats, or the integers of an int8 layer."""
     for layer in (layer for layer in model.children() if hasattr(layer, "weight")):
-        yield layer.weight().int_repr() if callable(layer.weight) else layer.weight
+        yield layer.weight

@@ -10,8 +10,8 @@ from torch.ao import quantization as tq
 from torch.utils.data import DataLoader
 
 from course_utils import legacy_int8
+from course_utils.callbacks import ignore_advice
 from course_utils.checks import Mistake, effects, exercise
-from course_utils.lightning import ignore_advice
 from lessons.lightning_qat.task import QUIET
 from lessons.lightning_qat.watched import HALF_THE_WAY, Layer, NotesTheEnd
 

@@ -86,7 +86,7 @@ print(f"after 200 steps: {tuned:.1f} % right")
 #
 # </details>
 #
-# So it matters what stays. In about [[minutes]] minutes you will be able to
+# So it matters what stays. In about an hour you will be able to
 #
 # [[abilities]]
 #

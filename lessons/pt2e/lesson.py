@@ -71,7 +71,7 @@ print(f"int8:  {show.percent_right(logits['int8'], labels):.1f} % right")
 print(f"int8 has {first_race.ratio('int8'):.2f} times the speed of float")
 
 # %% [markdown]
-# The accuracy has hardly changed, and a handful of images can be chance. But int8 should save time, and here it takes *more*. Why? In about [[minutes]] minutes you will be able to
+# The accuracy has hardly changed, and a handful of images can be chance. But int8 should save time, and here it takes *more*. Why? In about an hour you will be able to
 #
 # [[abilities]]
 #

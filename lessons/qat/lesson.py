@@ -92,7 +92,7 @@ moved = sum(
 print(f"{moved} of {sum(layer.weight.numel() for layer in lenet.children()):,} weights have moved")
 
 # %% [markdown]
-# After 188 training steps, each float weight is still where it was. Only the biases, which aren't rounded, have changed. Why? In about [[minutes]] minutes you will be able to
+# After 188 training steps, each float weight is still where it was. Only the biases, which aren't rounded, have changed. Why? In about an hour you will be able to
 #
 # [[abilities]]
 #

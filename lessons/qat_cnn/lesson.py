@@ -68,7 +68,7 @@ without = {"float, before": accuracy(net), "int8 without training": accuracy(sta
 show.copies(in_training, copies, without)
 
 # %% [markdown]
-# In training mode, about 90 % are right. But the int8 copies are far worse than int8 without any training. What went wrong? In about [[minutes]] minutes you will be able to
+# In training mode, about 90 % are right. But the int8 copies are far worse than int8 without any training. What went wrong? In about an hour you will be able to
 #
 # [[abilities]]
 #

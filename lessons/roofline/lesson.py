@@ -67,7 +67,7 @@ print(f"The network takes {race.ratio('product'):.0f} times as long.")
 # **More than five times (A), probably because the network waits for its weights.** The product uses each of its numbers 512 times. The network fetches 134 million weights, and uses each of them once. So the operations alone don't tell how long a layer takes.
 
 # %% [markdown]
-# But so far, the reason is only a guess. In about [[minutes]] minutes you will be able to
+# But so far, the reason is only a guess. In about an hour you will be able to
 #
 # [[abilities]]
 #

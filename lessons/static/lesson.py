@@ -80,7 +80,7 @@ print(f"float: {accuracy(cnn):.1f} % right, int8: {accuracy(model):.1f} %")
 # **It runs, but the accuracy is gone (C).** The last layer is a `QuantizedLinear` now, which multiplies integers, and the pixels become 8-bit integers (`quint8`). But the network is hardly better than guessing, and PyTorch gave only a warning, which our first cell hides.
 
 # %% [markdown]
-# In about [[minutes]] minutes you will be able to
+# In about an hour you will be able to
 #
 # [[abilities]]
 #

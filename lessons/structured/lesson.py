@@ -60,7 +60,7 @@ print(dense(image).shape[1], "numbers before,", small(image).shape[1], "after")
 # **Five (A), because to the package the outputs of the last layer are channels like all others.** Five of the ten types of clothing are gone, and nothing warned us.
 
 # %% [markdown]
-# Before we use such a tool, let's cut by hand, and learn to test a cut. In about [[minutes]] minutes you will be able to
+# Before we use such a tool, let's cut by hand, and learn to test a cut. In about an hour you will be able to
 #
 # [[abilities]]
 #

@@ -80,7 +80,7 @@ for name, net in {"ticket": ticket, "new values": new_values, "trained on": trai
 # **Trained on, because it goes on from what its weights have already learned.** After the same search, its weights have been trained for 400 steps, and those of the ticket, which begins anew, for 200.
 
 # %% [markdown]
-# That's one network, and one learning rate for all three, the paper's 0.0012. Was it a fair race? In about [[minutes]] minutes you will be able to
+# That's one network, and one learning rate for all three, the paper's 0.0012. Was it a fair race? In about an hour you will be able to
 #
 # [[abilities]]
 #
@@ -111,7 +111,7 @@ for name, net in {"ticket": ticket, "new values": new_values, "trained on": trai
 show.over_rates()
 
 # %% [markdown] tags=["answer"]
-# **It shrinks (C), because a higher rate helps *new values* more.** They probably have further to go: they begin by guessing, while the ticket is a supermask. The lead falls from 5.6 points to 2.3. So more than half of it came from a rate that doesn't suit the opponent.
+# **It shrinks (C), because a higher rate helps *new values* more.** They probably have further to go: they begin by guessing, while the ticket reads three quarters of the digits before it's trained. The lead falls from 5.6 points to 2.3. So more than half of it came from a rate that doesn't suit the opponent.
 
 # %% [markdown]
 # Why did held-out images choose, and not the test images? Here's the rule by hand, with invented numbers, in % of the images:
@@ -138,7 +138,7 @@ for seed in range(6):
 print(*(f"{right:.1f}" for right in sorted(again)), "% right")
 
 # %% [markdown]
-# The best and the worst are about a point apart, and they're the same ticket. So a lead of half a point in one race means nothing.
+# The best and the worst of the six are more than a point apart, and they're the same ticket. So a lead of half a point in one race means nothing.
 #
 # Two things help. We *pair* the arms: under a network's mask, all get the same batches, and we look at the lead in this network. And we ask in how many networks the lead has the same sign. If two arms were equally good, each network would be the toss of a coin. Six heads come up once in $2^6 = 64$ tries, and so do six tails. So equal arms show **a lead in all six networks** in 2 of 64 cases, or 3 %.
 #
@@ -186,7 +186,9 @@ show.told(("own signs", "new values"), ("own sizes", "new values"), ("ticket", "
 # **Own signs only (B), probably because the first signs are mostly right already.** A kept weight was pushed away from zero, so it mostly ends with its first sign; of new signs, half are wrong. *Own signs* win back most of the ticket's lead, and even untrained they're far above guessing. The sizes alone can't be told from luck.
 
 # %% [markdown]
-# The ticket is ahead of *own signs*, too, in all six networks, by a few tenths. The second search says the same. There *own signs* lead *new values* by 0.7 points, and the ticket leads them by 1.1, in all six networks.
+# The ticket is ahead of *own signs*, too, by a few tenths. In one race that could be luck. Here both arms got the same batches under the same mask, and all six networks agree, so by our rule it counts.
+#
+# With the masks of the second search, *own signs* lead *new values* by 0.7 points, and the ticket leads *new values* by a little more than 1.0, both in all six networks. So the signs win back seven eighths of the lead with the masks of one search, and two thirds with those of the other.
 
 # %% [markdown]
 # ## 4. What does it cost?
@@ -195,7 +197,7 @@ show.told(("own signs", "new values"), ("own sizes", "new values"), ("ticket", "
 #
 # **Trainings.** Somebody must find the mask first. Our ticket needed three trainings before its own, and the first of them trained the whole network.
 #
-# **Time.** PyTorch's dense matrix product multiplies zeros like any other numbers, and applying the mask is extra work. So a masked training step can't be faster than one of the whole network. A network that's really smaller can be: *narrow* has only 22 hidden units, no mask, and about as many weights as the ticket keeps.
+# **Time.** PyTorch's dense matrix product multiplies zeros like any other numbers, and applying the mask is extra work. So a masked training step can't be faster than one of the whole network. Without the mask, a call takes as long as one of the whole network, because the zeros are still multiplied. A network that's really smaller can be: *narrow* has only 22 hidden units, no mask, and about as many weights as the ticket keeps.
 
 # %% a_step_timed tags=["hide-input"]
 # Times steps of three networks in turn, at a rate so small that they change next to nothing.
@@ -214,7 +216,7 @@ print(*(f"{name}: {ms:.2f} ms a step" for name, ms in step_ms.items()), sep="\n"
 # %% [markdown]
 # So the ticket costs four trainings, and at least four times the time that the whole network needs for one. In *Deeper*, it races against *narrow*, and who is ahead depends on the search.
 #
-# What is a ticket worth, then? In our six small networks, after 200 steps, **most of what the first values are worth lies in their signs.** With 800 steps we saw the same, and the ticket's lead over *new values* was only 1.3 points. But *trained on* has paid for the same search, and has the same mask. The ticket throws away what the last training has taught the weights, which is probably why it lost our race. So if you want a small network and have its mask, keep the trained weights as well. **A ticket answers a question about learning. It's no recipe for a small network.**
+# What is a ticket worth, then? In our six small networks, after 200 steps, **most of what the first values are worth lies in their signs.** But *trained on* has paid for the same search, and has the same mask. The ticket throws away what the last training has taught the weights, which is probably why it lost our race. So if you want a small network and have its mask, keep the trained weights as well. **A ticket answers a question about learning. It's no recipe for a small network.**
 
 # %% [markdown]
 # ## Exercise · A referee
@@ -273,8 +275,8 @@ def judge_solution(one, other):
 # ## Remember
 #
 # - A race is fair if each arm has its own learning rate, chosen on held-out images and not at the edge of the grid. Here the ticket's lead over new values shrank to less than half.
-# - The same ticket, trained twice, can differ by about a point. So compare the arms network by network, and believe a lead if all six agree, because equal arms rarely do.
-# - In our small networks, most of what a ticket's first values are worth lies in their signs. But finding it takes several trainings, and its steps are no faster. Training on from the trained weights was better with the masks of one search; with those of the other, it's open.
+# - The same ticket, trained twice with other batches, often differs by half a point. So compare the arms network by network, and believe a lead if all six agree, because equal arms rarely do.
+# - In our small networks, after 200 steps, signs were worth seven eighths of a ticket's lead over new values with one search's masks, and two thirds with the other's. But finding it takes several trainings, and its steps are no faster. Training on from the trained weights was better with the masks of one search; with those of the other, it's open.
 
 # %% [markdown]
 # ## Scorecard
@@ -308,7 +310,7 @@ show.race("trained on", "ticket", "narrow")
 show.told(("ticket", "narrow"), ("trained on", "narrow"))
 
 # %% [markdown]
-# Not as far as the ticket: every ticket is above every *narrow*. When we let the rate of *narrow* fall to nearly 0, it gained 0.8 points, which is half of the ticket's lead. The ticket gained 0.4 in the same way. And even at a constant rate, *narrow* leads the tickets found at the rate 0.0012 in five of the six networks, and in the sixth they're level. We haven't run the race with equal *times*.
+# Not as far as the ticket: every ticket is above every *narrow*. But *narrow* leads the tickets found at the rate 0.0012 in five of the six networks, and in the sixth they're level. We haven't run the race with equal *times*.
 #
 # ### Rewinding later
 #
@@ -316,7 +318,7 @@ show.told(("ticket", "narrow"), ("trained on", "narrow"))
 #
 # Learning-rate rewinding goes back in the schedule only. Our trainings have no schedule: the search ran at 0.006, and *trained on* then chose 0.003. So *trained on* is close to it, but not the same.
 #
-# **Sources.** J. Frankle and M. Carbin, *The Lottery Ticket Hypothesis*, [arXiv:1803.03635](https://arxiv.org/abs/1803.03635); H. Zhou et al., *Deconstructing Lottery Tickets*, [arXiv:1905.01067](https://arxiv.org/abs/1905.01067). The record is made by `python course.py bench ticket_full`.
+# **Sources.** J. Frankle and M. Carbin, *The Lottery Ticket Hypothesis*, [arXiv:1803.03635](https://arxiv.org/abs/1803.03635), in 2018 still called *Training Pruned Neural Networks*; H. Zhou et al., *Deconstructing Lottery Tickets*, [arXiv:1905.01067](https://arxiv.org/abs/1905.01067). The record is made by `python course.py bench ticket_full`.
 #
 # **Going further.** E. Malach et al., *Proving the Lottery Ticket Hypothesis: Pruning is All You Need*, [arXiv:2002.00585](https://arxiv.org/abs/2002.00585). Project: give the ticket 400 steps as well, at 0.006 and then at 0.003. Does *trained on* still lead?
 #

@@ -44,7 +44,7 @@ print(real_models.ask(model, tokenizer, "What is the capital of France?"))
 print(f"{size:,} bytes, {model.num_parameters():,} weights: {8 * size / model.num_parameters():.1f} bits per weight")
 
 # %% [markdown]
-# The model answers, but its weights take nearly 6 bits each, and not 4. What are the others for? In about [[minutes]] minutes you will be able to
+# The model answers, but its weights take nearly 6 bits each, and not 4. What are the others for? In about an hour you will be able to
 #
 # [[abilities]]
 #

@@ -3,8 +3,8 @@
 from lightning.pytorch.callbacks import LambdaCallback, ModelPruning
 
 from course_utils import runtime
+from course_utils.callbacks import ignore_advice
 from course_utils.files import ROOT
-from course_utils.lightning import ignore_advice
 from lessons.lightning_qat import task as garments
 from records import writing
 from records.lightning_qat.measure import Net

@@ -10,9 +10,9 @@ from torch import nn
 from tqdm import tqdm
 
 from course_utils import legacy_int8, runtime
+from course_utils.callbacks import ignore_advice
 from course_utils.files import ROOT
 from course_utils.legacy_int8 import tq
-from course_utils.lightning import ignore_advice
 from lessons.lightning_qat import task
 from records import writing
 

@@ -8,9 +8,9 @@ from functools import partial
 import nbformat
 from matplotlib.figure import Figure
 
-from course_utils import syllabus
 from tools import slides
 from tools.decks import deck_text
+from tools.environment import curriculum
 from tools.publishing import inputs
 from tools.publishing import lessons as _lessons
 
@@ -34,7 +34,7 @@ QUESTION = "## A surprise\n\n**Predict.** How many times longer? **A** 16, **B**
 ANSWER = "**The processor was waiting.** It took four times as long.\n\n"
 DECKS = {  # of this course: name -> what makes it
     lesson.name: partial(deck_text.of_lesson, lesson)
-    for lesson in syllabus.lessons().values()
+    for lesson in curriculum.lessons().values()
     if deck_text.source(lesson).exists()
 } | {path.stem: partial(deck_text.of_talk, path) for path in sorted(deck_text.TALKS.glob("*.md"))}
 _folders = itertools.count()
@@ -70,7 +70,7 @@ def course(folder, *cells, values=(), **more):
     """Make a course of three lessons, of which `bits` was built of these cells, `bytes` of those in `more`."""
     (folder / "lessons" / "bits").mkdir(parents=True)
     (folder / "lessons" / "course.toml").write_text(COURSE, encoding="utf-8")
-    known = syllabus.lessons(folder)
+    known = curriculum.lessons(folder)
     for name, made in {"bits": cells, **more}.items():
         about = {"course": {"name": name}, inputs.KEY: {"values": {n: {"of": "", "is": text} for n, text in values}}}
         _lessons.write(nbformat.v4.new_notebook(cells=list(made), metadata=about), known[name].notebook)

@@ -13,7 +13,7 @@ from _submissions import RIGHT, WRONG, notebook
 
 from course_utils.files import ROOT
 from tools import grade
-from tools.environment.lesson_names import select
+from tools.environment.curriculum import select
 from tools.grading import grade_page, gradebook
 from tools.grading import judge as _judge
 from tools.sandbox import walls

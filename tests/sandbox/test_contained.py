@@ -14,7 +14,7 @@ import pytest
 from _submissions import HOSTILE, ONLY_CONTAINED, RIGHT, WRONG, hostile
 
 from course_utils.files import ROOT
-from tools.environment.lesson_names import select
+from tools.environment.curriculum import select
 from tools.grading import judge, slice
 from tools.sandbox import contained, walls
 

@@ -4,13 +4,13 @@ import nbformat
 import pytest
 from _course import expect_none
 
-from course_utils import syllabus
 from course_utils.files import ROOT
 from tools import site
+from tools.environment import curriculum
 from tools.publishing import boxes
 from tools.website import site_check, source
 
-LESSONS = list(syllabus.lessons().values())
+LESSONS = list(curriculum.lessons().values())
 
 
 def text(words, *tags):
@@ -96,7 +96,7 @@ def test_the_search_works_from_the_disk(built, page, words, found):
 
 def lesson_page(built):
     """The address of the first essential lesson; the first page marks it."""
-    lesson = syllabus.lessons()["energy"]
+    lesson = curriculum.lessons()["energy"]
     assert f"• {lesson.number} · {lesson.title}" in (built / "index.html").read_text(encoding="utf-8")
     return (built / "notebooks" / lesson.place).with_suffix(".html").as_uri()
 

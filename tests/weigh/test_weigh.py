@@ -439,7 +439,10 @@ def test_weights_alone_come_with_the_lines_that_rebuild_the_form(name, tmp_path,
     with ways.as_int8_needs(), legacy_int8.quiet(), torch.no_grad():
         exec(lines_of(report), here)
         out = here["model"](x.bfloat16() if name == ways.HALF else x).float()
-        torch.testing.assert_close(out, sheet.rows[0].built.call((x,)))
+        held = sheet.rows[0].built.call((x,))
+        # 1e-7 in the attention can move a value by a level. Each is within its rounding of the float model.
+        allowed = 1e-4 if name == ways.MASKED else 2 * (held - sheet.one(x)).abs().max().item()
+        torch.testing.assert_close(out, held, rtol=0, atol=allowed)
 
 
 def test_a_model_in_16_bits_is_compared_with_its_own_file():

@@ -57,7 +57,7 @@ def lesson_of(submission, lessons):
 
     Args:
         submission: a `slice.Submission`.
-        lessons: `syllabus.Lesson`s to choose from.
+        lessons: `curriculum.Lesson`s to choose from.
     """
     for lesson in lessons:
         if lesson.name == submission.course:
@@ -71,7 +71,7 @@ def judge(lesson, name, part, *, submission="", walls="", limits=None):
     """Judge one answer.
 
     Args:
-        lesson: its `syllabus.Lesson`.
+        lesson: its `curriculum.Lesson`.
         name: of its function.
         part: the `slice.Part` of the submission.
         submission: what to call it.

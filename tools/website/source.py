@@ -6,12 +6,13 @@ README is the first page. The notebooks get what a page needs: closed answers, a
 import html
 import re
 import shutil
+from itertools import pairwise
 
 import nbformat
 
-from course_utils import syllabus
 from course_utils.files import ROOT, slug
-from tools.publishing import boxes, course, lessons
+from tools.environment import curriculum
+from tools.publishing import boxes, lessons
 
 FILES = (
     "data/README.md",
@@ -44,11 +45,13 @@ def write(folder, template, slides, root=ROOT):
         if (root / name).exists():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(root / name, folder / name)
-    published = {}
+    published, leads_on = {}, next_essential(root)
     for path in sorted((root / "notebooks").glob("*/*.ipynb")) + [root / "notebooks" / lessons.OVERVIEW]:
         goal = folder / path.relative_to(root)
         goal.parent.mkdir(parents=True, exist_ok=True)
         published[path] = page(lessons.read_published(path), path.name, slides)
+        if path in leads_on:
+            published[path].cells.append(nbformat.v4.new_markdown_cell(leads_on[path]))
         nbformat.write(published[path], goal)
     _write(folder / "docs" / "glossary.md", lettered((root / "docs" / "glossary.md").read_text(encoding="utf-8")))
     _write(folder / "claims.md", claims(published, root))
@@ -59,6 +62,15 @@ def write(folder, template, slides, root=ROOT):
 
 def _write(path, text):
     path.write_text(text, encoding="utf-8", newline="\n")
+
+
+def next_essential(root):
+    """The line at the end of an essential lesson that leads to the next one, by the path of its notebook."""
+    essentials = curriculum.tracks(root)[0].lessons
+    return {
+        one.notebook: f"Next in the essentials: [{other.number} · {other.title}](../{other.place})."
+        for one, other in pairwise(essentials)
+    }
 
 
 def page(nb, file, slides):
@@ -126,7 +138,7 @@ def lettered(text):
 def claims(published, root):
     """The scorecards of all lessons on one page, as their notebooks show them."""
     texts = [CLAIMS]
-    for lesson in syllabus.lessons(root).values():
+    for lesson in curriculum.lessons(root).values():
         nb = published.get(lesson.notebook, nbformat.v4.new_notebook())
         outputs = [out for cell in nb.cells if "scorecard" in cell.metadata.get("tags", []) for out in cell.outputs]
         tables = [out.data["text/html"] for out in outputs if "text/html" in out.get("data", {})]
@@ -137,13 +149,13 @@ def claims(published, root):
 
 def contents(folder, root):
     """The contents of the site, a tree for each part of the course and one for all else; the essentials are marked."""
-    essentials, trees = course.essentials(root), {}
-    for lesson in syllabus.lessons(root).values():
+    essentials, trees = curriculum.tracks(root)[0].lessons, {}
+    for lesson in curriculum.lessons(root).values():
         if (folder / "notebooks" / lesson.place).exists():
-            mark = ESSENTIAL if lesson.name in essentials else ""
+            mark = ESSENTIAL if lesson in essentials else ""
             line = f"{mark}{lesson.number} · {lesson.title} </notebooks/{lesson.place.removesuffix('.ipynb')}>"
             trees.setdefault(f"{lesson.part_number} · {lesson.part_title}", []).append(line)
-    known = {lesson.notebook for lesson in syllabus.lessons(root).values()}
+    known = {lesson.notebook for lesson in curriculum.lessons(root).values()}
     others = [path for path in sorted((root / "notebooks").glob("*/*.ipynb")) if path not in known]
     others = [path.relative_to(root).with_suffix("").as_posix() for path in others]
     trees["Across the course"] = ["notebooks/*", *others, "claims", *LEARNERS, "docs/*", "data/*", "records/*"]
