@@ -158,6 +158,6 @@ def contents(folder, root):
     known = {lesson.notebook for lesson in curriculum.lessons(root).values()}
     others = [path for path in sorted((root / "notebooks").glob("*/*.ipynb")) if path not in known]
     others = [path.relative_to(root).with_suffix("").as_posix() for path in others]
-    trees["Across the course"] = ["notebooks/*", *others, "claims", *LEARNERS, "docs/*", "data/*", "records/*"]
+    trees["Across the course"] = ["notebooks/*", *others, "claims", *LEARNERS, "docs/*", "**/README"]
     heads = {caption: ["```{toctree}", ":hidden:", ":glob:", f":caption: {caption}", ""] for caption in trees}
     return ["\n".join([*heads[caption], *lines, "```"]) for caption, lines in trees.items()]
