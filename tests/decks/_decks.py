@@ -11,7 +11,6 @@ from matplotlib.figure import Figure
 from tools import slides
 from tools.decks import deck_text
 from tools.environment import curriculum
-from tools.publishing import inputs
 from tools.publishing import lessons as _lessons
 
 ALT = 'Two bars, the second "thirty" times as high & wider'
@@ -72,7 +71,7 @@ def course(folder, *cells, values=(), **more):
     (folder / "lessons" / "course.toml").write_text(COURSE, encoding="utf-8")
     known = curriculum.lessons(folder)
     for name, made in {"bits": cells, **more}.items():
-        about = {"course": {"name": name}, inputs.KEY: {"values": {n: {"of": "", "is": text} for n, text in values}}}
+        about = {"course": {"name": name}, _lessons.RUN: {"values": dict(values)}}
         _lessons.write(nbformat.v4.new_notebook(cells=list(made), metadata=about), known[name].notebook)
     return known
 

@@ -11,8 +11,8 @@ from torch.nn import functional as F
 from course_utils import models
 from records import lottery
 from records.lottery import engine
+from records.lottery import measure as tool
 from records.lottery.results import Results
-from tools import lottery as tool
 
 SHORT = dict(task="mnist", densities=(0.5, 0.2), iterations=20, held_out=500, validate_every=10)
 
@@ -111,9 +111,9 @@ def test_results_show_and_keep_themselves(tmp_path):
     assert "n=1" in alone and "(" not in alone  # one run has no range
     with pytest.raises(ValueError, match="no run at level 7"):
         results.density(7)
-    results.save(tmp_path / "kept.json", command="python course.py lottery")
+    results.save(tmp_path / "kept.json", command="python course.py bench lottery")
     again, about = Results.load(tmp_path / "kept.json")
-    assert about.pop("command") == "python course.py lottery" and len(about["provenance"]) == 1
+    assert about.pop("command") == "python course.py bench lottery" and len(about["provenance"]) == 1
     for kept, run in zip(again.records, results.records, strict=True):
         assert kept["test_accuracy"] == pytest.approx(run["test_accuracy"], abs=1e-6)
         assert kept["provenance"] == run["provenance"] and kept["provenance"]["threads"] == 1

@@ -6,8 +6,8 @@ import pytest
 
 from records import lottery
 from records.lottery import engine, experiment
+from records.lottery import measure as tool
 from records.lottery.results import Results
-from tools import lottery as tool
 
 RUN = experiment.run
 SHORT = lottery.Experiment(densities=(0.5, 0.2), iterations=10, held_out=100, validate_every=5)
@@ -88,5 +88,5 @@ def test_the_task_can_be_stopped_and_goes_on_and_writes_a_record(tmp_path, monke
     assert tool.main(words) == 0
     assert trained == [1] * 21
     results, about = Results.load(tmp_path / "records" / "paper-mnist.json")
-    assert about["command"] == "python course.py lottery --paper --seeds 2 --workers 1"
+    assert about["command"] == "python course.py bench lottery --paper --seeds 2 --workers 1"
     assert about["runs"] == 42 == len(results.records)

@@ -1,4 +1,4 @@
-"""Run the lottery ticket experiment in full (lesson `ticket`) and write its record; stop and resume it at will."""
+"""The lottery ticket experiment in full, for the lesson `ticket`; stop and resume it at will."""
 
 import argparse
 import datetime
@@ -16,9 +16,9 @@ CONTROL_LEVELS = (3, 7, 9, 12, 15)  # 51, 21, 13.5, 7.0 and 3.6 % of the weights
 def main(argv):
     """Train the seeds that are missing in build/lottery, then write the record to records/lottery; returns 0.
 
-    A seed is kept as soon as it is finished. Interrupted, the task says where, and returns 130.
+    A seed is kept as soon as it is finished. Interrupted, it says where, and returns 130.
     """
-    parser = argparse.ArgumentParser(prog="course.py lottery", description=__doc__)
+    parser = argparse.ArgumentParser(prog="course.py bench lottery", description=__doc__)
     parser.add_argument(
         "--paper",
         action="store_true",
@@ -32,13 +32,13 @@ def main(argv):
     experiment = lottery.Experiment(task=args.task, **({} if args.paper else {"iterations": 1_200}))
     name = f"{'paper' if args.paper else 'short'}-{args.task}.json"
     try:
-        results = _sweep(experiment, args.seeds, FOLDER / name, args.workers or runtime.training_threads())
+        results = _sweep(experiment, args.seeds, FOLDER / name, args.workers or runtime.physical_cores())
     except KeyboardInterrupt:
         print(f"\nStopped. The seeds that were finished stand in {FOLDER / name}; the same command goes on from there.")
         return 130
     hours = round(sum(record["seconds"] for record in results.records) / 3600, 2)
     about = {"date": datetime.date.today().isoformat(), "runs": len(results.records), "run_hours": hours}
-    results.save(KEPT / name, command=" ".join(["python course.py lottery", *argv]), **about)
+    results.save(KEPT / name, command=" ".join(["python course.py bench lottery", *argv]), **about)
     print(f"{results}\n{len(results.records)} runs, {hours} hours when added up. Written to {KEPT / name}")
     return 0
 
