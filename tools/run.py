@@ -1,7 +1,6 @@
 """Run lessons in the terminal, without a browser, and print their scorecards."""
 
 import argparse
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from tools.workspace import progress, workspace
 
 WORKSPACE = workspace.WORKSPACE
 RESULTS = workspace.RESULTS / "run"
-VERDICTS = ("passed", "not done yet", "not yet")
+VERDICTS = {"✓": "passed", "○": "not done yet", "✗": "not yet"}  # by the mark with which a verdict begins
 
 
 @dataclass(frozen=True)
@@ -116,12 +115,11 @@ def summary(nb):
         str of one or more lines.
     """
     cards = [text for cell in nb.cells if "scorecard" in cell.metadata.get("tags", []) for text in _texts(cell)]
-    counts = dict.fromkeys(VERDICTS, 0)
+    counts = dict.fromkeys(VERDICTS.values(), 0)
     for cell in nb.cells:
         for text in _texts(cell) if "check" in cell.metadata.get("tags", []) else []:
-            found = re.match(rf"\W*({'|'.join(VERDICTS)}):", text, re.IGNORECASE)
-            if found:
-                counts[found.group(1).lower()] += 1
+            if text[:1] in VERDICTS:
+                counts[VERDICTS[text[0]]] += 1
     return "\n".join([*cards, "Exercises in this file: " + ", ".join(f"{n} {name}" for name, n in counts.items())])
 
 

@@ -173,10 +173,12 @@ for (rows, name), gain in gains.items():
     print(f"batch of {rows:3}, {name}: {gain:.1f} times as fast")
 
 # %% [markdown] tags=["answer"]
-# **Better (A), because most of the overhead is paid once for all 256 rows, while each row brings its gain.** Rounding isn't paid once, but each rounded input of `fc1` is multiplied 120 times. But a small layer may still lose: the last one, `fc3`, has only 840 weights, and 256 rows don't make up for its overhead. The Transformer gains because its layers are wide.
+# **Better (A), because most of the overhead is paid once for all 256 rows, while each row brings its gain.** Rounding isn't paid once, but each rounded input of `fc1` is multiplied 120 times. But a small layer may still lose: the last one, `fc3`, has only 840 weights, and 256 rows don't make up for its overhead.
 
 # %% [markdown]
-# Run this twice, and convert only the layers that gain both times. To do so, put *names* of layers into the set in place of a type. A name that matches nothing is skipped without a warning, so print the copy.
+# But more rows aren't always more gain. A layer thousands wide gains with a single row already, probably because it waits for a quarter of the bytes, and many rows share this wait.
+#
+# Measure your layers twice, and convert only those that gain both times. To do so, put *names* of layers into the set in place of a type. A name that matches nothing is skipped without a warning, so print the copy.
 
 # %% by_name tags=["legacy", "nbval-check-output"]
 print(quantize_dynamic(lenet, {"fc1"}, dtype=torch.qint8))
@@ -313,7 +315,7 @@ for way, timed in {"from Python": race(deep, deep_int8, row), "in a trace": race
     print(f"{way:11}  fp32 {fp32:.2f} ms, int8 {int8:.2f} ms, the fastest of nine")
 
 # %% [markdown]
-# In the trace int8 is far faster than before, though it still searches and rounds. So most of the overhead was Python, and the way from it into the int8 engine. Called from Python, these layers lost to fp32, and in the trace they don't. So the crossing of section 3 holds for calls from Python.
+# In the trace int8 is far faster than before, though it still searches and rounds. So most of the overhead was Python, and the way from it into the int8 engine. Called from Python, these layers lost to fp32, and in the trace they don't. So the crossing of section 3 holds for calls from Python. `quantize_dynamic` converts LSTMs as well, and they have an opponent of another kind ([[audit]]).
 #
 # ### Embeddings in 8 bits, and the way back from a file
 #

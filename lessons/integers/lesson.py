@@ -23,8 +23,8 @@
 import torch
 
 from course_utils import claims, legacy_int8
-from lessons.integers import checks as check
 from lessons.integers import show
+from lessons.integers import tasks as check
 
 torch.set_grad_enabled(False)  # nothing is trained here
 torch.set_num_threads(1)
@@ -63,7 +63,7 @@ for bits, percent in right.items():
     print(f"{bits:2} bits: {percent:.1f} % right")
 
 # %% [markdown] tags=["answer"]
-# **At 2 bits (D), perhaps because three values are too few.**
+# **At 2 bits (D).** Are three values too few? Section 4 finds out.
 
 # %% [markdown]
 # In about an hour you will be able to

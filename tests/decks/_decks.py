@@ -3,6 +3,7 @@
 import base64
 import io
 import itertools
+from functools import partial
 
 import nbformat
 from matplotlib.figure import Figure
@@ -30,6 +31,11 @@ NOTE = ":::{note} 2 min\nAsk the room: how many bits?\n:::\n\n"
 TITLE = f"*How few bits?*\n\n{NOTE}"
 QUESTION = "## A surprise\n\n**Predict.** How many times longer? **A** 16, **B** 4.\n\n"
 ANSWER = "**The processor was waiting.** It took four times as long.\n\n"
+DECKS = {  # of this course: name -> what makes it
+    lesson.name: partial(deck_text.of_lesson, lesson)
+    for lesson in curriculum.lessons().values()
+    if deck_text.source(lesson).exists()
+} | {path.stem: partial(deck_text.of_talk, path) for path in sorted(deck_text.TALKS.glob("*.md"))}
 _folders = itertools.count()
 
 

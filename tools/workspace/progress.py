@@ -137,7 +137,15 @@ def _exercises(lesson, records):
 
 @cache
 def exercises_of(lesson):
-    """List (name, title) of a lesson's exercises, as its checks.py defines them; empty without that file."""
+    """List (name, title) of a lesson's exercises, as its tasks.py or checks.py defines them; empty without these."""
+    path = lesson.source.with_name("tasks.py")
+    if path.exists():
+        calls = [
+            node.value for node in ast.parse(path.read_text(encoding="utf-8")).body if isinstance(node, ast.Assign)
+        ]
+        makes = ("page.write", "page.work_out", "page.decide")
+        calls = [call for call in calls if isinstance(call, ast.Call) and ast.unparse(call.func) in makes]
+        return tuple((call.args[0].value, call.args[1].value) for call in calls)
     path = lesson.source.with_name("checks.py")
     if not path.exists():
         return ()
