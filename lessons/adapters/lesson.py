@@ -325,6 +325,7 @@ claims.show("adapters")
 #
 # Better levels cost nothing. Ours reach from the lowest weight of a row to its highest. Let's narrow each row's range by the factor with the smallest squared error, without any training:
 
+
 # %% better_levels
 def on_better_levels(weight, bits=2):
     low, high = weight.aminmax(dim=1, keepdim=True)

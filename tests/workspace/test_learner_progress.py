@@ -126,7 +126,7 @@ def test_passed_stays_passed_and_the_latest_stands_beside_it(course, kept):
     assert standing(course).standings["a"].count == "1 of 2"
 
 
-def test_next_is_the_first_lesson_on_the_way_that_is_not_finished_and_the_day_is_the_first_way(course, kept):
+def test_next_is_the_first_lesson_of_the_track_that_is_not_finished(course, kept):
     assert standing(course).next.lesson.name == "a"
     for exercise in ("size", "time"):
         passed(exercise, "a")
@@ -178,7 +178,7 @@ def learner(kept, monkeypatch):
     return task
 
 
-def test_the_task_prints_the_way_and_a_lesson_in_full(learner, kept, capsys):
+def test_the_task_prints_the_track_and_a_lesson_in_full(learner, kept, capsys):
     passed("save_int8")
     passed("report", lesson="measuring")
     assert learner.main(["--track", "essentials"]) == 0 and (kept.parent / "start.md").exists()

@@ -1,6 +1,6 @@
 """Reads a deck, MyST Markdown, into slides: what a lecturer says, and what is borrowed from the published notebooks.
 
-A lesson's deck is ``lessons/NAME/deck.md``, a talk's ``docs/talks/NAME.md``; docs/contributing.md shows the form.
+A lesson's deck is ``lessons/NAME/deck.md``, a talk's ``docs/talks/NAME.md``; docs/decks.md shows the form.
 Nothing is copied into it: code, outputs and figures are named by the cell that has them, numbers by their value.
 """
 
@@ -69,7 +69,7 @@ def _read(path, lesson, root):
     """
     named = path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name
     if not path.is_file():
-        raise ValueError(f"{named} is missing. docs/contributing.md shows how a deck is written.")
+        raise ValueError(f"{named} is missing. docs/decks.md shows how a deck is written.")
     reader = _Reader(path, lesson, root)
     try:
         return reader.deck()
