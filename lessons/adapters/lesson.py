@@ -23,7 +23,7 @@
 import torch
 
 from course_utils import claims, runtime
-from lessons.adapters import checks as check
+from lessons.adapters import tasks as check
 from lessons.adapters import show
 
 torch.set_num_threads(1)
