@@ -25,7 +25,7 @@
 import torch
 
 from course_utils import claims, runtime
-from lessons.blocks import checks as check
+from lessons.blocks import tasks as check
 from lessons.blocks import show
 
 torch.set_grad_enabled(False)  # the lesson only runs networks
