@@ -8,9 +8,9 @@ test -x                 any option of pytest: stop at the first test that fails
 
 Without arguments the tests that compute run twice more, as on two other processors: what rounds differs there.
 
-A smoke run suffices from day to day: a published notebook was run in full, by `build --publish`, with the very files
-that it reads, and a test says when one of them has changed since. Full runs find what another machine or other packages
-do to it: before a release, and before a move to a new torch.
+A smoke run suffices from day to day: a published notebook was run in full, by `build`, with the very code and files
+that it uses, and a test says when something of these has changed since. Full runs find what another machine or other
+packages do to it: before a release, and before a move to a new torch.
 
 The two real models are fetched first (110 MB, once); COURSE_MODELS=stand-in in the environment tests without them.
 """
@@ -32,7 +32,7 @@ REQUIRES = ("dev", "deploy", "llm", "cluster", "setup", "site")
 ELSEWHERE = ROOT / "build" / "elsewhere"
 MAX_PROCESSES = 4  # a lesson may take 4 GB
 CELL_SECONDS = 300
-COMPUTING = ("tests/library", "tests/measure", "tests/weigh", "tests/lightning", "tests/checks")  # without notebooks
+COMPUTING = ("tests/library", "tests/measure", "tests/weigh", "tests/checks")  # without notebooks
 PROCESSORS = {  # what a processor has and how many threads compute decide in which order sums are added
     "one of 2008 (SSE4.1), one thread": {
         "ATEN_CPU_CAPABILITY": "default",

@@ -25,8 +25,8 @@ import torch
 
 from course_utils import claims, runtime
 from course_utils.tables import Table
-from lessons.attention import checks as check
 from lessons.attention import show
+from lessons.attention import tasks as check
 
 runtime.seed_all(0)
 torch.set_num_threads(1)

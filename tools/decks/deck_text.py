@@ -19,7 +19,6 @@ from course import command
 from course_utils.files import ROOT
 from tools.decks import arrange
 from tools.environment import curriculum
-from tools.publishing import inputs
 from tools.publishing import lessons as _lessons
 
 TALKS = ROOT / "docs" / "talks"
@@ -213,10 +212,10 @@ class _Reader:
 
     def _value(self, name, value):
         lesson, nb = self._notebook(name)
-        values = nb.metadata.get(inputs.KEY, {}).get("values", {})
+        values = nb.metadata.get(_lessons.RUN, {}).get("values", {})
         if value not in values:
             raise ValueError(f"no value of {lesson.name} is called {value!r}; its front matter has {sorted(values)}")
-        return values[value]["is"]
+        return values[value]
 
     def _borrowed(self, kind, name, cell_name, state):
         cell = copy.deepcopy(self._cell(name, cell_name))
