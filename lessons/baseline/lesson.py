@@ -28,7 +28,7 @@
 import torch
 
 from course_utils import claims
-from lessons.baseline import checks as check
+from lessons.baseline import tasks as check
 from lessons.baseline import show
 
 torch.manual_seed(0)

@@ -23,7 +23,7 @@
 import torch
 
 from course_utils import claims
-from lessons.bit_budget import checks as check
+from lessons.bit_budget import tasks as check
 from lessons.bit_budget import show
 
 torch.set_grad_enabled(False)  # the lesson only runs networks

@@ -27,7 +27,7 @@
 import torch
 
 from course_utils import claims, runtime
-from lessons.decoding import checks as check
+from lessons.decoding import tasks as check
 from lessons.decoding import show
 
 torch.set_grad_enabled(False)  # the lesson only runs networks

@@ -23,7 +23,7 @@
 import torch
 
 from course_utils import claims
-from lessons.deep_compression import checks as check
+from lessons.deep_compression import tasks as check
 from lessons.deep_compression import show
 
 torch.set_num_threads(1)

@@ -27,7 +27,7 @@
 import torch
 
 from course_utils import claims, legacy_int8, runtime
-from lessons.roofline import checks as check
+from lessons.roofline import tasks as check
 from lessons.roofline import show
 
 runtime.seed_all(0)

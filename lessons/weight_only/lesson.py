@@ -23,7 +23,7 @@
 import torch
 
 from course_utils import claims, runtime
-from lessons.weight_only import checks as check
+from lessons.weight_only import tasks as check
 from lessons.weight_only import show
 
 torch.set_grad_enabled(False)  # the lesson only runs networks
