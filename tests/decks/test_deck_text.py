@@ -73,7 +73,7 @@ def test_the_layout_is_the_one_asked_for_else_that_of_what_stands_on_the_slide(t
 
 
 WRONG = {
-    "slide 2, Seen: no cell of bits is called 'lang'; its notebook has double, drawn, long. What is new": "{output}`lang`",
+    "slide 2, Seen: no cell of bits is called 'lang'; its notebook has double, drawn, long. What": "{output}`lang`",
     "slide 2, Seen: later has no notebook yet. Make it with: ": "{output}`later/long`",
     "slide 2, Seen: drawn has 0 figures under a slider, and no number 2": "{figure}`drawn 2`",
     "slide 2, Seen: double is a solution": "{code}`double`",
