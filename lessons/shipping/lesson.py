@@ -27,7 +27,7 @@
 import torch
 
 from course_utils import claims
-from lessons.shipping import checks as check
+from lessons.shipping import tasks as check
 from lessons.shipping import experiment, show
 
 torch.set_num_threads(1)

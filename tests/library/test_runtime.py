@@ -56,7 +56,7 @@ def test_the_library_imports_nothing_heavy():
     heavy = ["lightning", "torchao", "torch_pruning", "matplotlib", "torchvision", "onnx", "onnxruntime", "openvino"]
     light = [name for name in modules() if name != "course_utils.callbacks"]
     assert {"course_utils.timing", "course_utils.plots"} <= set(light)
-    assert loaded_after(*light, "records.lottery", among=heavy) == []
+    assert loaded_after(*light, among=heavy) == []
 
 
 def test_what_stands_before_torch_does_without_it():

@@ -21,7 +21,6 @@ SLOW = (
     "turn_it",
 )
 COMPILED = "torchao"  # minutes of a C++ compiler
-LONG = "lottery"  # tests/lottery runs it
 
 
 @pytest.fixture(autouse=True)
@@ -42,9 +41,7 @@ def test_every_record_has_a_script_and_the_list_names_them(capsys):
 
 
 @pytest.mark.parametrize(
-    "name",
-    [pytest.param(n, marks=[pytest.mark.slow] * (n in SLOW)) for n in bench.scripts() if n not in (COMPILED, LONG)],
-    [pytest.param(n, marks=[pytest.mark.slow] * (n in SLOW)) for n in bench.scripts() if n not in (COMPILED, LONG)],
+    "name", [pytest.param(n, marks=[pytest.mark.slow] * (n in SLOW)) for n in bench.scripts() if n != COMPILED]
 )
 def test_a_smoke_run_writes_a_record_with_what_is_needed_to_understand_it(name, tmp_path):
     if name in ("blocks", "gptq", "keys_values", "language", "real_model", "the_same_model", "turn_it"):
