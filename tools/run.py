@@ -9,9 +9,8 @@ from tqdm import tqdm
 
 from tools.environment.curriculum import Lesson
 from tools.environment.doctor import START
-from tools.publishing import bar as bars
+from tools.publishing import execute, openmp
 from tools.publishing import lessons as _lessons
-from tools.publishing import openmp
 from tools.workspace import progress, workspace
 
 WORKSPACE = workspace.WORKSPACE
@@ -52,7 +51,7 @@ def main(argv):
         return 1
     jobs = [job for lesson in lessons if (job := _job(lesson, fresh=args.fresh))]
     env = openmp.environment() | ({"COURSE_QUICK": "1", "COURSE_PROGRESS": "0"} if args.quick else {})
-    with bars.cells(sum(job.cells for job in jobs)) as bar:
+    with execute.bar(sum(job.cells for job in jobs)) as bar:
         good = [_run(job, env, bar) for job in jobs]
     return 0 if all(good) and len(jobs) == len(lessons) else 1
 
