@@ -26,7 +26,7 @@
 import torch
 
 from course_utils import claims, runtime
-from lessons.formats import checks as check
+from lessons.formats import tasks as check
 from lessons.formats import show
 
 runtime.seed_all(0)

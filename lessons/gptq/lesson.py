@@ -23,7 +23,7 @@
 import torch
 
 from course_utils import claims, runtime
-from lessons.gptq import checks as check
+from lessons.gptq import tasks as check
 from lessons.gptq import show
 
 torch.set_grad_enabled(False)  # the lesson only runs networks

@@ -317,7 +317,7 @@ claims.show("pt2e")
 # torch.export.save(to_save, "resnet.pt2")
 # ```
 #
-# Now the file has about half the size of the float one. It isn't a quarter, because the list of operations takes at least as much room as the int8 weights of so small a network. Another x86 machine needs PyTorch, torchao, a C++ compiler and this file, but not the code of the network:
+# Now the file is smaller than the float one, though not a quarter of it, because the list of operations takes room as well. Another x86 machine needs PyTorch, torchao, a C++ compiler and this file, but not the code of the network:
 #
 # ```python
 # import torch

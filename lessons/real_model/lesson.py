@@ -26,7 +26,7 @@ import course_utils  # noqa: F401  first, since it holds back what packages say 
 import torch
 
 from course_utils import claims, runtime
-from lessons.real_model import checks as check
+from lessons.real_model import tasks as check
 from lessons.real_model import show
 
 torch.set_grad_enabled(False)  # the lesson only runs networks
@@ -311,10 +311,6 @@ claims.show("real_model")
 # In the group that [[weight_only]] took apart, the step is 0.0497 and the minimum −0.490. That's 0.490 / 0.0497 = 9.86 steps below 0, and OpenVINO rounds that to 10, so all 32 weights move by 0.14 steps.
 #
 # GGUF has another form, Q8_0, with codes of 8 bits and a step for each group, but no minimum that could be rounded. We wrote SmolLM2's weights into such a file. In OpenVINO, its KL divergence from our float32 model is 0.005, and 96 % of the first choices are the same. The floor is about one and a half times as high (143 MB in place of 97), but on the machine of our record (`records/language`), where neither comes near its floor, it was hardly slower: 39 tokens per second in place of 42.
-#
-# ### A tied head is untied by rounding
-#
-# How large is our int8 model as a file? The codes that a token needs take up 135 MB, but the file takes 249. torchao rounds linear layers. The head is one, but the table isn't, so it stays in float32, and one matrix becomes two: 107 MB for the blocks and 29 for the head, both with their steps, and 113 for the table.
 #
 # ### Does it fit, and which file may I open?
 #

@@ -103,7 +103,7 @@ def test_what_the_checks_import_comes_with_grading():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = [line for extra in grade.CHECKS_REQUIRE for line in project["optional-dependencies"][extra]]
     there = {re.match(r"[\w-]+", line)[0] for line in project["dependencies"] + extras}
-    for file in ROOT.glob("lessons/*/checks.py"):
+    for file in (*ROOT.glob("lessons/*/tasks.py"), *ROOT.glob("lessons/*/checks.py")):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             names = [node.module] if isinstance(node, ast.ImportFrom) else []
             names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
