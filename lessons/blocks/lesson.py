@@ -25,8 +25,8 @@
 import torch
 
 from course_utils import claims, runtime
-from lessons.blocks import checks as check
 from lessons.blocks import show
+from lessons.blocks import tasks as check
 
 torch.set_grad_enabled(False)  # the lesson only runs networks
 runtime.seed_all(0)
@@ -317,7 +317,7 @@ claims.show("blocks")
 #
 # ### Narrower or shallower?
 #
-# Cutting channels makes a network *narrower*, and leaving out blocks makes it *shallower*. Which of the two *your* model can spare, you find out by cutting both ways down to the same number of weights.
+# Cutting channels makes a network *narrower*, and leaving out blocks makes it *shallower*. You may hear that width stands for content and depth for non-linearity; we have no source for it. Which of the two *your* model can spare, you find out by cutting both ways down to the same number of weights.
 #
 # For language models, with small batches, [Kim et al., 2024](https://arxiv.org/abs/2402.02834), made Llama models faster by leaving out blocks, where narrower layers brought nothing. A block less also saves its part of the KV cache.
 #
