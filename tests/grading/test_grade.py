@@ -1,181 +1,159 @@
-"""`course.py grade`: a folder goes in; a table, a CSV file and a page come out."""
+"""`course.py grade`: notebooks as students hand them in are graded right, and contained."""
 
-import ast
 import csv
-import io
-import os
-import re
-import sys
-import tomllib
+import json
+import socket
 
+import nbformat
 import pytest
-from _submissions import RIGHT, WRONG, notebook
+from _handed_in import body, cells, notebook, right, submission
 
-from course_utils.files import ROOT
-from tools import grade
-from tools.environment.lesson_names import select
-from tools.grading import grade_page, gradebook
-from tools.grading import judge as _judge
-from tools.sandbox import walls
-
-ROWS = [
-    _judge.Row("ann.ipynb", "weight_only", 1, "read_group", "passed", code="def f(): return '<script>'"),
-    _judge.Row("ann.ipynb", "amp", 1, "train_step", "not done yet"),
-    _judge.Row(
-        '=cmd()|"ö<b>".ipynb',
-        "weight_only",
-        1,
-        "read_group",
-        "not yet",
-        message="</td><script>alert(1)</script>",
-        hint="Two\nlines & <i>",
-        facts=(("your <call>", "x='</code>'"),),
-        code='def f():\n    return "</pre><img src=x onerror=alert(1)>"',
-    ),
-    _judge.Row("bad.ipynb", "", 0, "", "unreadable", message="it cannot be read"),
-]
-POINTS = gradebook.Points(2.0, (("train_step", 3.0),))
+from tools import assignment, grade
+from tools.grading import sandbox
 
 
-def test_points_are_for_what_passed():
-    assert [POINTS.of(row) for row in ROWS] == [2, 0, 0, 0] and POINTS.out_of(ROWS[1]) == 3
+@pytest.fixture(scope="session")
+def tool():
+    """What contains an answer here."""
+    try:
+        return sandbox.find()
+    except SystemExit:
+        pytest.skip("neither bubblewrap nor podman nor docker works here")
 
 
-def test_the_csv_file_is_harmless_and_complete():
-    text = gradebook.to_csv(ROWS, POINTS)
-    told = list(csv.DictReader(io.StringIO(text)))
-    assert [row["points"] for row in told] == ["2", "0", "0", "0"]
-    assert told[2]["submission"].startswith("'=cmd") and told[2]["hint"] == "Two lines & <i>"
-    assert all(len(row) == len(gradebook.COLUMNS) and None not in row for row in told)
+def graded(folder, *words):
+    """The rows of answers.csv by file, and the exit status."""
+    status = grade.main([str(folder), "--to", str(folder / "out"), *words])
+    text = (folder / "out" / "answers.csv").read_text(encoding="utf-8-sig")
+    return {row["file"]: row for row in csv.DictReader(text.splitlines())}, status
 
 
-def test_the_page_shows_what_was_submitted_as_text():
-    page = grade_page.page(ROWS, POINTS, "It ran <alone>.")
-    for forbidden in ("<script", "<img", "<i>", "<b>", "<alone>", "<call>"):
-        assert forbidden not in page
-    for wanted in ("&lt;script&gt;", "onerror=alert(1)&gt;", "Two\nlines &amp; &lt;i&gt;", "not done yet", "not yet"):
-        assert wanted in page
-    assert "default-src 'none'" in page and page.count("<details") == page.count("</details>")
+def lose_metadata(nb):
+    nb.metadata = {}
+    nb.nbformat_minor = 4
+    for cell in nb.cells:
+        cell.metadata = {}
+        del cell["id"]
 
 
-def made_files(folder, *names):
-    for name in names:
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).touch()
+def add_cells(nb):
+    """Cells in which something is wrong, above the answer; and the answer's cell as the last one."""
+    last = next(cell for cell in nb.cells if "def own_scales" in cell.source)
+    nb.cells = [cell for cell in nb.cells if cell is not last]
+    for text in ("while True: pass", "1 / 0", "no (python", "%pip install x", "import os; os._exit(3)"):
+        nb.cells.insert(3, nbformat.v4.new_code_cell(text))
+    nb.cells.append(last)
 
 
-def test_files_are_found_and_what_is_none_is_said(tmp_path):
-    names = ("a b/ö.ipynb", "c.PY", ".ipynb_checkpoints/c.py", "notes.txt", "d.zip", "e/f.tar.gz", ".g.py")
-    made_files(tmp_path, *names)
-    files, rows, left_out = grade.found([str(tmp_path)])
-    assert [name for name, _ in files] == ["a b/ö.ipynb", "c.PY"] and left_out == 1
-    assert {row.submission: "Unpack it" in row.message for row in rows} == {"d.zip": True, "e/f.tar.gz": True}
-    (tmp_path / "empty").mkdir()
-    for wrong in ("none.ipynb", "notes.txt", "empty"):
-        with pytest.raises(SystemExit, match="no notebook"):
-            grade.found([str(tmp_path / wrong)])
+def show_tick(nb):
+    data = {"text/plain": "✓ Passed: A scale for each picture."}
+    cells(nb, "check")[0].outputs = [nbformat.v4.new_output("execute_result", data=data, execution_count=1)]
 
 
-def test_what_is_not_read_is_in_the_table_and_the_csv_file(tmp_path, monkeypatch, capsys):
-    made_files(tmp_path, "in/a.py", "in/b.zip", "in/c.txt")
-    monkeypatch.setattr(walls, "best", lambda: "")
-    monkeypatch.setattr(grade, "run", lambda jobs: [_judge.Row(jobs[0][0], "weight_only", 1, "f", "passed")])
-    assert grade.main([str(tmp_path / "in"), "--without-walls", "--csv", str(tmp_path / "g.csv")]) == 1
-    told = list(csv.DictReader(io.StringIO((tmp_path / "g.csv").read_text(encoding="utf-8"))))
-    assert [(row["submission"], row["status"]) for row in told] == [("a.py", "passed"), ("b.zip", "unreadable")]
-    printed = capsys.readouterr().out
-    assert "b.zip: It is an archive" in printed and "Left out: 1 that" in printed and "No walls" in printed
-
-
-def test_a_wrong_call_says_what_is_wrong_before_anything_runs(tmp_path):
-    (tmp_path / "a.py").touch()
-    for words, said in (
-        (["--lesson", "enrgy"], "Did you mean 1.3 .energy"),
-        (["--csv", str(tmp_path / "no" / "x.csv")], "cannot be written"),
-        (["--points", "two"], "expected a number"),
-    ):
-        with pytest.raises(SystemExit, match=said):
-            grade.main([str(tmp_path / "a.py"), *words])
-
-
-def test_what_the_checks_import_comes_with_grading():
-    """Else a right answer is "not yet" on the machine of a lecturer who has not that package, or in a container."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    extras = [line for extra in grade.CHECKS_REQUIRE for line in project["optional-dependencies"][extra]]
-    there = {re.match(r"[\w-]+", line)[0] for line in project["dependencies"] + extras}
-    for file in ROOT.glob("lessons/*/checks.py"):
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            names = [node.module] if isinstance(node, ast.ImportFrom) else []
-            names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-            tops = {name.partition(".")[0] for name in names} - sys.stdlib_module_names
-            assert tops <= {*there, "course_utils", "lessons"}, file
-    assert f'".[{",".join(grade.CHECKS_REQUIRE)}]"' in (ROOT / "tools/sandbox/Dockerfile").read_text(encoding="utf-8")
-
-
-def test_without_walls_nothing_runs_unless_the_lecturer_says_so(monkeypatch, tmp_path):
-    """A submission runs a shell that writes beside the others; it may, and does, only where the command says so."""
-    beside = tmp_path / "grades.csv"
-    shell = f"import subprocess\ndef read_group(*args):\n    subprocess.run('echo owned > \"{beside}\"', shell=True)\n"
-    (tmp_path / "mallory.py").write_text(shell, encoding="utf-8")
-    monkeypatch.setattr(walls, "best", lambda: "")
-    monkeypatch.setattr(walls.shutil, "which", lambda tool: tool if tool == "docker" else None)
-    asked = []
-    monkeypatch.setattr(grade, "set_up", asked.append)
-    with pytest.raises(SystemExit) as stopped:
-        grade.main([str(tmp_path), "--lesson", "weight_only"])
-    assert asked == [] and "docker is installed here, but does not answer" in str(stopped.value)
-    assert not beside.exists()
-    for word in ("Nothing was graded", "bubblewrap", "docker", "podman", "--without-walls"):
-        assert word in str(stopped.value)
-    assert " ran " not in str(stopped.value)
-    assert grade.main([str(tmp_path), "--lesson", "weight_only", "--without-walls"]) == 0
-    assert beside.exists() and asked == [grade.CHECKS_REQUIRE]
-
-
-def test_a_file_that_is_no_python_says_so_first(tmp_path):
-    every = [lesson.name for lesson in select([])]
-    (tmp_path / "a.py").write_text("k = 1\ndef read_group(group)\n    return group\n", encoding="utf-8")
-    [row] = grade.graded("a.py", tmp_path / "a.py", every)
-    assert (row.lesson, row.exercise, row.status) == ("weight_only", "read_group", "not yet"), "a point that is lost"
-    assert row.message == "The file defines read_group and is no Python: expected ':', line 2."
-    (tmp_path / "a.py").write_text("k = 1\ndef nobodys(group)\n    return group\n", encoding="utf-8")
-    [row] = grade.graded("a.py", tmp_path / "a.py", every)
-    assert row.message.startswith("The file is no Python: expected ':', line 2.") and "--lesson" in row.message
+DELETES = (
+    "import pathlib, shutil\n    for place in ('/', pathlib.Path.home(), {!r}):\n        shutil.rmtree(place, True)"
+)
 
 
 @pytest.mark.slow
-def test_a_folder_is_graded(tmp_path, capsys):
-    folder = tmp_path / "sub missions ö"
-    folder.mkdir()
-    (folder / "right.ipynb").write_text(notebook(RIGHT), encoding="utf-8")
-    (folder / "wrong.py").write_text(WRONG, encoding="utf-8")
-    (folder / "stub.py").write_text("def read_group(group):\n    raise NotImplementedError\n", encoding="utf-8")
-    (folder / "bad.ipynb").write_bytes(b"\xff")
-    files = tmp_path / "g.csv", tmp_path / "g.html"
-    around = [] if walls.best() else ["--without-walls"]  # these answers harm nobody
-    assert grade.main([str(folder), "--csv", str(files[0]), "--html", str(files[1]), *around]) == 1
-    told = {
-        (row["submission"], row["exercise"]): row
-        for row in csv.DictReader(io.StringIO(files[0].read_text(encoding="utf-8")))
+def test_what_students_hand_in_is_graded_right(tool, tmp_path, capsys):
+    for name, *made in (
+        ("right", right),
+        ("stub",),
+        ("wrong", body("return x @ (weight.float() * weight_scale).T + bias")),
+        ("my homework final (2)", right),
+        ("lost", right, lose_metadata),
+        ("cells", right, add_cells),
+        ("loops", body("while True:\n        pass")),
+        ("deletes", body(DELETES.format(str(tmp_path)))),
+        ("ends", body("import os\n    os._exit(0)")),
+        ("borrows", body("from lessons.dynamic import checks\n    return checks")),
+    ):
+        submission(tmp_path / f"{name}.ipynb", "dynamic", *made[:1], change=(made[1:] or [None])[0])
+    submission(tmp_path / "ticked.ipynb", "dynamic", body("return 3"), change=show_tick, with_checks=True)
+    (tmp_path / "none.ipynb").write_text("no notebook", encoding="utf-8")
+    rows, status = graded(tmp_path)
+    assert status == 1 and {name[:-6]: row["status"] for name, row in rows.items()} == {
+        **dict.fromkeys(("right", "my homework final (2)", "cells"), "passed"),
+        **dict.fromkeys(("wrong", "loops", "deletes", "borrows", "ticked"), "not yet"),
+        **dict.fromkeys(("lost", "none"), "not graded"),
+        **{"stub": "not done yet", "ends": "stopped"},
     }
-    assert {key: row["status"] for key, row in told.items()} == {
-        ("bad.ipynb", ""): "unreadable",
-        ("right.ipynb", "read_group"): "passed",
-        ("stub.py", "read_group"): "not done yet",
-        ("wrong.py", "read_group"): "not yet",
-    }
-    assert "step comes first" in told["wrong.py", "read_group"]["hint"]
-    assert "minimum, step =" in files[1].read_text(encoding="utf-8")
-    assert "1 of 1" in capsys.readouterr().out
+    assert "--lesson NAME" in rows["lost.ipynb"]["feedback"]
+    looked_at = {name[:-6] for name, row in rows.items() if row["look at"]}
+    assert looked_at == {"lost", "none", "ends", "borrows", "ticked"}
+    assert "Cell " in rows["borrows.ipynb"]["look at"] and "own notebook" in rows["ticked.ipynb"]["look at"]
+    for file in tmp_path.glob("*.ipynb"):
+        if file.stem != "lost":
+            file.unlink()
+    rows, status = graded(tmp_path, "--lesson", "dynamic", "--points", "own_scales=3")
+    assert (rows["lost.ipynb"]["points"], rows["lost.ipynb"]["out of"], status) == ("3", "3", 0)
 
 
-class _Dies:
-    def __fspath__(self):  # where the file is read: in the process that grades it
-        os._exit(9)
+@pytest.mark.slow
+def test_answers_of_several_lessons_in_one_notebook(tool, tmp_path):
+    for name in ("prune_module", "weight_only"):
+        submission(tmp_path / f"{name}.ipynb", name, right)
+    made = {name: nbformat.read(tmp_path / f"{name}.ipynb", 4) for name in ("prune_module", "weight_only")}
+    (tmp_path / "week.ipynb").write_text(nbformat.writes(assignment.joined(made, "Week")), encoding="utf-8")
+    grade.main([str(tmp_path / "week.ipynb"), "--to", str(tmp_path)])
+    with (tmp_path / "students.csv").open(encoding="utf-8-sig") as file:
+        [row] = csv.DictReader(file)
+    assert (row["student"], row["total"], row["prune_module: fit"], row["weight_only: read_group"]) == tuple(
+        "w211"
+    ) or (row["total"] == "2")
 
 
-@pytest.mark.parametrize(("seconds", "status"), [(900, "crashed"), (0.1, "timed out")])
-def test_a_process_that_dies_or_takes_too_long_costs_one_file(monkeypatch, seconds, status):
-    monkeypatch.setattr(grade, "FILE_SECONDS", seconds)
-    [row] = grade.run([("a.py", _Dies(), ["weight_only"], "")])
-    assert (row.submission, row.status) == ("a.py", status)
+def test_nothing_starts_before_all_is_known(tmp_path, monkeypatch):
+    file = str(notebook(tmp_path / "a.ipynb", "1", name="dynamic"))
+    monkeypatch.setattr(sandbox, "run", lambda *_: pytest.fail("an answer was run"))
+    monkeypatch.setattr(sandbox, "prepare", lambda *_: pytest.fail("an image was built"))
+    for words, said in (
+        ([file, "--lesson", "dinamic"], "Did you mean"),
+        ([str(tmp_path / "none.ipynb")], "no such file"),
+        ([file, "--trust", "--points", "two=1"], "own_scales"),
+    ):
+        with pytest.raises(SystemExit, match=said):
+            grade.main(words)
+    monkeypatch.setattr(sandbox, "_succeeds", lambda _: False)
+    monkeypatch.setattr(sandbox.shutil, "which", lambda tool: tool if tool == "docker" else None)
+    with pytest.raises(SystemExit, match="sudo apt install bubblewrap.* --trust .* docker is installed, but"):
+        grade.main([file])
+
+
+LOOKS = """\
+import os, pathlib, socket
+import course_utils
+def tried(what, *args):
+    try:
+        return what(*args) or "can"
+    except OSError:
+        return "cannot"
+root = pathlib.Path(course_utils.__file__).parent.parent
+def own_scales(*args):
+    found = tried((root / "written").touch), tried(socket.create_connection, ("127.0.0.1", PORT), 2)
+    raise ValueError(*found, pathlib.Path(FOLDER).exists(), "A_TOKEN" in os.environ)
+"""
+
+
+def test_an_answer_has_no_network_and_nobodys_files(tool, tmp_path, monkeypatch):
+    monkeypatch.setenv("A_TOKEN", "secret")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        source = LOOKS.replace("PORT", str(server.getsockname()[1])).replace("FOLDER", repr(str(tmp_path)))
+        notebook(tmp_path / "a.ipynb", source, name="dynamic")
+        rows, _ = graded(tmp_path)
+    assert "('cannot', 'cannot', False, False)" in rows["a.ipynb"]["feedback"]
+
+
+def test_what_never_ends_is_stopped_and_the_rest_is_graded(tmp_path, monkeypatch):
+    monkeypatch.setattr(sandbox, "SECONDS", 3)
+    told = {"lesson": "dynamic", "name": "own_scales", "call": "check.own_scales(f)"}
+    cells = [("Cell 1", "import time\nwhile True:\n    time.sleep(1)", [0, 1])]
+    assert sandbox.run({**told, "cells": cells}, "", 4 << 30)[0] == "stopped"
+
+
+def test_podman_and_docker_get_the_course_to_read_no_network_and_limits():
+    command = sandbox._container("podman", 5)
+    assert command[:2] == ["podman", "run"] and f"--volume={sandbox.ROOT}:/course:ro" in command
+    assert {"--network=none", "--read-only", "--memory=5"} <= set(command)
+    assert json.dumps(command).count(str(sandbox.ROOT)) == 1, "nothing of this machine but the course"

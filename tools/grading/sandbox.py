@@ -1,0 +1,135 @@
+"""Runs an answer where it can do no harm: in bubblewrap, podman or docker, which do the containing."""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+from course_utils.files import ROOT
+
+TOOLS = ("bubblewrap", "podman", "docker")
+SECONDS = 900  # a guard against what never ends: the slowest lesson takes one minute on a quiet laptop
+SCRATCH = "/scratch"  # the one folder that an answer can write to; it is empty, and gone afterwards
+INSIDE = "tools/grading/inside.py"
+SYSTEM = (
+    "/usr",
+    "/lib",
+    "/lib32",
+    "/lib64",
+    "/bin",
+    "/sbin",
+    "/etc/ld.so.cache",
+    "/etc/localtime",
+    "/etc/alternatives",
+)
+IMAGE_FILES = (Path(__file__).with_name("Dockerfile"), ROOT / "pyproject.toml", ROOT / "constraints.txt")
+NONE_WORKS = (
+    "Nothing was graded: answers run in bubblewrap, podman or docker, and none of them works here. Install one: on "
+    "Linux the package `bubblewrap` (sudo apt install bubblewrap), elsewhere docker or podman, and start it. With "
+    "--trust they run without it: an answer can then read, change and delete your files, and use the network."
+)
+
+
+def find():
+    """The first of `TOOLS` that works here; SystemExit, with what to install, where none does."""
+    for tool in TOOLS:
+        if _succeeds(_bubblewrap("true") if tool == "bubblewrap" else [tool, "info"]):
+            return tool
+    silent = [f" {tool} is installed, but doesn't answer: is it running?" for tool in TOOLS[1:] if shutil.which(tool)]
+    raise SystemExit(NONE_WORKS + "".join(silent))
+
+
+def prepare(tool):
+    """Build the image that podman and docker run answers in, where it isn't there yet."""
+    if tool not in TOOLS[1:] or _succeeds([tool, "image", "inspect", _image()]):
+        return
+    print(f"{tool} builds the image that answers run in. This takes some minutes, once, and needs a network.")
+    with tempfile.TemporaryDirectory() as folder:
+        for file in IMAGE_FILES:
+            shutil.copy(file, folder)
+        if subprocess.run([tool, "build", "--tag", _image(), folder]).returncode:
+            raise SystemExit(f"Nothing was graded: {tool} could not build the image. What it said stands above.")
+
+
+def run(job, tool, memory):
+    """Run `inside.py` on a job.
+
+    Args:
+        job: the arguments of `inside.judged`, without the first two.
+        tool: one of `TOOLS`, or "" to run it without a sandbox.
+        memory: bytes that it may take.
+    Returns:
+        (status, sentence): what it said, else "stopped" and how it ended.
+    """
+    with tempfile.TemporaryDirectory(prefix="answer-", ignore_cleanup_errors=True) as folder:
+        command, own = [sys.executable, "-B", str(ROOT / INSIDE)], {}
+        if tool == "bubblewrap":
+            command = _bubblewrap(*command)
+        elif tool:
+            command = _container(tool, memory)
+        else:
+            own = {"cwd": folder, "env": os.environ | _variables(folder)}
+        told = {"root": "/course" if tool in TOOLS[1:] else str(ROOT), "memory": memory, **job}
+        try:
+            done = subprocess.run(command, input=json.dumps(told).encode(), capture_output=True, timeout=SECONDS, **own)
+        except subprocess.TimeoutExpired:
+            return "stopped", f"It was still running after {SECONDS // 60} minutes."
+    with suppress(ValueError):
+        status, sentence = json.loads(done.stdout)
+        return status, sentence
+    last = done.stderr.decode("utf-8", "replace").strip().splitlines()[-1:]
+    return "stopped", " ".join([f"Python ended without a verdict (exit status {done.returncode}).", *last])
+
+
+def _container(tool, memory):
+    """A command line in podman or docker. The container ends by itself: what is killed here only talks to it."""
+    alone = [
+        "--network=none",
+        "--read-only",
+        "--cap-drop=ALL",
+        "--security-opt=no-new-privileges",
+        "--user=65534:65534",
+    ]
+    most = [f"--memory={memory}", "--pids-limit=256", f"--tmpfs={SCRATCH}:rw,mode=1777"]
+    course = [f"--volume={ROOT}:/course:ro", f"--workdir={SCRATCH}"]
+    variables = [f"--env={name}={value}" for name, value in _variables(SCRATCH).items() if name != "PYTHONPATH"]
+    python = ["timeout", "--signal=KILL", str(SECONDS), "python", "-B", f"/course/{INSIDE}"]
+    return [tool, "run", "--rm", "--interactive", *alone, *most, *course, *variables, _image(), *python]
+
+
+def _bubblewrap(*command):
+    """A command line in bubblewrap: the system, Python and the course can be read, and nothing else is there."""
+    shown = [*SYSTEM, sys.prefix, sys.base_prefix, *filter(os.path.isdir, sys.path), ROOT, ROOT / "data" / "models"]
+    bound = []
+    for path in sorted({path for one in shown for path in (os.path.abspath(one), os.path.realpath(one))}, key=len):
+        if os.path.exists(path) and not any(Path(path).is_relative_to(other) for other in bound):
+            bound.append(path)
+    variables = [word for pair in _variables(SCRATCH).items() for word in ("--setenv", *pair)]
+    alone = ["--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL", "--clearenv", *variables]
+    own = ["--proc", "/proc", "--dev", "/dev", "--tmpfs", SCRATCH, "--chdir", SCRATCH]
+    return ["bwrap", *alone, *(word for path in bound for word in ("--ro-bind", path, path)), *own, "--", *command]
+
+
+def _variables(scratch):
+    """The environment variables of an answer: one thread, homes in its folder, and importable what is here."""
+    one = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "COURSE_THREADS"), "1")
+    homes = dict.fromkeys(("HOME", "TMPDIR", "TEMP", "TMP", "COURSE_WORKSPACE"), scratch)
+    path = os.pathsep.join([str(ROOT), *filter(None, sys.path)])
+    fixed = {"PATH": os.defpath, "LANG": "C.UTF-8", "MPLBACKEND": "Agg", "PYTHONUTF8": "1", "COURSE_PROGRESS": "0"}
+    return one | homes | fixed | {"PYTHONPATH": path}
+
+
+def _image():
+    """The name of the image: another one when the packages of the course are others."""
+    return f"course-sandbox:{hashlib.sha256(b''.join(file.read_bytes() for file in IMAGE_FILES)).hexdigest()[:12]}"
+
+
+def _succeeds(command):
+    with suppress(OSError, subprocess.TimeoutExpired):
+        return subprocess.run(command, capture_output=True, timeout=120).returncode == 0
+    return False
