@@ -13,10 +13,11 @@ from course_utils import syllabus
 from course_utils.files import ROOT, write_whole
 from tools.environment.lesson_names import select
 from tools.grading import report, sandbox, submission
-from tools.grading.report import NOT_GRADED, NOT_YET, PASSED, STOPPED, Row
+from tools.grading.report import NOT_DONE, NOT_GRADED, NOT_YET, PASSED, STOPPED, Row
 
 FOLDER = ROOT / "build" / "grades"
 MEMORY = 4 << 30  # bytes for an answer; more, where there are more
+MOST = (PASSED, NOT_YET, STOPPED, NOT_GRADED, NOT_DONE)  # which verdict of several counts
 TICKED = "The student's own notebook shows it as passed."
 CONTAINED = "Each answer ran in {}: without a network, with the course to read and an empty folder to write to."
 TRUSTED = "The answers ran without a sandbox (--trust)."
@@ -93,21 +94,20 @@ def graded(jobs, points, tool):
 
 
 def judged(handed_in, exercise, row, points, tool, memory):
-    """The row of one answer: of what it needs, and where that doesn't pass, of all that stands above its check."""
-    name, call, part, whole = exercise[0], *handed_in.parts(*exercise)
-
-    def verdict(statements):
+    """The row of one answer: the first attempt that passes, else the one that says most."""
+    name, verdicts = exercise[0], []
+    attempts = handed_in.attempts(*exercise)
+    for call, statements in attempts:
         cells = {}
         for one in statements:
             cells.setdefault(one.cell, []).append(one.nth)
         told = [(cell.label, submission.python(cell.source), numbers) for cell, numbers in cells.items()]
-        return sandbox.run({"lesson": handed_in.lesson.name, "name": name, "call": call, "cells": told}, tool, memory)
-
-    status, said = verdict(part)
-    if status == NOT_YET and whole:
-        again = verdict(whole)
-        status, said = again if again[0] in (PASSED, NOT_YET) else (status, said)
-    if status != PASSED and (broken := handed_in.no_python(call)):
+        job = {"lesson": handed_in.lesson.name, "name": name, "call": call, "cells": told}
+        verdicts.append(sandbox.run(job, tool, memory))
+        if verdicts[-1][0] not in (NOT_YET, NOT_DONE):
+            break
+    status, said = min(verdicts, key=lambda verdict: MOST.index(verdict[0]))
+    if status in (NOT_YET, NOT_DONE) and (broken := handed_in.no_python(attempts[0][0])):
         status, said = NOT_YET, broken
     look = [handed_in.leads_to_checks(), said if status in (STOPPED, NOT_GRADED) else ""]
     look += [TICKED] if status != PASSED and handed_in.ticked(name) else []
@@ -117,11 +117,11 @@ def judged(handed_in, exercise, row, points, tool, memory):
         lesson=handed_in.lesson.name,
         exercise=name,
         status=status,
-        points=most if status == PASSED else 0.0,
+        points=most if status == PASSED else "" if status == NOT_GRADED else 0.0,
         out_of=most,
         feedback=said,
         look_at="; ".join(filter(None, look)),
-        code="\n\n".join(dict.fromkeys(one.cell.source for one in part if one in handed_in.own)),
+        code="\n\n".join(dict.fromkeys(one.cell.source for one in attempts[0][1] if one in handed_in.own)),
     )
 
 

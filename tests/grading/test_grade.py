@@ -149,7 +149,8 @@ def test_what_never_ends_is_stopped_and_the_rest_is_graded(tmp_path, monkeypatch
     monkeypatch.setattr(sandbox, "SECONDS", 3)
     told = {"lesson": "dynamic", "name": "own_scales", "call": "check.own_scales(f)"}
     cells = [("Cell 1", "import time\nwhile True:\n    time.sleep(1)", [0, 1])]
-    assert sandbox.run({**told, "cells": cells}, "", 4 << 30)[0] == "stopped"
+    status, said = sandbox.run({**told, "cells": cells}, "", 4 << 30)
+    assert status in ("stopped", "not graded") and said.startswith("It was still running")
 
 
 def test_podman_and_docker_get_the_course_to_read_no_network_and_limits():

@@ -2,11 +2,12 @@
 
     python inside.py < JOB      prints [status, sentence]; both are JSON
 
-Standard output is kept for that: what the submission prints goes nowhere.
+Standard output is kept for that, and gets a space when the submission begins: what a submission prints goes nowhere.
 """
 
 import ast
 import importlib
+import importlib.util
 import json
 import linecache
 import os
@@ -14,14 +15,23 @@ import sys
 import types
 
 
-def judged(root, memory, lesson, name, call, cells):
-    """The (status, sentence) of an answer; of each cell there is its label, its text, and which statements to run."""
+def judged(begin, root, memory, lesson, name, call, cells):
+    """The (status, sentence) of an answer.
+
+    Args:
+        begin: called before the first statement of the submission runs.
+        root: the folder of the course.
+        memory: bytes that the answer may take.
+        lesson, name, call: of the check.
+        cells: (label, text, numbers of the statements to run) of each.
+    """
     sys.path.insert(0, root)
     try:
-        check = getattr(importlib.import_module(f"lessons.{lesson}.checks"), name)
+        check = check_of(lesson, name)
     except Exception as error:
         return "not graded", f"The lesson's check can't be loaded: {_said(error)}"
     limit_memory(memory)
+    begin()
     space, failed = run(cells)
     try:
         given = {**space, "_given": lambda *args, **named: (args, named)}
@@ -34,10 +44,16 @@ def judged(root, memory, lesson, name, call, cells):
         return "not graded", f"The lesson's check failed: {_said(error)}"
 
 
+def check_of(lesson, name):
+    """The check of an exercise."""
+    module = "tasks" if importlib.util.find_spec(f"lessons.{lesson}.tasks") else "checks"
+    return getattr(importlib.import_module(f"lessons.{lesson}.{module}"), name)
+
+
 def verdict_of(verdict):
     """What a check gives, as (status, sentence)."""
     status = "not graded" if verdict.status == "check failed" else verdict.status
-    return status, f"{verdict.message} {verdict.hint}".strip()
+    return status, verdict.sentence if hasattr(verdict, "sentence") else f"{verdict.message} {verdict.hint}".strip()
 
 
 def run(cells):
@@ -86,6 +102,6 @@ if __name__ == "__main__":
     job, output, nothing = json.load(sys.stdin), os.dup(1), os.open(os.devnull, os.O_RDWR)
     for number in (0, 1, 2):
         os.dup2(nothing, number)
-    status, sentence = judged(**job)
+    status, sentence = judged(lambda: os.write(output, b" "), **job)
     os.write(output, json.dumps([status, sentence[:1000]]).encode())
     os._exit(0)  # a thread that doesn't end keeps nobody waiting

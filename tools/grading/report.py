@@ -7,7 +7,8 @@ from collections import Counter, defaultdict
 from dataclasses import astuple, dataclass, fields
 from html import escape
 
-PASSED, NOT_YET, STOPPED, NOT_GRADED = "passed", "not yet", "stopped", "not graded"  # and "not done yet"
+PASSED, NOT_YET, NOT_DONE = "passed", "not yet", "not done yet"  # as a check says
+STOPPED, NOT_GRADED = "stopped", "not graded"
 HEAD = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Grading</title><style>
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
 th, td { text-align: left; padding-right: 1rem; vertical-align: top; }
@@ -25,7 +26,7 @@ class Row:
     lesson: str = ""
     exercise: str = ""
     status: str = NOT_GRADED
-    points: float = 0.0
+    points: float | str = ""
     out_of: float = 0.0
     feedback: str = ""
     look_at: str = ""
@@ -45,12 +46,12 @@ def students(rows):
     names = [f"{lesson}: {exercise}" for lesson, exercise in columns]
     table = [["student", "number", "total", "out of", *names, "look at", "files"]]
     for own in by_student.values():
-        best = {(row.lesson, row.exercise): row for row in sorted(own, key=lambda row: row.points)}
-        graded = {column: row.points for column, row in best.items() if row.status != NOT_GRADED}
+        graded = sorted((row for row in own if row.status != NOT_GRADED), key=lambda row: row.points)
+        best = {(row.lesson, row.exercise): row.points for row in graded}
         look = "; ".join(dict.fromkeys(row.look_at for row in own if row.look_at))
         files = ", ".join(dict.fromkeys(row.file for row in own))
-        points = [graded.get(column, "") for column in columns]
-        total = sum(graded.values()) if graded else ""
+        points = [best.get(column, "") for column in columns]
+        total = sum(best.values()) if best else ""
         table.append([own[0].student, own[0].number, total, sum(columns.values()), *points, look, files])
     return table
 
@@ -84,7 +85,7 @@ def page(rows, said):
         title += " · <b>look at this</b>" if row.look_at else ""
         said = "".join(f"<p>{escape(text)}</p>" for text in dict.fromkeys((row.feedback, row.look_at)) if text)
         parts.append(f"<details><summary>{title}</summary>{said}<pre>{escape(row.code[:20_000])}</pre></details>")
-    return "\n".join([*parts, "</body></html>\n"])
+    return "\n".join([*parts, "</body></html>\n"]).encode("utf-8", "replace").decode()
 
 
 def student(path, parts, lessons):

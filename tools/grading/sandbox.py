@@ -16,17 +16,7 @@ TOOLS = ("bubblewrap", "podman", "docker")
 SECONDS = 900  # a guard against what never ends: the slowest lesson takes one minute on a quiet laptop
 SCRATCH = "/scratch"  # the one folder that an answer can write to; it is empty, and gone afterwards
 INSIDE = "tools/grading/inside.py"
-SYSTEM = (
-    "/usr",
-    "/lib",
-    "/lib32",
-    "/lib64",
-    "/bin",
-    "/sbin",
-    "/etc/ld.so.cache",
-    "/etc/localtime",
-    "/etc/alternatives",
-)
+SYSTEM = "/usr /lib /lib32 /lib64 /bin /sbin /etc/ld.so.cache /etc/localtime /etc/alternatives".split()
 IMAGE_FILES = (Path(__file__).with_name("Dockerfile"), ROOT / "pyproject.toml", ROOT / "constraints.txt")
 NONE_WORKS = (
     "Nothing was graded: answers run in bubblewrap, podman or docker, and none of them works here. Install one: on "
@@ -64,7 +54,7 @@ def run(job, tool, memory):
         tool: one of `TOOLS`, or "" to run it without a sandbox.
         memory: bytes that it may take.
     Returns:
-        (status, sentence): what it said, else "stopped" and how it ended.
+        (status, sentence): what it said; else how it ended, "stopped" where the answer had begun.
     """
     with tempfile.TemporaryDirectory(prefix="answer-", ignore_cleanup_errors=True) as folder:
         command, own = [sys.executable, "-B", str(ROOT / INSIDE)], {}
@@ -77,29 +67,37 @@ def run(job, tool, memory):
         told = {"root": "/course" if tool in TOOLS[1:] else str(ROOT), "memory": memory, **job}
         try:
             done = subprocess.run(command, input=json.dumps(told).encode(), capture_output=True, timeout=SECONDS, **own)
-        except subprocess.TimeoutExpired:
-            return "stopped", f"It was still running after {SECONDS // 60} minutes."
+            said = f"Python ended without a verdict (exit status {done.returncode})."
+        except subprocess.TimeoutExpired as error:
+            done, said = error, f"It was still running after {SECONDS // 60} minutes."
     with suppress(ValueError):
-        status, sentence = json.loads(done.stdout)
+        status, sentence = json.loads(done.stdout or "")
         return status, sentence
-    last = done.stderr.decode("utf-8", "replace").strip().splitlines()[-1:]
-    return "stopped", " ".join([f"Python ended without a verdict (exit status {done.returncode}).", *last])
+    last = (done.stderr or b"").decode("utf-8", "replace").strip().splitlines()[-1:]
+    return "stopped" if done.stdout else "not graded", " ".join([said, *last])
 
 
 def _container(tool, memory):
     """A command line in podman or docker. The container ends by itself: what is killed here only talks to it."""
-    alone = [
-        "--network=none",
-        "--read-only",
-        "--cap-drop=ALL",
-        "--security-opt=no-new-privileges",
-        "--user=65534:65534",
-    ]
+    options = "--network=none --read-only --cap-drop=ALL --security-opt=no-new-privileges --security-opt=label=disable"
+    user = [f"--user={os.getuid()}:{os.getgid()}"] if tool == "docker" and os.name == "posix" else []
     most = [f"--memory={memory}", "--pids-limit=256", f"--tmpfs={SCRATCH}:rw,mode=1777"]
     course = [f"--volume={ROOT}:/course:ro", f"--workdir={SCRATCH}"]
     variables = [f"--env={name}={value}" for name, value in _variables(SCRATCH).items() if name != "PYTHONPATH"]
     python = ["timeout", "--signal=KILL", str(SECONDS), "python", "-B", f"/course/{INSIDE}"]
-    return [tool, "run", "--rm", "--interactive", *alone, *most, *course, *variables, _image(), *python]
+    return [
+        tool,
+        "run",
+        "--rm",
+        "--interactive",
+        *options.split(),
+        *user,
+        *most,
+        *course,
+        *variables,
+        _image(),
+        *python,
+    ]
 
 
 def _bubblewrap(*command):

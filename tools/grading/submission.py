@@ -72,28 +72,40 @@ class Submission:
                 self.broken.append((cell, f"{cell.label} is no Python: {getattr(error, 'msg', error)}."))
         self.own = [one for one in self.statements if one.text not in self.published.given]
 
-    def parts(self, name, call, ids):
-        """What is run for an exercise: the call of its check, and two lists of statements, of which one must pass.
+    def attempts(self, name, call, ids):
+        """What is run for an exercise, one after the other until one passes: (call of its check, statements) of each.
 
-        The first has what the answer needs, also of what the student wrote below the check. The second has all that
-        stands above the check: something there may change a value that the answer uses. Where nothing can, it is None.
+        The first has what the answer needs. Where something above the check may change a value that the answer uses,
+        the second has all that stands there. Then the same, where the student changed the call, with the published one.
         """
         at = [n for n, cell in enumerate(self.cells) if f"check.{name}(" in cell.source]
         at = at or [n for n, cell in enumerate(self.cells) if cell.id in ids] or [len(self.cells)]
-        above = self.cells[: at[-1] + 1]
-        call = [call, *(one.text for one in self.statements if one.text.startswith(f"check.{name}("))][-1]
-        used = [one for one in self.statements if not one.text.startswith("check.")]
-        used = [one for one in used if one.cell in above or one in self.own]
-        wanted, more, part = None, _names(call)[1], []
+        statements = [one for one in self.statements if not one.text.startswith("check.")]
+        above = [one for one in statements if one.cell in self.cells[: at[-1] + 1]]
+        bound = frozenset().union(*(one.binds for one in above))
+        below = [one for one in statements if one not in above and (one in self.own or not one.binds & bound)]
+        typed = [one.text for one in self.statements if one.text.startswith(f"check.{name}(")]
+        found = []
+        for one in dict.fromkeys([*typed[-1:], call]):
+            part = self._needed(above + below, _names(one)[1])
+            found += [(one, part)] + [(one, above)] * self._depends(part, above)
+        return found
+
+    def _needed(self, statements, names):
+        """Those that bind one of the names, or one that such a statement uses, and so on; and the lesson's setup."""
+        wanted, more, part = None, names, []
         while more != wanted:
             wanted = more
-            part = [s for s in used if s.binds & wanted or s.text in self.published.setup or "import *" in s.text]
+            part = [s for s in statements if s.binds & wanted or s.text in self.published.setup or "import *" in s.text]
             more = wanted.union(*(one.uses for one in part))
-        whole = [one for one in used if one.cell in above]
+        return part
+
+    def _depends(self, part, above):
+        """Whether `part` may come to another result than all that stands above: names don't tell everything."""
         values = set().union(*(one.binds for one in part if not one.text.startswith(FIXED)))
-        unknown = wanted.difference(dir(builtins), *(one.binds for one in part))
-        changed = unknown or any(one.uses & values for one in whole if one not in part)
-        return call, part, whole if changed or any(one not in whole for one in part) else None
+        unknown = set().union(*(one.uses for one in part)).difference(dir(builtins), *(one.binds for one in part))
+        others = [one for one in above if one not in part]
+        return bool(unknown) or any(one.uses & values for one in others) or any(one not in above for one in part)
 
     def ticked(self, name):
         """Whether the student's notebook shows an exercise as passed."""
@@ -142,11 +154,11 @@ def _of_notebook(told):
     """The code cells of a notebook, and the lesson of its metadata. A cell that names no lesson has the last one's."""
     cells, lesson = [], ""
     for number, cell in enumerate(told["cells"], start=1):
-        lesson = _course(cell).get("lesson", lesson)
+        lesson = str(_course(cell).get("lesson", lesson))
         if cell["cell_type"] == "code":
             ticked = '"✓' in json.dumps(cell.get("outputs", []), ensure_ascii=False)
-            cells.append(Cell(f"Cell {number}", "".join(cell["source"]), cell.get("id", ""), lesson, ticked))
-    return cells, _course(told).get("name", "")
+            cells.append(Cell(f"Cell {number}", "".join(cell["source"]), str(cell.get("id", "")), lesson, ticked))
+    return cells, str(_course(told).get("name", ""))
 
 
 def _course(told):
