@@ -10,7 +10,7 @@ import psutil
 from tqdm import tqdm
 
 from course_utils import syllabus
-from course_utils.files import ROOT, write_whole
+from course_utils.files import ROOT
 from tools.environment.lesson_names import select
 from tools.grading import report, sandbox, submission
 from tools.grading.report import NOT_DONE, NOT_GRADED, NOT_YET, PASSED, STOPPED, Row
@@ -18,6 +18,7 @@ from tools.grading.report import NOT_DONE, NOT_GRADED, NOT_YET, PASSED, STOPPED,
 FOLDER = ROOT / "build" / "grades"
 MEMORY = 4 << 30  # bytes for an answer; more, where there are more
 MOST = (PASSED, NOT_YET, STOPPED, NOT_GRADED, NOT_DONE)  # which verdict of several counts
+WRITTEN = ("students.csv", "answers.csv", "report.html")
 TICKED = "The student's own notebook shows it as passed."
 CONTAINED = "Each answer ran in {}: without a network, with the course to read and an empty folder to write to."
 TRUSTED = "The answers ran without a sandbox (--trust)."
@@ -54,6 +55,12 @@ def main(argv):
     names = {name for _, (name, *_), _ in jobs}
     if jobs and not names.issuperset(args.points):
         raise SystemExit(f"--points: the exercises of these files are {', '.join(sorted(names))}.")
+    try:
+        args.to.mkdir(parents=True, exist_ok=True)
+        for name in WRITTEN:
+            (args.to / name).open("ab").close()
+    except OSError as error:
+        raise SystemExit(f"{error.filename} can't be written: {error.strerror}. Is it open in a spreadsheet?") from None
     if jobs:
         sandbox.prepare(tool)
     rows = sorted(rows + graded(jobs, args.points, tool), key=lambda row: row.file)
@@ -94,7 +101,7 @@ def graded(jobs, points, tool):
 
 
 def judged(handed_in, exercise, row, points, tool, memory):
-    """The row of one answer: the first attempt that passes, else the one that says most."""
+    """The row of one answer: the attempt that passes, else the last one that says most."""
     name, verdicts = exercise[0], []
     attempts = handed_in.attempts(*exercise)
     for call, statements in attempts:
@@ -106,7 +113,7 @@ def judged(handed_in, exercise, row, points, tool, memory):
         verdicts.append(sandbox.run(job, tool, memory))
         if verdicts[-1][0] not in (NOT_YET, NOT_DONE):
             break
-    status, said = min(verdicts, key=lambda verdict: MOST.index(verdict[0]))
+    status, said = min(reversed(verdicts), key=lambda verdict: MOST.index(verdict[0]))
     if status in (NOT_YET, NOT_DONE) and (broken := handed_in.no_python(attempts[0][0])):
         status, said = NOT_YET, broken
     look = [handed_in.leads_to_checks(), said if status in (STOPPED, NOT_GRADED) else ""]
@@ -128,9 +135,9 @@ def judged(handed_in, exercise, row, points, tool, memory):
 def write(rows, said, folder):
     """Write the two tables and the page into a folder, and print the table of students."""
     table = report.students(rows)
-    write_whole(folder / "report.html", report.page(rows, said))
-    (folder / "students.csv").write_bytes(report.to_csv(table))
-    (folder / "answers.csv").write_bytes(report.to_csv(report.answers(rows)))
+    texts = report.to_csv(table), report.to_csv(report.answers(rows)), report.page(rows, said)
+    for name, text in zip(WRITTEN, texts, strict=True):
+        (folder / name).write_bytes(text)
     for name, number, total, most, *_, look, _ in (map(report.shown, line) for line in table[1:]):
         print(f"{name:<30} {number:<10} {total:>5} of {most:<5} {look}")
-    print(f"\n{said}\nWritten to {folder}: students.csv, answers.csv, report.html")
+    print(f"\n{said}\nWritten to {folder}: {', '.join(WRITTEN)}")

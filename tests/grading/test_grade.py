@@ -1,155 +1,155 @@
 """`course.py grade`: notebooks as students hand them in are graded right, and contained."""
 
 import csv
-import json
 import socket
+from pathlib import Path
 
 import nbformat
 import pytest
-from _handed_in import body, cells, notebook, right, submission
+from conftest import RIGHT, handed_in
 
 from tools import assignment, grade
 from tools.grading import sandbox
-
-
-@pytest.fixture(scope="session")
-def tool():
-    """What contains an answer here."""
-    try:
-        return sandbox.find()
-    except SystemExit:
-        pytest.skip("neither bubblewrap nor podman nor docker works here")
+from tools.publishing import lessons
 
 
 def graded(folder, *words):
-    """The rows of answers.csv by file, and the exit status."""
+    """The exit status, and what answers.csv says: {(file's name, exercise): row}."""
     status = grade.main([str(folder), "--to", str(folder / "out"), *words])
-    text = (folder / "out" / "answers.csv").read_text(encoding="utf-8-sig")
-    return {row["file"]: row for row in csv.DictReader(text.splitlines())}, status
+    with (folder / "out" / "answers.csv").open(encoding="utf-8-sig") as file:
+        return status, {(Path(row["file"]).stem, row["exercise"]): row for row in csv.DictReader(file)}
 
 
 def lose_metadata(nb):
-    nb.metadata = {}
-    nb.nbformat_minor = 4
+    nb.metadata, nb.nbformat_minor = {}, 4
     for cell in nb.cells:
         cell.metadata = {}
         del cell["id"]
 
 
 def add_cells(nb):
-    """Cells in which something is wrong, above the answer; and the answer's cell as the last one."""
-    last = next(cell for cell in nb.cells if "def own_scales" in cell.source)
-    nb.cells = [cell for cell in nb.cells if cell is not last]
+    """Cells in which something is wrong, and the stub's cell as the last one."""
     for text in ("while True: pass", "1 / 0", "no (python", "%pip install x", "import os; os._exit(3)"):
-        nb.cells.insert(3, nbformat.v4.new_code_cell(text))
-    nb.cells.append(last)
+        nb.cells.insert(1, nbformat.v4.new_code_cell(text))
+    nb.cells.append(nb.cells.pop(7))
 
 
 def show_tick(nb):
-    data = {"text/plain": "✓ Passed: A scale for each picture."}
-    cells(nb, "check")[0].outputs = [nbformat.v4.new_output("execute_result", data=data, execution_count=1)]
+    nb.cells[3].outputs = [nbformat.v4.new_output("execute_result", data={"text/plain": "✓ Passed."})]
 
 
-DELETES = (
-    "import pathlib, shutil\n    for place in ('/', pathlib.Path.home(), {!r}):\n        shutil.rmtree(place, True)"
-)
+DELETES = """\
+def double(x):
+    import pathlib, shutil
+    for place in ("/", pathlib.Path.home(), FOLDER):
+        shutil.rmtree(place, ignore_errors=True)
+"""
 
 
-@pytest.mark.slow
-def test_what_students_hand_in_is_graded_right(tool, tmp_path, capsys):
-    for name, *made in (
-        ("right", right),
-        ("stub",),
-        ("wrong", body("return x @ (weight.float() * weight_scale).T + bias")),
-        ("my homework final (2)", right),
-        ("lost", right, lose_metadata),
-        ("cells", right, add_cells),
-        ("loops", body("while True:\n        pass")),
-        ("deletes", body(DELETES.format(str(tmp_path)))),
-        ("ends", body("import os\n    os._exit(0)")),
-        ("borrows", body("from lessons.dynamic import checks\n    return checks")),
-    ):
-        submission(tmp_path / f"{name}.ipynb", "dynamic", *made[:1], change=(made[1:] or [None])[0])
-    submission(tmp_path / "ticked.ipynb", "dynamic", body("return 3"), change=show_tick, with_checks=True)
-    (tmp_path / "none.ipynb").write_text("no notebook", encoding="utf-8")
-    rows, status = graded(tmp_path)
-    assert status == 1 and {name[:-6]: row["status"] for name, row in rows.items()} == {
-        **dict.fromkeys(("right", "my homework final (2)", "cells"), "passed"),
-        **dict.fromkeys(("wrong", "loops", "deletes", "borrows", "ticked"), "not yet"),
-        **dict.fromkeys(("lost", "none"), "not graded"),
-        **{"stub": "not done yet", "ends": "stopped"},
+def test_what_students_hand_in_is_graded_right(small, tool, tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for name, text in {
+        "Ann_1000001_small": handed_in(**RIGHT),
+        "stub": handed_in(),
+        "wrong": handed_in(double="def double(x):\n    return 3 * x", share="part, whole = 1, 8"),
+        "my homework (2)": handed_in(**RIGHT),
+        "lost": handed_in(**RIGHT, change=lose_metadata),
+        "cells": handed_in(**RIGHT, change=add_cells),
+        "below": handed_in(*RIGHT.values()),
+        "played": handed_in("def double(x):\n    return 0", "part, whole = 0, 1", **RIGHT),
+        "deletes": handed_in(double=DELETES.replace("FOLDER", repr(str(tmp_path)))),
+        "ends": handed_in(double="def double(x):\n    import os\n    os._exit(0)"),
+        "syntax": handed_in(double="def double(x)\n    return 2 * x"),
+        "borrows": handed_in(double="from lessons.small import tasks\ndouble = lambda x: 2 * x"),
+        "ticked": handed_in(double="double = abs", change=show_tick),
+        "none": "no notebook",
+    }.items():
+        (folder / f"{name}.ipynb").write_text(text, encoding="utf-8")
+    status, rows = graded(folder)
+    passed = {key for key, row in rows.items() if row["status"] == "passed"}
+    right = {"Ann_1000001_small", "my homework (2)", "cells", "below", "played"}
+    assert passed == {(name, exercise) for name in right for exercise in RIGHT} | {("borrows", "double")}
+    assert {key: row["status"] for key, row in rows.items() if key not in passed and key[1] != "share"} == {
+        **dict.fromkeys([("lost", ""), ("none", "")], "not graded"),
+        **dict.fromkeys([(name, "double") for name in ("wrong", "deletes", "syntax", "ticked")], "not yet"),
+        **{("stub", "double"): "not done yet", ("ends", "double"): "stopped"},
     }
-    assert "--lesson NAME" in rows["lost.ipynb"]["feedback"]
-    looked_at = {name[:-6] for name, row in rows.items() if row["look at"]}
-    assert looked_at == {"lost", "none", "ends", "borrows", "ticked"}
-    assert "Cell " in rows["borrows.ipynb"]["look at"] and "own notebook" in rows["ticked.ipynb"]["look at"]
-    for file in tmp_path.glob("*.ipynb"):
+    assert rows["stub", "share"]["status"] == "not done yet" and rows["wrong", "share"]["status"] == "not yet"
+    assert "--lesson NAME" in rows["lost", ""]["feedback"] and status == 1
+    assert "is no Python: expected ':'" in rows["syntax", "double"]["feedback"]
+    assert {name for (name, _), row in rows.items() if row["look at"]} == {"lost", "none", "ends", "borrows", "ticked"}
+    for file in folder.glob("*.ipynb"):
         if file.stem != "lost":
             file.unlink()
-    rows, status = graded(tmp_path, "--lesson", "dynamic", "--points", "own_scales=3")
-    assert (rows["lost.ipynb"]["points"], rows["lost.ipynb"]["out of"], status) == ("3", "3", 0)
+    status, rows = graded(folder, "--lesson", "small", "--points", "double=3,share=2")
+    assert status == 0 and [row["points"] for row in rows.values()] == ["3", "2"]
 
 
 @pytest.mark.slow
-def test_answers_of_several_lessons_in_one_notebook(tool, tmp_path):
-    for name in ("prune_module", "weight_only"):
-        submission(tmp_path / f"{name}.ipynb", name, right)
-    made = {name: nbformat.read(tmp_path / f"{name}.ipynb", 4) for name in ("prune_module", "weight_only")}
-    (tmp_path / "week.ipynb").write_text(nbformat.writes(assignment.joined(made, "Week")), encoding="utf-8")
-    grade.main([str(tmp_path / "week.ipynb"), "--to", str(tmp_path)])
-    with (tmp_path / "students.csv").open(encoding="utf-8-sig") as file:
-        [row] = csv.DictReader(file)
-    assert (row["student"], row["total"], row["prune_module: fit"], row["weight_only: read_group"]) == tuple(
-        "w211"
-    ) or (row["total"] == "2")
+@pytest.mark.parametrize("lesson", lessons.select([])[::11], ids=lambda lesson: lesson.name)
+def test_solutions_of_lessons_pass_and_their_stubs_do_not(lesson, tool, tmp_path):
+    published, made = lessons.read_published(lesson.notebook), assignment.handed_out(lesson, False)
+    (tmp_path / "stubs.ipynb").write_text(nbformat.writes(assignment.joined({lesson.name: made}, "Week 1")))
+    solutions = [cell.source for cell in published.cells if "solution" in cell.metadata.get("tags", [])]
+    stubs = [cell.id for cell in published.cells if "exercise" in cell.metadata.get("tags", [])]
+    for cell in made.cells:
+        name = cell.id.removeprefix(f"{lesson.name}-")
+        cell.source = solutions[stubs.index(name)].replace("_solution", "") if name in stubs else cell.source
+    (tmp_path / "solutions.ipynb").write_text(nbformat.writes(made))
+    rows = graded(tmp_path)[1].values()
+    assert {(row["file"], row["status"]) for row in rows} == {
+        ("stubs.ipynb", "not done yet"),
+        ("solutions.ipynb", "passed"),
+    }
 
 
-def test_nothing_starts_before_all_is_known(tmp_path, monkeypatch):
-    file = str(notebook(tmp_path / "a.ipynb", "1", name="dynamic"))
+def test_nothing_starts_before_all_is_known(small, tmp_path, monkeypatch):
+    file = tmp_path / "a.ipynb"
+    file.write_text(handed_in(), encoding="utf-8")
     monkeypatch.setattr(sandbox, "run", lambda *_: pytest.fail("an answer was run"))
     monkeypatch.setattr(sandbox, "prepare", lambda *_: pytest.fail("an image was built"))
     for words, said in (
-        ([file, "--lesson", "dinamic"], "Did you mean"),
-        ([str(tmp_path / "none.ipynb")], "no such file"),
-        ([file, "--trust", "--points", "two=1"], "own_scales"),
+        (["--lesson", "smal"], "Did you mean"),
+        (["none.ipynb"], "no such file"),
+        (["--trust", "--points", "two=1"], "double, share"),
+        (["--trust", "--to", str(file / "out")], "can't be written"),
     ):
         with pytest.raises(SystemExit, match=said):
-            grade.main(words)
+            grade.main([str(file), *words])
     monkeypatch.setattr(sandbox, "_succeeds", lambda _: False)
     monkeypatch.setattr(sandbox.shutil, "which", lambda tool: tool if tool == "docker" else None)
-    with pytest.raises(SystemExit, match="sudo apt install bubblewrap.* --trust .* docker is installed, but"):
-        grade.main([file])
+    with pytest.raises(SystemExit, match="sudo apt install bubblewrap.*--trust.* docker is installed, but"):
+        grade.main([str(file)])
 
 
 LOOKS = """\
 import os, pathlib, socket
-import course_utils
 def tried(what, *args):
     try:
         return what(*args) or "can"
     except OSError:
         return "cannot"
-root = pathlib.Path(course_utils.__file__).parent.parent
-def own_scales(*args):
-    found = tried((root / "written").touch), tried(socket.create_connection, ("127.0.0.1", PORT), 2)
-    raise ValueError(*found, pathlib.Path(FOLDER).exists(), "A_TOKEN" in os.environ)
+def double(x):
+    written = tried(pathlib.Path(COURSE, "written").touch), tried(pathlib.Path("written").touch)
+    raise ValueError(*written, tried(socket.create_connection, ("127.0.0.1", PORT), 2), SECRET.exists(), os.environ)
 """
 
 
-def test_an_answer_has_no_network_and_nobodys_files(tool, tmp_path, monkeypatch):
+def test_an_answer_has_no_network_and_nobodys_files(small, tool, tmp_path, monkeypatch):
     monkeypatch.setenv("A_TOKEN", "secret")
     with socket.create_server(("127.0.0.1", 0)) as server:
-        source = LOOKS.replace("PORT", str(server.getsockname()[1])).replace("FOLDER", repr(str(tmp_path)))
-        notebook(tmp_path / "a.ipynb", source, name="dynamic")
-        rows, _ = graded(tmp_path)
-    assert "('cannot', 'cannot', False, False)" in rows["a.ipynb"]["feedback"]
+        looks = LOOKS.replace("PORT", str(server.getsockname()[1])).replace("COURSE", repr(str(small.root)))
+        looks = looks.replace("SECRET", f"pathlib.Path({str(tmp_path / 'a.ipynb')!r})")
+        (tmp_path / "a.ipynb").write_text(handed_in(double=looks), encoding="utf-8")
+        told = graded(tmp_path)[1]["a", "double"]["feedback"]
+    assert "('cannot', 'can', 'cannot', False" in told and "A_TOKEN" not in told
 
 
-def test_what_never_ends_is_stopped_and_the_rest_is_graded(tmp_path, monkeypatch):
+def test_what_never_ends_is_stopped(small, monkeypatch):
     monkeypatch.setattr(sandbox, "SECONDS", 3)
-    told = {"lesson": "dynamic", "name": "own_scales", "call": "check.own_scales(f)"}
     cells = [("Cell 1", "import time\nwhile True:\n    time.sleep(1)", [0, 1])]
-    status, said = sandbox.run({**told, "cells": cells}, "", 4 << 30)
+    status, said = sandbox.run({"lesson": "small", "name": "double", "call": "", "cells": cells}, "", 4 << 30)
     assert status in ("stopped", "not graded") and said.startswith("It was still running")
 
 
@@ -157,4 +157,4 @@ def test_podman_and_docker_get_the_course_to_read_no_network_and_limits():
     command = sandbox._container("podman", 5)
     assert command[:2] == ["podman", "run"] and f"--volume={sandbox.ROOT}:/course:ro" in command
     assert {"--network=none", "--read-only", "--memory=5"} <= set(command)
-    assert json.dumps(command).count(str(sandbox.ROOT)) == 1, "nothing of this machine but the course"
+    assert " ".join(command).count(str(sandbox.ROOT)) == 1, "nothing of this machine but the course"

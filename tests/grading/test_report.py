@@ -12,8 +12,8 @@ from tools.grading.report import Row
 
 ROWS = [
     Row("ann/a.ipynb", "ann", "", "dynamic", "own_scales", "passed", 2.0, 2.0),
-    Row("ann/a (1).ipynb", "Ann", "", "dynamic", "own_scales", "not yet", 0.0, 2.0, "Too\nlow: <b>"),
-    Row("ann/b.ipynb", "ann", "", "amp", "train_step", "not done yet", 0.0, 1.0),
+    Row("ann/a (1).ipynb", "Ann", "", "dynamic", "own_scales", "not yet", 0.0, 2.0, "Too\nlow: <i>"),
+    Row("ann/b.ipynb", "ann", "", "amp", "train_step", "not done yet", 0.0, 1.0, code="</pre><script>"),
     Row("ö.ipynb", "=cmd()|Müller", "0012345", "amp", "train_step", "passed", 1.0, 1.0, look_at="</p><script>"),
     Row("z.zip", "zoe", "", feedback="It is no notebook.", look_at="It is no notebook."),
 ]
@@ -30,16 +30,12 @@ def test_a_student_has_one_row_and_the_best_answer_counts():
     assert (ann["total"], ann["out of"], ann["dynamic: own_scales"], ann["amp: train_step"]) == ("2", "3", "2", "0")
     assert (mueller["student"], mueller["number"], mueller["total"]) == ("'=cmd()|Müller", "0012345", "1")
     assert zoe["total"] == "" and zoe["look at"] == "It is no notebook.", "what wasn't graded has no points"
-
-
-def test_an_answer_has_one_row():
-    told = table(report.answers(ROWS))
-    assert len(told) == len(ROWS) and told[1]["feedback"] == "Too low: <b>" and told[0]["points"] == "2"
+    assert [row["points"] for row in table(report.answers(ROWS))] == ["2", "0", "0", "1", ""]
 
 
 def test_the_page_shows_what_was_handed_in_as_text():
-    page = report.page([*ROWS, Row("a", "b", "", code="</pre><script>")], "It ran <alone>.")
-    assert "<script" not in page and "<b>" not in page.replace("<b>look at this</b>", "") and "<alone>" not in page
+    page = report.page(ROWS, "It ran <alone>.").decode()
+    assert not any(tag in page for tag in ("<script", "<i>", "<alone>")) and "&lt;/pre&gt;" in page
     assert "1 of 2 passed" in page and "1 × Too" in page
 
 
@@ -50,7 +46,7 @@ def test_the_page_shows_what_was_handed_in_as_text():
         ("s001/ps1/dynamic.ipynb", "s001", ""),
         ("leeann_LATE_12345_67890_3.2_dynamic-1.ipynb", "leeann", "12345"),
         ("2_dynamic_Ann Lee (1).ipynb", "Ann Lee", ""),
-        ("qat_cnn 1234567.ipynb", "", "1234567"),
+        ("dynamic 1234567.ipynb", "", "1234567"),
         ("dynamic.ipynb", "hand in", ""),
     ],
 )

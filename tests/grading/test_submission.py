@@ -1,112 +1,103 @@
 """Which lesson a notebook is of, which statements an answer needs, and what becomes of them."""
 
-import sys
+import json
 
 import pytest
-from _handed_in import notebook
+from conftest import RIGHT, handed_in
 
-from course_utils import syllabus
 from tools.grading import inside, submission
 
-KNOWN = syllabus.lessons()
-CHECK = "check.own_scales(own_scales)"
+CHECK = "check.double(double)"
 
 
-def read(path, *sources, name="dynamic"):
-    return submission.read(notebook(path / "a.ipynb", *sources, name=name), [], KNOWN)
+def read(path, lesson, *sources, asked=(), name="small", text=None):
+    made = [{"cell_type": "code", "source": source, "metadata": {}} for source in sources]
+    told = {"cells": made, "metadata": {"course": {"name": name}}}
+    (path / "a.ipynb").write_text(text or json.dumps(told), encoding="utf-8")
+    return submission.read(path / "a.ipynb", asked, {"small": lesson})
 
 
-def needed(path, *sources):
-    [handed_in] = read(path, *sources)
-    found = handed_in.attempts(*handed_in.published.exercises[0])
-    assert {call for call, _ in found} == {CHECK}
-    return found[0][1], found[1][1] if found[1:] else None
-
-
-def value(statements, monkeypatch):
-    """What the answer returns when these statements have run, and what failed."""
-    monkeypatch.setitem(sys.modules, "__main__", None)
+def value(monkeypatch, statements):
+    """What the answer gives for 3 when these statements have run."""
+    monkeypatch.setitem(inside.sys.modules, "__main__", None)
     cells = [(one.cell.label, submission.python(one.cell.source), [one.nth]) for one in statements]
-    space, failed = inside.run(cells)
-    return space["own_scales"](), failed
-
-
-def test_what_an_answer_uses_comes_with_it_and_the_rest_does_not(tmp_path, monkeypatch):
-    part, whole = needed(
-        tmp_path,
-        "import math, os\nslow = train()\ndef own_scales():\n    raise NotImplementedError",
-        "base = 2\nbase += 1",
-        "def helper():\n    return math.floor(1.5) * base",
-        "def own_scales(slow=0):\n    return helper()",
-        CHECK,
-        "base = 100",
-    )
-    assert value(part, monkeypatch) == (100, []) and "slow = train()" not in [one.text for one in part]
-    assert value(whole, monkeypatch)[0] == 3, "the cells below the check did not count"
+    return inside.run(cells)[0]["double"](3)
 
 
 @pytest.mark.parametrize(
     "sources",
     [
-        ("def own_scales():\n    return k()", CHECK, "def k():\n    return 7"),
-        ("own_scales = f", "def f():\n    return 7", CHECK),
-        ("def own_scales(): pass", CHECK, "def own_scales():\n    return 7"),
-        ("1 / 0\n%matplotlib inline\nk = 7", "def own_scales(: \n no python", "def own_scales():\n    return k", CHECK),
-        ("%%time\nk = 7\nown_scales = lambda: k\nown_scales()\ndisplay(k)\n" + CHECK,),
-        ("def own_scales():\n    return 7", "# " + CHECK, "def other():\n    return check.own_scales"),
-        ("def own_scales(x=torch.ones(7)):\n    return len(x)", CHECK, "import torch"),
-        ("from math import *\ndef own_scales():\n    return floor(7.5)",),
+        ("k = 2\nslow = train()", "def double(x):\n    return k * x", CHECK),
+        ("def double(x): raise NotImplementedError", "k = 1\nk += 1", "double = lambda x: k * x", CHECK, "part = 100"),
+        ("def double(x):\n    return k() * x", CHECK, "def k():\n    return 2"),
+        ("double = f", "def f(x):\n    return 2 * x", CHECK),
+        ("def double(x, two=math.floor(2.5)):\n    return two * x", CHECK, "import math"),
+        ("def double(x): pass", CHECK, "def double(x):\n    return 2 * x"),
+        ("1 / 0\n%matplotlib inline\nk = 2", "def double(: \n no python", "def double(x): return k * x", CHECK),
+        ("%%time\nk = 2\ndouble = lambda x: k * x\ndouble(1)\ndisplay(k)\n" + CHECK,),
+        ("from math import *\ndef double(x):\n    return floor(2.5) * x",),
     ],
 )
-def test_cells_in_any_order_with_errors_magics_and_without_the_check(sources, tmp_path, monkeypatch):
-    assert value(needed(tmp_path, *sources)[0], monkeypatch)[0] == 7
+def test_an_answer_has_what_it_needs_wherever_that_stands(sources, small, tmp_path, monkeypatch):
+    [one] = read(tmp_path, small, *sources)
+    call, statements = one.attempts(*one.published.exercises[0])[0]
+    assert call == CHECK and value(monkeypatch, statements) == 6
+    assert "slow = train()" not in [statement.text for statement in statements]
 
 
 @pytest.mark.parametrize(
-    ("source", "changed"),
+    ("source", "attempts"),
     [
-        ("k = 3\ndef own_scales():\n    return k", False),
-        ("k = []\nk.append(3)\ndef own_scales():\n    return k", True),
-        ("k = {}\ndef fill(x):\n    x[0] = 3\nfill(k)\ndef own_scales():\n    return k", True),
-        ("def own_scales():\n    return hidden", True),
-        ("import torch\ntorch.manual_seed(3)\ndef own_scales():\n    return torch.ones(3)", False),
+        ("k = 2\nother = 3\ndef double(x):\n    return k * x", 1),
+        ("k = []\nk.append(2)\ndef double(x):\n    return k[0] * x", 2),
+        ("k = []\nj = k\ndef fill(y):\n    y.append(2)\nfill(j)\ndef double(x):\n    return k[0] * x", 2),
+        ("globals()['k'] = 2\ndef double(x):\n    return k * x", 2),
+        ("def double(x):\n    return 2 * x\ncheck.double(lambda x: 0)", 2),
     ],
 )
-def test_all_cells_count_where_another_may_change_a_value_of_the_answer(source, changed, tmp_path):
-    assert (needed(tmp_path, source, CHECK)[1] is not None) == changed
+def test_what_may_change_a_value_counts_too_and_the_published_call(source, attempts, small, tmp_path, monkeypatch):
+    [one] = read(tmp_path, small, source, "" if "check" in source else CHECK)
+    found = one.attempts(*one.published.exercises[0])
+    assert len(found) == attempts and found[-1][0] == CHECK
+    assert value(monkeypatch, found[-1][1]) == 6
 
 
-def test_the_lesson_is_said_and_never_guessed(tmp_path):
-    assert read(tmp_path, CHECK)[0].lesson.name == "dynamic"
-    bare = notebook(tmp_path / "b.ipynb", CHECK)
+def test_a_later_cell_of_the_lesson_does_not_replace_an_answer(small, tmp_path):
+    [one] = read(tmp_path, small, text=handed_in(**RIGHT))
+    statements = one.attempts(*one.published.exercises[1])[0][1]
+    assert "part = 100" not in [statement.text for statement in statements]
+
+
+def test_the_lesson_is_said_and_never_guessed(small, tmp_path):
     with pytest.raises(submission.Unreadable, match="--lesson NAME"):
-        submission.read(bare, [], KNOWN)
-    assert [one.lesson.name for one in submission.read(bare, [KNOWN["amp"]], KNOWN)] == ["amp"]
-    several = read(tmp_path, ("def to_int8(): return 1", "audit"), "mine = 1", ("def to_int8(): return 2", "pt2e"))
-    assert [(one.lesson.name, len(one.cells)) for one in several] == [("audit", 2), ("pt2e", 1)]
+        read(tmp_path, small, CHECK, name="other")
+    assert read(tmp_path, small, CHECK, name="", asked=[small])[0].lesson == small
+
+    def of_two(nb):
+        nb.cells[0].metadata["course"], nb.cells[3].metadata["course"] = {"lesson": "small"}, {"lesson": "other"}
+
+    [one] = read(tmp_path, small, text=handed_in(name="", change=of_two))
+    assert [cell.label for cell in one.cells] == ["Cell 1", "Cell 2", "Cell 3"]
 
 
 @pytest.mark.parametrize("text", [b"\xff\xfe", b"{}", b"[]", b'{"cells": 3}', b"[" * 100_000, b'{"cells": [7]}'])
-def test_what_is_no_notebook_says_so(text, tmp_path):
+def test_what_is_no_notebook_says_so(text, small, tmp_path):
     for name, said in (("a.ipynb", "ask for it once more"), ("a.docx", "ask for the notebook")):
         (tmp_path / name).write_bytes(text)
         with pytest.raises(submission.Unreadable, match=said):
-            submission.read(tmp_path / name, [KNOWN["dynamic"]], KNOWN)
+            submission.read(tmp_path / name, [small], {})
 
 
 @pytest.mark.parametrize(
     ("source", "said"),
     [
-        ("def own_scales(x):\n    from lessons.dynamic import checks\n    return checks.own_scales", "import checks"),
-        ("import lessons.dynamic.answers as a", "answers"),
-        ("def own_scales(x):\n    return check.own_scales.reference(x)", "reference"),
-        ("text = open('/course/lessons/dynamic/lesson.py').read()", "lesson.py"),
-        ("own_scales = own_scales_solution", "_solution"),
-        ("from lessons.dynamic import checks as check\n" + CHECK, ""),
-        ("import torch\nfrom lessons.dynamic import show\n", ""),
+        ("def double(x):\n    from lessons.small import tasks\n    return tasks.double", "import tasks"),
+        ("def double(x):\n    return check.double.reference(x)", "reference"),
+        ("text = open('/course/lessons/small/lesson.py').read()", "lesson.py"),
+        ("double = double_solution", "_solution"),
+        ("from lessons.other import tasks as check\n" + CHECK, ""),
     ],
 )
-def test_what_leads_to_the_checks_is_told(source, said, tmp_path):
-    [handed_in] = read(tmp_path, source)
-    told = handed_in.leads_to_checks()
+def test_what_leads_to_the_checks_is_told(source, said, small, tmp_path):
+    told = read(tmp_path, small, source)[0].leads_to_checks()
     assert (said in told and told.startswith("Cell 1")) if said else not told

@@ -15,17 +15,15 @@ import sys
 import types
 
 
-def judged(begin, root, memory, lesson, name, call, cells):
+def judged(begin, memory, lesson, name, call, cells):
     """The (status, sentence) of an answer.
 
     Args:
         begin: called before the first statement of the submission runs.
-        root: the folder of the course.
         memory: bytes that the answer may take.
         lesson, name, call: of the check.
         cells: (label, text, numbers of the statements to run) of each.
     """
-    sys.path.insert(0, root)
     try:
         check = check_of(lesson, name)
     except Exception as error:
@@ -37,7 +35,7 @@ def judged(begin, root, memory, lesson, name, call, cells):
         given = {**space, "_given": lambda *args, **named: (args, named)}
         args, named = eval(call.replace(f"check.{name}(", "_given(", 1), given)
     except Exception as error:
-        return ("not yet", failed[0]) if failed else ("not done yet", f"No cell defines the answer: {_said(error)}")
+        return "not done yet", ". ".join([f"No cell defines the answer: {_said(error)}", *failed[:1]])
     try:
         return verdict_of(check(*args, **named))
     except Exception as error:

@@ -85,7 +85,7 @@ def page(rows, said):
         title += " · <b>look at this</b>" if row.look_at else ""
         said = "".join(f"<p>{escape(text)}</p>" for text in dict.fromkeys((row.feedback, row.look_at)) if text)
         parts.append(f"<details><summary>{title}</summary>{said}<pre>{escape(row.code[:20_000])}</pre></details>")
-    return "\n".join([*parts, "</body></html>\n"]).encode("utf-8", "replace").decode()
+    return "\n".join([*parts, "</body></html>\n"]).encode("utf-8", "replace")
 
 
 def student(path, parts, lessons):

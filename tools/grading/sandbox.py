@@ -15,7 +15,7 @@ from course_utils.files import ROOT
 TOOLS = ("bubblewrap", "podman", "docker")
 SECONDS = 900  # a guard against what never ends: the slowest lesson takes one minute on a quiet laptop
 SCRATCH = "/scratch"  # the one folder that an answer can write to; it is empty, and gone afterwards
-INSIDE = "tools/grading/inside.py"
+INSIDE = Path(__file__).with_name("inside.py")
 SYSTEM = "/usr /lib /lib32 /lib64 /bin /sbin /etc/ld.so.cache /etc/localtime /etc/alternatives".split()
 IMAGE_FILES = (Path(__file__).with_name("Dockerfile"), ROOT / "pyproject.toml", ROOT / "constraints.txt")
 NONE_WORKS = (
@@ -50,23 +50,23 @@ def run(job, tool, memory):
     """Run `inside.py` on a job.
 
     Args:
-        job: the arguments of `inside.judged`, without the first two.
+        job: the arguments of `inside.judged`, without the first and the memory.
         tool: one of `TOOLS`, or "" to run it without a sandbox.
         memory: bytes that it may take.
     Returns:
         (status, sentence): what it said; else how it ended, "stopped" where the answer had begun.
     """
     with tempfile.TemporaryDirectory(prefix="answer-", ignore_cleanup_errors=True) as folder:
-        command, own = [sys.executable, "-B", str(ROOT / INSIDE)], {}
+        command, own = [sys.executable, "-B", str(INSIDE)], {}
         if tool == "bubblewrap":
             command = _bubblewrap(*command)
         elif tool:
             command = _container(tool, memory)
         else:
             own = {"cwd": folder, "env": os.environ | _variables(folder)}
-        told = {"root": "/course" if tool in TOOLS[1:] else str(ROOT), "memory": memory, **job}
+        text = json.dumps({"memory": memory, **job}).encode()
         try:
-            done = subprocess.run(command, input=json.dumps(told).encode(), capture_output=True, timeout=SECONDS, **own)
+            done = subprocess.run(command, input=text, capture_output=True, timeout=SECONDS, **own)
             said = f"Python ended without a verdict (exit status {done.returncode})."
         except subprocess.TimeoutExpired as error:
             done, said = error, f"It was still running after {SECONDS // 60} minutes."
@@ -83,8 +83,15 @@ def _container(tool, memory):
     user = [f"--user={os.getuid()}:{os.getgid()}"] if tool == "docker" and os.name == "posix" else []
     most = [f"--memory={memory}", "--pids-limit=256", f"--tmpfs={SCRATCH}:rw,mode=1777"]
     course = [f"--volume={ROOT}:/course:ro", f"--workdir={SCRATCH}"]
-    variables = [f"--env={name}={value}" for name, value in _variables(SCRATCH).items() if name != "PYTHONPATH"]
-    python = ["timeout", "--signal=KILL", str(SECONDS), "python", "-B", f"/course/{INSIDE}"]
+    variables = [f"--env={name}={value}" for name, value in _variables(SCRATCH, ["/course"]).items()]
+    python = [
+        "timeout",
+        "--signal=KILL",
+        str(SECONDS),
+        "python",
+        "-B",
+        f"/course/{INSIDE.relative_to(ROOT).as_posix()}",
+    ]
     return [
         tool,
         "run",
@@ -113,13 +120,12 @@ def _bubblewrap(*command):
     return ["bwrap", *alone, *(word for path in bound for word in ("--ro-bind", path, path)), *own, "--", *command]
 
 
-def _variables(scratch):
-    """The environment variables of an answer: one thread, homes in its folder, and importable what is here."""
+def _variables(scratch, path=None):
+    """The environment variables of an answer: one thread, homes in its folder, and a path to import from, as here."""
     one = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "COURSE_THREADS"), "1")
     homes = dict.fromkeys(("HOME", "TMPDIR", "TEMP", "TMP", "COURSE_WORKSPACE"), scratch)
-    path = os.pathsep.join([str(ROOT), *filter(None, sys.path)])
     fixed = {"PATH": os.defpath, "LANG": "C.UTF-8", "MPLBACKEND": "Agg", "PYTHONUTF8": "1", "COURSE_PROGRESS": "0"}
-    return one | homes | fixed | {"PYTHONPATH": path}
+    return one | homes | fixed | {"PYTHONPATH": os.pathsep.join(path or map(os.path.abspath, sys.path))}
 
 
 def _image():

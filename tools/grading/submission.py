@@ -75,8 +75,8 @@ class Submission:
     def attempts(self, name, call, ids):
         """What is run for an exercise, one after the other until one passes: (call of its check, statements) of each.
 
-        The first has what the answer needs. Where something above the check may change a value that the answer uses,
-        the second has all that stands there. Then the same, where the student changed the call, with the published one.
+        What the answer needs comes first; then also what may change a value that it uses. The same without what stands
+        below the check, and, where the student changed the call, with the call that was published.
         """
         at = [n for n, cell in enumerate(self.cells) if f"check.{name}(" in cell.source]
         at = at or [n for n, cell in enumerate(self.cells) if cell.id in ids] or [len(self.cells)]
@@ -86,26 +86,29 @@ class Submission:
         below = [one for one in statements if one not in above and (one in self.own or not one.binds & bound)]
         typed = [one.text for one in self.statements if one.text.startswith(f"check.{name}(")]
         found = []
-        for one in dict.fromkeys([*typed[-1:], call]):
-            part = self._needed(above + below, _names(one)[1])
-            found += [(one, part)] + [(one, above)] * self._depends(part, above)
+        for one in (*typed[-1:], call):
+            for those in (above + below, above):
+                for part in (self._needed(those, _names(one)[1]), self._needed(those, _names(one)[1], changes=True)):
+                    found += [(one, part)] if (one, part) not in found else []
         return found
 
-    def _needed(self, statements, names):
-        """Those that bind one of the names, or one that such a statement uses, and so on; and the lesson's setup."""
-        wanted, more, part = None, names, []
-        while more != wanted:
-            wanted = more
-            part = [s for s in statements if s.binds & wanted or s.text in self.published.setup or "import *" in s.text]
-            more = wanted.union(*(one.uses for one in part))
-        return part
+    def _needed(self, statements, names, changes=False):
+        """The statements that bind one of the names, or one that such a statement uses, and so on; and the setup's.
 
-    def _depends(self, part, above):
-        """Whether `part` may come to another result than all that stands above: names don't tell everything."""
-        values = set().union(*(one.binds for one in part if not one.text.startswith(FIXED)))
-        unknown = set().union(*(one.uses for one in part)).difference(dir(builtins), *(one.binds for one in part))
-        others = [one for one in above if one not in part]
-        return bool(unknown) or any(one.uses & values for one in others) or any(one not in above for one in part)
+        Args:
+            changes: also those that use a value of these statements, since they may change it; all, where a name is
+                bound nowhere.
+        """
+        wanted, values, part = set(names), set(), None
+        while True:
+            always, before = self.published.setup, part
+            part = [s for s in statements if s.binds & wanted or s.uses & values or s.text in always or "*" in s.binds]
+            wanted = wanted.union(*(one.uses for one in part))
+            if changes:
+                values = values.union(*(one.binds for one in part if not one.text.startswith(FIXED)))
+            if part == before:
+                unknown = wanted.difference(dir(builtins), *(one.binds for one in part))
+                return statements if changes and unknown else part
 
     def ticked(self, name):
         """Whether the student's notebook shows an exercise as passed."""
@@ -203,6 +206,7 @@ def _names(text):
     top = symtable.symtable(text, "cell", "exec")
     symbols, tables = top.get_symbols(), top.get_children()
     binds = {one.get_name() for one in symbols if one.is_assigned() or one.is_imported() or one.is_namespace()}
+    binds |= {"*"} if text.endswith(" import *") else set()
     uses = {one.get_name() for one in symbols if one.is_referenced()}
     while tables:
         table = tables.pop()
