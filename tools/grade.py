@@ -69,11 +69,7 @@ def main(argv):
 
 
 def found(names, written):
-    """The files to grade, without what is hidden and what lies in the folder `written`.
-
-    Returns:
-        (path, its parts below the folder that all have in common) of each.
-    """
+    """The files to grade, without what is hidden or lies in the folder `written`; each with its parts below all."""
     paths = []
     for path in map(Path, names):
         inside = [p for p in path.rglob("*") if not any(part[0] == "." for part in p.relative_to(path).parts)]
@@ -86,13 +82,7 @@ def found(names, written):
 
 
 def graded(jobs, points, tool):
-    """The rows of all answers, several at once.
-
-    Args:
-        jobs: (`submission.Submission`, exercise, the `Row` to fill) of each.
-        points: exercise -> points, where it isn't 1.
-        tool: one of `sandbox.TOOLS`, or "".
-    """
+    """The rows of all answers, several at once; a job is a `Submission`, one of its exercises, and the `Row` to fill."""
     free = psutil.virtual_memory().available
     at_once = max(1, min(8, psutil.cpu_count(logical=False) or 1, free // MEMORY))
     with ThreadPoolExecutor(at_once) as pool:

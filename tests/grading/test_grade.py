@@ -6,7 +6,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from conftest import RIGHT, handed_in
+from _small_lesson import RIGHT, handed_in
 
 from tools import assignment, grade
 from tools.grading import sandbox

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from conftest import RIGHT, handed_in
+from _small_lesson import RIGHT, handed_in
 
 from tools.grading import inside, submission
 
