@@ -7,7 +7,7 @@
     python course.py --here ...       use the environment that this Python belongs to; make none
 
 Standard library only, and so is tools/environment/. It all parses on Python 3.8, to say there which Python is needed;
-but for lesson_names.py and doctor.py, which are imported when the right one runs.
+but for curriculum.py and doctor.py, which are imported when the right one runs.
 """
 
 import ast
@@ -61,9 +61,9 @@ def extras_of(name, arguments):
     return tuple(dict.fromkeys(extras))
 
 
-def lesson_names():
+def curriculum():
     """The module that knows the lessons; it reads TOML, which Python can from 3.11 on."""
-    return importlib.import_module("tools.environment.lesson_names")
+    return importlib.import_module("tools.environment.curriculum")
 
 
 def print_help():
@@ -94,7 +94,7 @@ def print_task_help(name):
 
 def unknown_task(name):
     """Say that there is no such task or lesson and which come near; give 2, the status of a wrong call."""
-    near = difflib.get_close_matches(name, tasks(), cutoff=0.5) or lesson_names().near(name)
+    near = difflib.get_close_matches(name, tasks(), cutoff=0.5) or curriculum().near(name)
     say(f"There is no task and no lesson {name!r}." + (f" Did you mean {' or '.join(near)}?" if near else ""))
     say(f"{command('--help')} lists the tasks, {command('progress', '--all')} the lessons.")
     return 2
@@ -165,7 +165,7 @@ def main(arguments):
         return set_up(()) or hand_over([str(_env.python_of(_env.VENV)), DOOR, *arguments])
     name, rest = (arguments[0], arguments[1:]) if arguments and arguments[0][:1] != "-" else ("open", arguments)
     if name not in tasks():
-        if not lesson_names().called(name):
+        if not curriculum().called(name):
             return unknown_task(name)
         name, rest = "open", arguments
     extras = extras_of(name, rest)

@@ -17,13 +17,12 @@ from pathlib import Path
 
 from IPython.display import display
 
-from course_utils import runtime, syllabus
+from course_utils import runtime
 from course_utils.files import ROOT
 from course_utils.tables import Table, number
 
 KEY = "course_scorecard"  # in the metadata of the scorecard's output: what it says of the run
 
-WORDS = ("statement", "source", "why", "if_not")  # in which [[name]] is a lesson
 KINDS = ("structure", "accuracy", "speed")
 EVIDENCE = ("counted", "measured", "cited")  # the firmest first
 BOUNDS = ({"near", "tol"}, {"min"}, {"max"}, {"between"})
@@ -155,7 +154,7 @@ def _exact(value: float) -> str:
 
 
 def read(lesson: str, root: Path = ROOT) -> dict[str, Claim]:
-    """The claims of a lesson, by id, in the order of the file; other lessons that it names have their numbers.
+    """The claims of a lesson, by id, in the order of the file.
 
     Args:
         lesson: its name.
@@ -171,8 +170,7 @@ def read(lesson: str, root: Path = ROOT) -> dict[str, Claim]:
             raise ValueError(
                 f"lessons/{lesson}/claims.toml, {table['id']}: {strange[0]!r} is no field, or is there twice"
             )
-        words = {name: syllabus.refer(text, root) for name, text in table.items() if name in WORDS}
-        found[table["id"]] = Claim(**{**table, **words})
+        found[table["id"]] = Claim(**table)
     return found
 
 
@@ -186,7 +184,7 @@ class Scorecard:
     """
 
     def __init__(self, lesson: str, root: Path = ROOT, told: dict[str, list[str]] | None = None):
-        self.lesson = syllabus.lessons(root)[lesson]
+        self.lesson = lesson
         self.claims = read(lesson, root)
         self.measured: dict[str, tuple[float, tuple[float, float] | None]] = {}  # value and quartiles, by id of a claim
         self._missing: dict[str, str] = {}  # id of a claim -> the name that its value wants and the notebook lacks
@@ -253,10 +251,7 @@ class Scorecard:
         self.take(shell.user_ns if shell else {})
         display(self)
         if (runtime.strict() or runtime.judge_speed()) and self.failures():
-            raise ClaimFailed("\n".join([f"lesson {self.lesson.name}:", *self.failures()]))
-
-    def _title(self) -> str:
-        return f"Scorecard of lesson {self.lesson.number}, {self.lesson.title}"
+            raise ClaimFailed("\n".join([f"lesson {self.lesson}:", *self.failures()]))
 
     def _in_groups(self) -> list[Claim]:
         """The claims, the firmest evidence first."""
@@ -271,7 +266,7 @@ class Scorecard:
         return [f"{claim.id}: {claim.if_not}" for claim in self._in_groups() if self.verdict(claim) == FAILS]
 
     def __repr__(self) -> str:
-        lines = [self._title()]
+        lines = ["Scorecard"]
         for claim in self._in_groups():
             published = "" if claim.published is None else f"by the source {claim.published_text()}, "
             value = "nothing" if self._value_text(claim) == NOTHING else self._value_text(claim)
@@ -305,7 +300,7 @@ class Scorecard:
         ]
         items = "".join(f"<li>{escape(reason)}</li>" for reason in self._reasons())
         tail = f"<p>Where it does not hold, the likely reason:</p><ul>{items}</ul>" if items else ""
-        return Table(columns, rows, caption=self._title())._repr_html_() + tail
+        return Table(columns, rows, caption="Scorecard")._repr_html_() + tail
 
 
 def show(lesson: str) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from course_utils import progress, syllabus
+from course_utils import progress
 from course_utils.files import ROOT
 
 FILE = "review.toml"
@@ -27,24 +27,27 @@ class Question:
     """One question of a lesson.
 
     Attributes:
-        lesson: that asks it.
+        lesson: name of the lesson that asks it.
         number: from 1, in the order of its file.
         ask, answer: both in Markdown.
     """
 
-    lesson: syllabus.Lesson
+    lesson: str
     number: int
     ask: str
     answer: str
 
 
-def questions(lesson: syllabus.Lesson) -> tuple[Question, ...]:
+def questions(lesson: str, root: Path = ROOT) -> tuple[Question, ...]:
     """The questions that a lesson asks later; () where it has no file of them.
 
+    Args:
+        lesson: its name.
+        root: the repository, or a folder with the same layout.
     Raises:
         ValueError: the file is not as it should be; the message names it.
     """
-    path = lesson.source.with_name(FILE)
+    path = root / "lessons" / lesson / FILE
     if not path.exists():
         return ()
     try:
@@ -52,7 +55,7 @@ def questions(lesson: syllabus.Lesson) -> tuple[Question, ...]:
         return tuple(Question(lesson, n, q["ask"], q["answer"]) for n, q in enumerate(found, start=1))
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(
-            f"lessons/{lesson.name}/{FILE}: {error}. A question is [[question]] with ask = and answer ="
+            f"lessons/{lesson}/{FILE}: {error}. A question is [[question]] with ask = and answer ="
         ) from error
 
 
@@ -65,10 +68,10 @@ def due(records: Sequence[dict], now: datetime.datetime, root: Path = ROOT) -> l
         root: the repository, or a folder with the same layout.
     """
     found = []
-    for lesson in syllabus.lessons(root).values():
-        of_lesson = [record for record in records if record["lesson"] == lesson.name]
+    for lesson in dict.fromkeys(record["lesson"] for record in records):
+        of_lesson = [record for record in records if record["lesson"] == lesson]
         passed = next((when for r in of_lesson if r.get("status") == "passed" and (when := _time(r))), None)
-        times = [(_next_time(question, of_lesson, passed), question) for question in questions(lesson) if passed]
+        times = [(_next_time(question, of_lesson, passed), question) for question in questions(lesson, root) if passed]
         waiting = sorted((pair for pair in times if pair[0] <= now), key=lambda pair: pair[0])
         found += [(nth, when, question) for nth, (when, question) in enumerate(waiting)]
     return [question for *_, question in sorted(found, key=lambda one: one[:2])]
@@ -107,11 +110,9 @@ def note(question: Question, had: bool, path: Path, now: datetime.datetime | Non
     Raises:
         OSError: the file cannot be written.
     """
-    records = [r for r in progress.read(path) if r["lesson"] == question.lesson.name]
+    records = [r for r in progress.read(path) if r["lesson"] == question.lesson]
     times = _had(question, records)[0] + 1 if had else 0
-    progress.add(
-        path, {"kind": KIND, "lesson": question.lesson.name, "question": question.ask, "times": times}, now=now
-    )
+    progress.add(path, {"kind": KIND, "lesson": question.lesson, "question": question.ask, "times": times}, now=now)
 
 
 def had_it(lesson: str, number: int) -> None:
@@ -121,7 +122,7 @@ def had_it(lesson: str, number: int) -> None:
         lesson: its name; number: of the question there, from 1.
     """
     path, now = progress.file(), datetime.datetime.now().astimezone()
-    [question] = [q for q in questions(syllabus.lessons()[lesson]) if q.number == number]
+    [question] = [q for q in questions(lesson) if q.number == number]
     if path is None:
         print("This is counted in your own copy of the course, and kept nowhere here.")
     elif question not in due(progress.read(path), now):
@@ -133,7 +134,7 @@ def had_it(lesson: str, number: int) -> None:
 
 def when_next(question: Question, records: Sequence[dict], now: datetime.datetime) -> str:
     """When a question comes back, in a sentence."""
-    of_lesson = [record for record in records if record["lesson"] == question.lesson.name]
+    of_lesson = [record for record in records if record["lesson"] == question.lesson]
     times, last = _had(question, of_lesson)
     if times >= len(GAPS):
         return "Counted. You have had it four times, so it won't come back."

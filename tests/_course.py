@@ -5,7 +5,7 @@ from functools import cache
 
 import nbformat
 
-from course_utils import syllabus
+from tools.environment import curriculum
 from tools.publishing import lessons
 
 LESSONS = lessons.select([])
@@ -42,4 +42,4 @@ def make_root(folder, **texts):
         (folder / "lessons" / name / "lesson.py").write_text(text, encoding="utf-8")
         lines.append(f'{name} = "The lesson {name}"')
     (folder / "lessons" / "course.toml").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return list(syllabus.lessons(folder).values())
+    return list(curriculum.lessons(folder).values())

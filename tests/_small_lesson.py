@@ -5,7 +5,7 @@ import json
 import nbformat
 import pytest
 
-from course_utils import syllabus
+from tools.environment import curriculum
 from tools.grading import sandbox
 
 TASKS = """
@@ -44,12 +44,12 @@ RIGHT = {"double": "def double(x):\n    return 2 * x", "share": "part, whole = 2
 def small(tmp_path, monkeypatch):
     """The lesson, known under its name alone, from a folder of its own."""
     root = tmp_path / "course"
-    one = syllabus.Lesson("small", "A small one", "part", "A part", 1, 1, root)
+    one = curriculum.Lesson("small", "A small one", "part", "A part", 1, 1, root)
     for path, text in ((one.source.with_name("tasks.py"), TASKS), (one.notebook, handed_in())):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     (root / "lessons" / "__init__.py").touch()
-    monkeypatch.setattr(syllabus, "lessons", lambda root=None: {"small": one})
+    monkeypatch.setattr(curriculum, "lessons", lambda root=None: {"small": one})
     monkeypatch.syspath_prepend(root)
     return one
 

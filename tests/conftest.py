@@ -91,9 +91,10 @@ def neutral_environment(monkeypatch):
 @pytest.fixture(scope="module")
 def page():
     """A page of a browser that is already installed, without a network."""
-    from tools.decks import deck
+    from tools.decks import browser
 
-    if deck.find_browser() is None:
-        pytest.skip("not run: no browser (Chromium, Chrome or Edge) on this machine")
-    with deck.browser() as page:
-        yield page
+    try:
+        with browser.page() as page:
+            yield page
+    except browser.NoBrowser as reason:
+        pytest.skip(f"not run: {reason}")

@@ -92,7 +92,7 @@ def build(lesson, *, on_cell=None, publish=False):
     """Run one lesson and publish it; on failure the published notebook is left as it was.
 
     Args:
-        lesson: a `syllabus.Lesson`; the notebook goes to the folder `notebooks` of its root.
+        lesson: a `curriculum.Lesson`; the notebook goes to the folder `notebooks` of its root.
         on_cell: called with its number after each code cell.
         publish: judge claims of speed too, and accept steady timings only.
     Raises:

@@ -9,9 +9,8 @@ from pathlib import Path
 import psutil
 from tqdm import tqdm
 
-from course_utils import syllabus
 from course_utils.files import ROOT
-from tools.environment.lesson_names import select
+from tools.environment import curriculum
 from tools.grading import report, sandbox, submission
 from tools.grading.report import NOT_DONE, NOT_GRADED, NOT_YET, PASSED, STOPPED, Row
 
@@ -42,9 +41,9 @@ def main(argv):
     parser.add_argument("--to", metavar="FOLDER", type=Path, default=FOLDER, help="default: build/grades")
     parser.add_argument("--trust", action="store_true", help="without a sandbox: an answer can do here what you can")
     args = parser.parse_args(argv)
-    asked, files = select(args.lesson) if args.lesson else [], found(args.files, args.to.resolve())
+    asked, files = curriculum.select(args.lesson) if args.lesson else [], found(args.files, args.to.resolve())
     tool = "" if args.trust else sandbox.find()
-    known, rows, jobs = syllabus.lessons(), [], []
+    known, rows, jobs = curriculum.lessons(), [], []
     for path, parts in files:
         row = Row("/".join(parts), *report.student(path, parts, known))
         try:
@@ -82,7 +81,7 @@ def found(names, written):
 
 
 def graded(jobs, points, tool):
-    """The rows of all answers, several at once; a job is a `Submission`, one of its exercises, and the `Row` to fill."""
+    """The rows of all answers, several at once; a job is a `Submission`, one of its exercises, and a `Row` to fill."""
     free = psutil.virtual_memory().available
     at_once = max(1, min(8, psutil.cpu_count(logical=False) or 1, free // MEMORY))
     with ThreadPoolExecutor(at_once) as pool:

@@ -7,8 +7,8 @@ import keyword
 import re
 import tomllib
 
-from course_utils import syllabus
 from course_utils.files import ROOT, write_whole
+from tools.environment import curriculum
 from tools.environment.env import command
 
 # Texts, no modules: they import a lesson that is not there.
@@ -37,7 +37,7 @@ Then run:
 
 def main(argv):
     """Make the skeleton of a lesson; gives 0, or ends with a sentence that says what was wrong with the call."""
-    parts = ", ".join(dict.fromkeys(lesson.part for lesson in syllabus.lessons().values()))
+    parts = ", ".join(dict.fromkeys(lesson.part for lesson in curriculum.lessons().values()))
     parser = argparse.ArgumentParser(prog="course.py new", description=__doc__, epilog=f"The parts: {parts}.")
     parser.add_argument("name", metavar="NAME", help="short name of the lesson, for example sparse_attention")
     parser.add_argument("title", metavar="TITLE", help='as readers see it, for example "Sparse attention"')
@@ -58,7 +58,7 @@ def make(name, title, *, part, root=ROOT):
         part: name of a part in ``lessons/course.toml``.
         root: the repository, or a folder with the same layout.
     Returns:
-        `syllabus.Lesson`.
+        `curriculum.Lesson`.
     Raises:
         SystemExit: the name does not serve or is taken, the title is empty or has more than one line, there is no
             such part; the message says what to do.
@@ -71,8 +71,8 @@ def make(name, title, *, part, root=ROOT):
         text = (TEMPLATE / f"{file}.txt").read_text(encoding="utf-8")
         write_whole(root / "lessons" / name / file, text.replace(PLACEHOLDER, name))
     write_whole(course, after)
-    syllabus.lessons.cache_clear()
-    return syllabus.lessons(root)[name]
+    curriculum.lessons.cache_clear()
+    return curriculum.lessons(root)[name]
 
 
 def _refuse(name, title, part, parts, root):

@@ -5,6 +5,7 @@ import datetime
 
 from course import say
 from course_utils import progress, review
+from tools.environment import curriculum
 from tools.workspace import start
 
 WORKSPACE = progress.workspace()
@@ -25,8 +26,9 @@ def main(argv):
     try:
         for number, question in enumerate(asked, start=1):
             say(f"\n{number} of {len(asked)} · {question.ask}")
+            lesson = curriculum.lessons()[question.lesson]
             input("Answer from memory, then press Enter. ")
-            say(f"{question.answer}  (lesson {question.lesson.number}, {question.lesson.title})")
+            say(f"{question.answer}  (lesson {lesson.number}, {lesson.title})")
             had = input("Did you have it? y or n: ").strip().lower().startswith("y")
             now = datetime.datetime.now().astimezone()  # typing takes time
             review.note(question, had, path, now)

@@ -8,7 +8,7 @@ from pathlib import Path
 from nbformat import NotebookNode
 from tqdm import tqdm
 
-from course_utils.syllabus import Lesson
+from tools.environment.curriculum import Lesson
 from tools.environment.doctor import START
 from tools.publishing import bar as bars
 from tools.publishing import lessons as _lessons

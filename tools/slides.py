@@ -29,7 +29,10 @@ def main(argv):
     parser = argparse.ArgumentParser(prog="course.py slides", description=__doc__)
     parser.add_argument("lessons", nargs="*", metavar="NAME", help="lessons, for example energy (default: all)")
     talks = parser.add_mutually_exclusive_group()
-    for name, about in (("lecture", "an hour for the whole course"), ("tutorial", "90 minutes: 16 bits, int8, pruning")):
+    for name, about in (
+        ("lecture", "an hour for the whole course"),
+        ("tutorial", "90 minutes: 16 bits, int8, pruning"),
+    ):
         path = deck_text.TALKS / f"{name}.md"
         talks.add_argument(f"--{name}", dest="talk", action="store_const", const=path, help=f"a talk: {about}")
     talks.add_argument("--talk", type=Path, metavar="FILE", help="one of your own, written like docs/talks/lecture.md")
@@ -43,7 +46,9 @@ def main(argv):
         parser.error("a talk says itself what it borrows; name no lessons beside it")
     lessons = [] if args.talk else _lessons.select(args.lessons)
     if without := [lesson.name for lesson in lessons if not deck_text.source(lesson).exists()]:
-        print(f"No slides of {', '.join(without)}: a deck is lessons/NAME/deck.md. docs/contributing.md shows its form.")
+        print(
+            f"No slides of {', '.join(without)}: a deck is lessons/NAME/deck.md. docs/contributing.md shows its form."
+        )
     made, wrong = {}, []
     for one in [args.talk.resolve()] if args.talk else lessons:
         try:
@@ -70,7 +75,9 @@ def main(argv):
 def of(lesson):
     """The deck of a lesson, from its published notebook; says so where that is old. ValueError where none can be."""
     deck = deck_text.of_lesson(lesson)
-    if lesson.notebook.exists() and _lessons.sources(_lessons.read_published(lesson.notebook)) != _lessons.sources(_lessons.read(lesson)):
+    if lesson.notebook.exists() and _lessons.sources(_lessons.read_published(lesson.notebook)) != _lessons.sources(
+        _lessons.read(lesson)
+    ):
         print(
             f"{lesson.name}: the notebook is older than the lesson; these are slides of the notebook. "
             f"Mend it with: {command('build', lesson.name)}"
@@ -168,7 +175,9 @@ def _report(files, shots):
         for file, deck in files.items():
             found = check.look(page, file, shots=shots / file.stem if shots else None)
             faults += len(found)
-            counts = f"{file.stem}: {len(deck.slides)} slides, notes of {deck.seconds / 60:g} minutes, {len(found)} faults"
+            counts = (
+                f"{file.stem}: {len(deck.slides)} slides, notes of {deck.seconds / 60:g} minutes, {len(found)} faults"
+            )
             print(counts, *found, sep=f"\n{file.stem}: ")
     if shots:
         print(f"A picture of each slide is in {shots.relative_to(_lessons.ROOT).as_posix()}")

@@ -32,7 +32,7 @@ REQUIRES = ("dev", "deploy", "llm", "cluster", "setup", "site")
 ELSEWHERE = ROOT / "build" / "elsewhere"
 MAX_PROCESSES = 4  # a lesson may take 4 GB
 CELL_SECONDS = 300
-COMPUTING = ("tests/library", "tests/measure", "tests/yours", "tests/lightning", "tests/checks")  # without notebooks
+COMPUTING = ("tests/library", "tests/measure", "tests/weigh", "tests/lightning", "tests/checks")  # without notebooks
 PROCESSORS = {  # what a processor has and how many threads compute decide in which order sums are added
     "one of 2008 (SSE4.1), one thread": {
         "ATEN_CPU_CAPABILITY": "default",

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from course_utils import plots, runtime, syllabus
+from course_utils import plots, runtime
+from course_utils.files import ROOT
 from course_utils.tables import Table, si
 from weigh import ways
 from weigh.forms import Row, Way
@@ -412,6 +414,10 @@ def _misses(row: Row, limits: Mapping[str, float]) -> list[tuple[str, float]]:
 
 
 def _lesson(way: Way) -> str:
-    known = syllabus.lessons()
-    lesson = next(known[name] for name in way.lessons if name in known)
-    return f"lesson {lesson.number}, {lesson.title},"
+    parts = tomllib.loads((ROOT / "lessons" / "course.toml").read_text(encoding="utf-8"))["part"]
+    titles = {
+        name: f"lesson {number}.{nth}, {title},"
+        for number, part in enumerate(parts, start=1)
+        for nth, (name, title) in enumerate(part["lessons"].items(), start=1)
+    }
+    return next(titles[name] for name in way.lessons if name in titles)

@@ -60,7 +60,7 @@ Table(
 )
 
 # %% [markdown] tags=["answer"]
-# **In about a third (A), because you can reach that without looking at the names.** If you always answer the book's most frequent digit, which usually appears twice, you're right in two of six cases.
+# **In about a third (A), because you can reach that without looking at the names.** The most frequent digit of a random book usually appears at least twice. If you always answer with it, you're right in about two of six cases.
 
 # %% [markdown]
 # In about an hour you will be able to
@@ -69,7 +69,7 @@ Table(
 #
 # [[builds_on]]
 #
-# What does a lookup need? The 7 should only count if it's the right person's, so the *names* must decide how much each *digit* counts. But the weights of a linear layer are fixed, and a 7 in position 1 always adds the same. A ReLU can help, but it takes many more batches. **Attention computes from its input how much each entry counts.**
+# What does a lookup need? The 7 should only count if it's the right person's, so the *names* must decide how much each *digit* counts. But the weights of a linear layer are fixed, and a 7 in position 1 always adds the same. A ReLU can help, but not much within these batches; the project at the end gives it more. **Attention computes from its input how much each entry counts.**
 
 # %% [markdown]
 # ## 2. Three entries by hand
@@ -132,7 +132,7 @@ print(f"{attention(q, k, v).item():.2f}")
 #
 # These three layers are the same for all entries, so what they've learned about Ada holds wherever she stands.
 #
-# Our trained network has 16 features instead of three, and nobody told it to compare names. Does it? We give it the book of section 1.
+# Our trained network has 16 features instead of three. Its query is made from the name alone, but nobody told its key layer to drop the digits. Does it compare names? We give it the book of section 1.
 
 # %%
 from lessons.attention.show import phone_book
@@ -162,9 +162,9 @@ show.one_lookup((names, digits, asked), weights)
 #
 # `Ada 7 · Ben 2 · Ada? · 7`
 #
-# Every token makes a query, a key and a value, and its query is compared with the keys of all tokens (*self-attention*).
+# Every token makes a query, a key and a value, and its query is compared with the keys of all tokens (*self-attention*). So four tokens have a table of 4 × 4 scores, a row for each query. We follow one row, that of `Ada?`.
 #
-# After `Ada?`, the model should predict `7`, which it can find in the first entry. But in training the whole text is there, and the fourth token *is* the answer. Why compare names, if you can look ahead? Training could end up with the keys below, which don't tell the names apart: only the answer's fits the query. `Ada?` brings no digit, so its value is 0. To keep the numbers simple, we leave out the root, here and in section 5.
+# After `Ada?`, the model should predict `7`, which it can find in the first entry. But in training the whole text is there, because then one pass trains the predictions after all its tokens. And the fourth token *is* the answer. Why compare names, if you can look ahead? Training could end up with the keys below, which don't tell the names apart: only the answer's fits the query. `Ada?` brings no digit, so its value is 0. To keep the numbers simple, we leave out the root, here and in section 5.
 #
 # | | Ada 7 | Ben 2 | Ada? | 7 |
 # |---|---|---|---|---|
@@ -175,7 +175,7 @@ show.one_lookup((names, digits, asked), weights)
 #
 # In training, `Ada?` finds 6.97, and all looks well. But when the model *writes*, nothing comes after `Ada?` yet. The three scores that are left are equal, so it finds the mean of 7, 2 and 0, which is 3.
 #
-# So a **causal mask** hides what comes later, in training as well: each token sees itself and what came before. Now looking ahead doesn't help, so the keys have to tell the names apart.
+# So a **causal mask** hides what comes later, in training as well: each token sees itself and what came before. Of the table, that leaves the diagonal and what lies below it. Now looking ahead doesn't help, so the keys have to tell the names apart.
 #
 # How do you hide a token? If we set its attention weight to 0, the others would add up to less than 0.01 and not to 1, because the softmax has already divided by a sum that contains the future. So we set its *score* to −∞, *before* the softmax. Since *e* to the power of −∞ is 0, the token drops out of that sum.
 #
@@ -229,7 +229,7 @@ Table(
 #
 # Attention only takes means, and what has been found must be *processed*. So the second half, the **feed-forward** part, treats each token on its own: `block.up`, a linear layer to four times as many features, a nonlinearity (GELU, a smooth relative of ReLU), and `block.down`, a linear layer back.
 #
-# In section 4, attention found 6.46 for `Ada?`. If that *replaced* the token, it would forget that it was asking for Ada. So we *add* what a half has found to what came in, by a *shortcut*, in Transformers called the **residual connection**. Sums can get large, so before each half a **norm** divides each vector by its features' typical size. The first Transformer (2017) had it after the sum.
+# In section 4, attention found 6.46 for `Ada?`. If that *replaced* the token, it would forget that it was asking for Ada. So we *add* what a half has found to what came in, by a *shortcut*, in Transformers called the **residual connection**. Sums can get large, so before each half a **norm** divides each vector by its features' typical size.
 
 # %% block tags=["hide-input"]
 # Draws the block.

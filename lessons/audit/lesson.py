@@ -295,7 +295,7 @@ claims.show("audit")
 #
 # ### Why is a narrow LSTM slower in int8?
 #
-# In [[dynamic]] an LSTM of 128 units became slower, although its matrices are multiplied in int8. Is it the search for a range in each of its 28 steps? Look at its opponent first. On many processors PyTorch computes an fp32 LSTM in *one* operator, which takes all the steps, and the int8 LSTM is a loop of small operators. So there's a second difference. As a **control**, we force fp32 into such a loop.
+# An LSTM of 128 units can become slower in int8, although its matrices are multiplied in int8. Is it the search for a range in each of its 28 steps? Look at its opponent first. On many processors PyTorch computes an fp32 LSTM in *one* operator, which takes all the steps, and the int8 LSTM is a loop of small operators. So there's a second difference. As a **control**, we force fp32 into such a loop.
 
 # %% tags=["legacy"]
 from course_utils import timing

@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   course:
-#     promise: You will be able to say which blocks of a language model can go, heal the cut with one matrix, and tell when fewer bits are the better cut.
+#     promise: You will be able to say which blocks of a language model can go, heal the cut with one matrix, and compare it with fewer bits at the same bytes.
 #     seconds: 30
 #     needs: [keys_values, turn_it]
 #     goals:
@@ -82,7 +82,7 @@ for number in (18, 12):
     print(f"without block {number}: KL {kl(blocks[: number - 1] + blocks[number:]):.2f}")
 
 # %% [markdown]
-# **Try it.** Change the two numbers to others between 1 and 30. Which blocks would you rather keep?
+# **Try it.** Change the two numbers to others between 1 and 30. Which blocks cost least?
 #
 # <details><summary>What others found</summary>
 #
@@ -129,7 +129,7 @@ show.guess()
 # %% [markdown]
 # On the whole, they do, and the nine blocks that it would cut first are all cheap.
 #
-# But some dots stand far above others of the same influence. Block 12 has about the influence of 22 and 23, and is missed seven times as much. Block 29 is missed about four times as much as 21 and 24. Why doesn't the guess see 12 and 29?
+# But the tenth isn't. The three orange dots stand far above others of the same influence. Block 3 has that of 5 and 8, and is missed about four times as much. Block 12 has about the influence of 22 and 23, and is missed seven times as much. Block 29 is missed about four times as much as 21 and 24. Why doesn't the guess see them? We look at 12 and 29.
 
 # %% [markdown]
 # ## 3. What can a mean hide?
@@ -145,7 +145,7 @@ show.lengths(stream, numbers=(11, 12, 28, 29))
 #
 # So is block 12 needed for this one token? We let a block work on the first token alone, and all others skip it. Then we do it the other way round.
 #
-# **Predict.** On each of our three texts, the KL divergence without block 12 is at least 2.0. If the block works on the first token alone, is it **A** still about 2, **B** about half of that, or **C** less than a quarter?
+# **Predict.** In the record, the KL divergence without block 12 is at least 2.0 on each text, over two pieces (you measured one). If the block works on the first token alone, is it **A** still about 2, **B** about half of that, or **C** less than a quarter?
 
 # %% parts tags=["hide-input"]
 # Prints the KL divergence if a block works on some of the tokens, on three texts, from records/blocks.
@@ -155,7 +155,7 @@ show.parts()
 # **C, less than a quarter, because what later blocks miss most is what block 12 does to the first token.**
 
 # %% [markdown]
-# Blocks 2 and 29 are needed for the other tokens. So for block 29, the mean isn't at fault. Its change is small, but just this change is needed: as long a change in a random direction cost only about 0.4.
+# Blocks 2 and 29 are needed for the other tokens. So for block 29, the mean isn't at fault. Its change is small, and it's needed all the same.
 #
 # **A small change can matter, and a mean of cosines hides a single token.** So leave a block out before you believe the guess.
 
@@ -214,7 +214,7 @@ print(
 )
 
 # %% [markdown]
-# A tenth of its weights does most of what the block did. But a vector, the same for all tokens, does about nine tenths of that, here and on the two other texts: without this control, the matrix would get all the credit.
+# A tenth of its weights does most of what the block did. But a vector, the same for all tokens, does about nine tenths of that: without this control, the matrix would get all the credit.
 #
 # **Predict.** We heal each block in this way. For which of blocks 2, 12 and 29 does the KL divergence fall to less than half: **A** 2 and 29, **B** none but 29, **C** all three?
 
@@ -226,14 +226,16 @@ show.healed_bars()
 # **A, because blocks 2 and 29 are needed for the tokens that the matrix sees.** Block 12 is needed for the first token, and there the matrix does nothing.
 
 # %% [markdown]
-# Here, too, a vector would do most of it. **What is missed most isn't always hard to replace.**
+# **What is missed most isn't always hard to replace.**
 #
 # But all matrices were fitted to the manual. There, about half of most cheap blocks' loss is healed, and on the other texts less. On both of these, a matrix in the place of block 4 or 5 even does harm.
 
 # %% [markdown]
 # ## 5. Fewer blocks, or fewer bits?
 #
-# Fewer bits make a model smaller, too ([[weight_only]]). Which is better at the same bytes?
+# Fewer bits make a model smaller, too ([[weight_only]]). Suppose a tenth of our file has to go. What is better at the same bytes, fewer blocks or fewer bits?
+#
+# Mind the yardstick: we measure the KL divergence from the downloaded file, whose blocks already have 5 bits a weight. So each rounding in the next figure is a second one, and what lies right of 5 bits is larger *and* worse than the file. Nobody would make it. It only shows how the two losses grow.
 #
 # With 8 bits and a step of 16 bits for 32 weights, a weight takes 8.5 bits. With one matrix in the place of six blocks, 80 % of the weights are left, so it's 8.5 · 0.80 = **6.8 bits for each weight of the thirty blocks**. All thirty in 5 bits take 5.5.
 #
@@ -244,11 +246,11 @@ show.healed_bars()
 show.bits_or_blocks()
 
 # %% [markdown]
-# Begin at the right. 24 blocks, healed and rounded to 8 bits, have a KL divergence of 0.4 to 0.9. All thirty in 5 bits take fewer bytes, and have 0.1 to 0.2. At the left, the curves cross: at about the same bytes, all thirty in 3 bits have 1.7 to 2.1, and 24 blocks in 4 bits 0.7 to 1.2. Our rounding is partly to blame, because at 3 bits it uses only seven of its eight levels. With all levels, and the best step for each group, it's 1.1 to 1.4 beside 0.6 to 1.1. So the lead gets smaller, but 24 blocks keep it on each text.
+# Begin at the right. 24 blocks, healed and rounded to 8 bits, have a KL divergence of 0.4 to 0.9. All thirty in 5 bits take fewer bytes, and have 0.1 to 0.2. At the left, the curves cross: at about the same bytes, all thirty in 3 bits have 1.7 to 2.1, and 24 blocks in 4 bits 0.7 to 1.2. Our rounding is probably partly to blame, because at 3 bits it uses only seven of its eight levels.
 #
-# But everything here was rounded a second time, because the downloaded file stores 5 bits per weight. What if we keep 27 of its blocks as they are, healed? They take about 4.5 bits, and have 0.2 to 0.4. All thirty in 4 bits take as much, and have 0.4 to 0.6, or 0.3 to 0.5 with the better rounding.
+# And the tenth? If we keep 27 of the file's blocks as they are, healed, they take about 4.5 bits, and have 0.2 to 0.4. All thirty in 4 bits take as much, and have 0.4 to 0.6.
 #
-# **So take bits first, down to 5. Below that, leaving out three blocks did less harm than a second rounding, so try both.**
+# **So from this file, leaving out three blocks did less harm than a second rounding.** If you have the weights before the first rounding, compare again: then 4 bits are a first one.
 
 # %% [markdown]
 # ## Exercise · Heal block 12
@@ -302,7 +304,7 @@ def heal_solution(before, after, new, ridge):
 #
 # - Most blocks can go, one at a time; one run guesses which, by how much a block turns the stream, but its mean hides a block that works on one token.
 # - By least squares, a matrix can replace a block, and sometimes a vector can: fit on one text, choose the ridge on a second, and judge on a third that decides nothing.
-# - Compare cuts at the same bytes: here fewer bits are better down to 5, and below that, try both.
+# - Compare cuts at the same bytes, and from what you have: our file has 5 bits, and leaving out three of its blocks did less harm than rounding it a second time, to 4.
 
 # %% [markdown]
 # ## Scorecard
@@ -315,13 +317,13 @@ claims.show("blocks")
 #
 # ### Narrower or shallower?
 #
-# Cutting channels makes a network *narrower*, and leaving out blocks makes it *shallower*. You may hear that width stands for the content of the input, and depth for the non-linearity. We have no source for this, so don't rely on it. Which of the two *your* model can spare, you find out by cutting both ways down to the same number of weights.
+# Cutting channels makes a network *narrower*, and leaving out blocks makes it *shallower*. You may hear that width stands for the content of the input, and depth for the non-linearity. We have no source for this. Which of the two *your* model can spare, you find out by cutting both ways down to the same number of weights.
 #
 # For language models, with small batches, [Kim et al., 2024](https://arxiv.org/abs/2402.02834), made Llama models faster by leaving out blocks, where narrower layers brought nothing. A block less also saves its part of the KV cache.
 #
 # ### Healing, here and in larger models
 #
-# Of all runs of three consecutive blocks, and of six, section 5 cuts the one that a calibration chapter missed least. At first we chose after healing. When we saw that this suited the manual alone, we changed the rule. So the cuts look a bit better than they should. From 5 bits up, you'd simply keep the downloaded file.
+# Of all runs of three consecutive blocks, and of six, section 5 cuts the one that a calibration chapter missed least. At first we chose after healing. When we saw that this suited the manual alone, we changed the rule. So the cuts look a bit better than they should.
 #
 # In ReplaceMe ([Shopkhoev et al., 2025](https://arxiv.org/abs/2505.02819)), one matrix replaces several blocks, and adds no weights at all: it can be merged into a block that stays. Its authors leave out up to a quarter of several large models, and keep about 90 % of their scores in tests. [Gromov et al., 2024](https://arxiv.org/abs/2403.17887), train adapters after a cut. Some large models then answer questions hardly worse than before, until up to half of their blocks are gone. You can't compare this with our figures: a model may still pick the right answer while its probabilities have moved far.
 #

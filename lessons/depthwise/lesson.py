@@ -122,7 +122,7 @@ all_but = [right_with(everything - {number}) for number in range(8)]
 show.by_layer(reference, alone, all_but)
 
 # %% [markdown]
-# Layer 1 stands out in both columns: rounded alone, it loses as many points as all eight together, and with all the others rounded, hardly any are lost. So we only need to repair this layer, 288 of the network's 30,208 weights.
+# Layer 1 stands out in both columns: rounded alone, it loses at least as many points as all eight together, and with all the others rounded, hardly any are lost. So we only need to repair this layer, 288 of the network's 30,208 weights.
 
 # %% [markdown]
 # ## 3. Which channel sets the scale?
@@ -158,7 +158,7 @@ print(f"largest input of channel 4: {given[4]:.1f}, of channel 28: {given[28]:.1
 # **Not at all (C), because a variance of 0 means that its result was the same for every image.** The cell shows why: on all of our 512 images, the ReLU of layer 0 makes channel 28 0, so the filter reads only zeros.
 
 # %% [markdown]
-# An ordinary convolution sums over many channels, so its result still varies if one of them doesn't. A depthwise filter reads only one. If this channel is 0 on all images, it's called **dead**. Then the variance is 0, and the factor is 316 times $\gamma$: for channel 28, that's 80. In float this does no harm, since 80 · 0 is 0. But folded into the weights, the 80 sets the scale for all.
+# An ordinary convolution sums over many channels, so its result still varies if one of them doesn't. A depthwise filter reads only one. If this channel is 0 on all images, it's called **dead**, and so are the filter and the weights that read it. Then the variance is 0, and the factor is 316 times $\gamma$: for channel 28, that's 80. In float this does no harm, since 80 · 0 is 0. But folded into the weights, the 80 sets the scale for all.
 #
 # To test this, we change the nine weights of channel 28 *before* folding, and nothing else.
 
@@ -201,9 +201,18 @@ show.filter_4(weight[4, 0] / (wide.max() / 127.5), integers[4, 0])
 # - In float the sum is 0.37 steps of 0.176, so the result is 10 · 0.37 · 0.176 − 0.27 = 0.38.
 # - In int8 the sum is 1 + 1 − 1 = 1 step, so the result is 10 · 1 · 0.176 − 0.27 = 1.49.
 #
-# **The errors have added up, and the black background comes out four times as bright.** Is that what loses the points? We rounded channel 4 alone, and then took the difference, 1.11, off its bias: the 63.5 % right became 90.5.
-#
-# And it was close: the first weight, 0.503 steps, was only just rounded up.
+# **The errors have added up, and the black background comes out four times as bright.** Is that what loses the points? We round channel 4 alone, in the float network, and then subtract the difference, 1.11, from its bias:
+
+# %%
+only_4 = fold(net)
+conv = only_4.module.features[1][0][0]
+conv.weight[4] = rounded(conv.weight)[4]
+print(f"channel 4 rounded: {accuracy(only_4):.1f} % right")
+conv.bias[4] -= 1.11
+print(f"and its bias corrected: {accuracy(only_4):.1f} %")
+
+# %% [markdown]
+# It is. And it was close: the first weight, 0.503 steps, was only just rounded up.
 #
 # **Predict.** We make the *dead* channel 28 one per cent wider, and with it the scale one per cent coarser. Then this weight is 0.503 / 1.01 steps long. What happens to int8: **A** most of the lost points come back, **B** nothing, **C** it loses a few points more?
 
@@ -215,15 +224,13 @@ print(f"float {accuracy(wider):.1f} %, int8 {accuracy(wider_int8):.1f} % right")
 # **Most come back (A), because 0.503 / 1.01 = 0.498 is rounded to 0.** Now the sum is 1 − 1 = 0, and the result on black is −0.27, which the ReLU makes 0. That's off by 0.38 instead of 1.11.
 
 # %% [markdown]
-# With finer steps you need less luck, because half a step is the most that a weight can be off. With channel 28 emptied, channel 4's sum is again 1 step, but of only 0.094, so black comes out as only 0.67.
-#
-# So which weights cost the 25 points? Nine dead ones set the scale, and on this scale one living weight fell on the wrong side of one half. **A coarse scale is a danger, and how much it costs is luck.**
+# So which weights cost the 25 points? Nine dead ones set the scale, and on this scale one living weight fell on the wrong side of one half. **A coarse scale is a danger.** Here only two living filters are shorter than a step, so luck decided what it cost. Don't count on luck: the larger network in *Deeper* loses many of its answers.
 
 # %% [markdown]
 # ## 5. Which repair?
 #
 # 1. **Empty the dead channels.** We emptied one, as a test, and the exercise empties all of them. That works on any chip, but it helps only where a dead channel is the widest. And you know that a channel is dead only for the images that you've shown it.
-# 2. **Take a scale per channel.** Then no channel can make another's steps coarser.
+# 2. **Take a scale per channel**, in all layers or in layer 1 alone. Then no channel can make another's steps coarser.
 # 3. **Leave the layer in float.** That needs a chip that computes in float too, and time to convert. In PyTorch, a layer without a qconfig stays float. Its stubs stand the other way round than those of the network: the first turns the integers that arrive into floats, and the second turns the results back:
 
 # %% block_in_float tags=["legacy"]
@@ -232,8 +239,14 @@ mixed.module.features[1].qconfig = None
 mixed.module.features[1] = nn.Sequential(tq.DeQuantStub(), mixed.module.features[1], tq.QuantStub())
 one_in_float = to_int8(mixed, per_tensor)
 
+# %% layer_1_per_channel tags=["legacy"]
+spared = fold(net)  # a scale per channel in layer 1 alone: a block's own qconfig counts
+activation = tq.get_default_qconfig(torch.backends.quantized.engine).activation
+spared.module.features[1].qconfig = tq.QConfig(activation=activation, weight=per_channel)
+one_per_channel = to_int8(spared, per_tensor)
+
 # %% [markdown]
-# What do they add to the file of about 45 kB? The network has 586 channels, and layer 1 has 288 weights.
+# What do they add to the file of about 45 kB? The network has 586 channels, and layer 1 has 32 of them, with 288 weights. PyTorch stores a scale and a zero point of 8 bytes each for a channel.
 #
 # **Predict.** Which repair makes the file more than a tenth larger: **A** a scale per channel in all layers, **B** emptied channels, **C** layer 1 in float?
 
@@ -243,6 +256,7 @@ shipped = {
     "one scale per layer": one_scale,
     "channel 28 emptied": emptied_int8,
     "a scale per channel": many_scales,
+    "a scale per channel in layer 1": one_per_channel,
     "layer 1 in float": one_in_float,
 }
 right = {name: accuracy(model) for name, model in shipped.items()}
@@ -250,10 +264,12 @@ file_kb = {name: kilobytes(model) for name, model in shipped.items()}
 show.remedies(right, file_kb)
 
 # %% [markdown] tags=["answer"]
-# **A scale per channel (A), because PyTorch stores a scale and a zero point of 8 bytes each: 586 · 16 bytes are 9.4 kB, a fifth of the file.** Names and other bookkeeping add another 4 kB. In float, a weight takes 3 bytes more, for layer 1 0.9 kB. An emptied channel takes as many bytes as before.
+# **A scale per channel (A), because a scale and a zero point take 16 bytes: 586 · 16 bytes are 9.4 kB, a fifth of the file.** Names and other bookkeeping add another 4 kB. In float, a weight takes 3 bytes more, for layer 1 0.9 kB. An emptied channel takes as many bytes as before.
 
 # %% [markdown]
-# All three bring the points back. A scale per channel is dear here because we gave one to all layers, and a channel has only about 50 weights on average. For layer 1 alone, it's as cheap as the float layer. In larger layers, 16 bytes hardly count. Where the kernels allow it, take a scale per channel, since it needs no diagnosis. Where they don't, empty the dead channels if one of them is the widest, and leave the layer in float otherwise.
+# All of them bring the points back. A scale per channel in all layers is expensive here, because a channel has only about 50 weights on average. In layer 1 alone, which the diagnosis has named, it's as cheap as the float layer. In larger layers, 16 bytes hardly count.
+#
+# Where the kernels allow it, take a scale per channel: in all layers it needs no diagnosis, and in the layer that loses the points it costs next to nothing. Where they don't, empty the dead channels if one of them is the widest. If the widest is alive, leave the layer in float, or move a part of the width into the next layer (*Deeper*) if the chip has no floats. Then measure again.
 
 # %% [markdown]
 # ## Exercise · Empty what is dead
@@ -311,7 +327,7 @@ def repair_solution(model, images):
 #
 # - To find where accuracy is lost, round one layer alone, and all but that one: is it enough for the loss, and is it needed?
 # - The widest channel sets a layer's scale, and folding can make a dead channel the widest: set its weights to 0 to test whether they're needed.
-# - A coarse scale is a danger, and luck decides what it costs. Take a scale per channel, which PyTorch stores in 16 bytes, empty a dead widest channel, or leave the layer in float.
+# - A coarse scale is a danger: here luck decided what it cost. Take a scale per channel, if need be only in the layer that loses the points; or empty a dead channel that is the widest; or leave the layer in float.
 
 # %% [markdown]
 # ## Scorecard

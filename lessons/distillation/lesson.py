@@ -94,7 +94,7 @@ student = train(network(30, 30), x, answers, T)
 twin = train(network(30, 30), x, y)
 
 # %% [markdown] tags=["answer"]
-# **At least a fifth fewer (A), because ten probabilities say more about an image than one label does.** Was this pair just lucky? We've trained five more, and the student was ahead in all of them. In *Deeper*, the twin gets a better chance.
+# **At least a fifth fewer (A), probably because its ten probabilities carry some of what the teacher learned from 49,000 other images.** Was this pair just lucky? We've trained five more, and the student was ahead in all of them.
 
 # %% teacher_and_students tags=["hide-input"]
 # Draws one image on its way to both, with the errors on test images.
@@ -253,7 +253,7 @@ show.ladder()
 # %% [markdown]
 # From *alike* to *even* we add how sure the teacher is of *this* image, and about a fifth of the errors disappear. From *even* to *soft* we add which other digits it names, and nearly a quarter of the rest disappears. So both help.
 #
-# And softness? *Alike*, *first choice* and the labels lie close together. So softness of this strength, alone, doesn't help.
+# And softness? *Alike*, *first choice* and the labels lie close together. So softness of this strength, alone, doesn't help this small student. A wider one may gain from it, too.
 
 # %% [markdown]
 # ## Exercise · Which others, and no longer how sure
@@ -273,7 +273,7 @@ show.ladder()
 #
 # <details><summary>What others found</summary>
 #
-# `train(network(30, 30), x, named(logits, T), T)` makes one student. The rate 0.02 is the best for all three, but a single student can be lucky, so the comparison lacks more students. Six of *named* made about as many errors as six of *even*. So with 1,000 images, the other digits are worth about half of the gain, and so is the confidence.
+# `train(network(30, 30), x, named(logits, T), T)` makes one student. In our record, the rate 0.02 is the best for all three, but a single student can be lucky, so the comparison lacks more students. Six of *named* made about as many errors as six of *even*. So with 1,000 images, the other digits alone bring about half of the gain in the mean, and so does the confidence; in single students it's between a quarter and two thirds.
 #
 # </details>
 
@@ -302,7 +302,7 @@ def named_solution(logits, T):
 #
 # - Soft targets are a teacher's probabilities at a temperature that makes the small ones count. When labels are used as well, the teacher's part of the loss needs the factor T², because its gradient shrinks like 1/T².
 # - A control takes one thing away and puts in as little as it can, and each arm gets its own best learning rate.
-# - Our student learned two things that labels don't say, how sure the teacher is of each image and which other digits it resembles. Softness alone didn't help.
+# - From a teacher that had seen more images, our student learned two things that labels don't say: how sure it is of each image and which other digits this resembles. Softness alone didn't help this small student.
 
 # %% [markdown]
 # ## Scorecard
@@ -327,9 +327,7 @@ claims.show("distillation")
 #
 # Is it enough that the teacher is large? We also trained large teachers on nothing but the student's own 1,000 images. Their students were no better than those of the labels, whether the teacher made 5 passes or 25, or had answers as soft as the first teacher's. So the gain of our student probably came from the images that only its teacher had seen.
 #
-# And could the twin do better without a teacher? Nothing kept it from learning its 1,000 images by heart. With *dropout*, which sets a random half of the pixels to 0 at each step, six twins made about 980 errors instead of 1,229. Students gained much less: 764 became about 730, with a fifth of the pixels set to 0. So about half of what our teacher gave, the twin can also get without one.
-#
-# Does a teacher help as much with more images? Five students with 5,000 images made 564 errors, and their twins 645. So it helps less there. *Named* made 594 errors and *even* 633, so the other digits are then worth more than the confidence.
+# And could the twin do better without a teacher? Probably, since nothing kept it from learning its 1,000 images by heart. As a project, give both *dropout*, which sets a random part of the pixels to 0 at each step, and each its own best rate and part. How much of the gain is left?
 
 # %% [markdown]
 # **Sources.** G. Hinton, O. Vinyals, J. Dean, *Distilling the knowledge in a neural network*, 2015, [arXiv:1503.02531](https://arxiv.org/abs/1503.02531). There a student with two layers of 800 units made 146 errors on MNIST with labels, and 74 with its teacher's soft targets. The teacher had learned from shifted images as well.

@@ -40,7 +40,7 @@ torch.backends.quantized.engine = legacy_int8.best()
 #
 # You have a trained model that is too slow, and no training data at hand. In [[integers]] we stored weights as 8-bit integers. The file became nearly four times smaller, but the network didn't become faster, because it turned the integers back into floats before it multiplied.
 #
-# PyTorch can also *multiply* the integers. You name a type of layer and a type of integer, and `quantize_dynamic` returns a copy of your model in which these layers are int8 layers. We try it on two networks. One is a *Transformer* with the shape of BERT-base ([Devlin et al., 2019](https://arxiv.org/abs/1810.04805)). That's a network of blocks, which reads a row of *tokens*, pieces of text, here 128. Its linear layers work on each token by itself. Random weights will do, since neither time nor bytes depend on them. The other is the trained LeNet of [[integers]], which gets one picture.
+# PyTorch can also *multiply* the integers. You name a type of layer and a type of integer, and `quantize_dynamic` returns a copy of your model in which these layers are int8 layers. PyTorch has *deprecated* this interface: it still works, but it will be removed. Its successor ([[torchao]]) rests on the same idea. We try it on two networks. One is a *Transformer* with the shape of BERT-base ([Devlin et al., 2019](https://arxiv.org/abs/1810.04805)). That's a network of blocks, which reads a row of *tokens*, pieces of text, here 128. Its linear layers work on each token by itself. Random weights will do, since neither time nor bytes depend on them. The other is the trained LeNet of [[integers]], which gets one picture.
 
 # %% tags=["legacy"]
 import torch
@@ -97,7 +97,7 @@ show.way_of_a_call()
 #
 # 1. *Search the range.* It goes from −1 to 2. The integers 0 to 3 cut it into three intervals, so the scale is 3 / 3 = 1. The lowest input, −1, gets the integer 0, so the number 0 gets the next one, 1. This is the **zero point**.
 # 2. *Round.* Divided by the scale and rounded, the inputs are −1, 0 and 2. With the zero point added, they're stored as 0, 1 and 3.
-# 3. *Multiply.* A 0 has to count as 0, so the layer takes the zero point off again: −1 · 4 + 0 · (−2) + 2 · 5 = 6.
+# 3. *Multiply.* A 0 has to count as 0, so the layer subtracts the zero point again: −1 · 4 + 0 · (−2) + 2 · 5 = 6. (So the sum is the same as without a zero point. It's there because the stored integers can't be negative.)
 # 4. *Back to float.* Each input counts in units of 1 and each weight in units of 0.1, so every product, and with them the sum, counts in units of 1 · 0.1. The output is 6 · 0.1 = **0.6**.
 #
 # In floats it would be −0.4 − 0.06 + 1 = **0.54**. The 0.06 was lost when 0.3 became 0.
@@ -133,7 +133,7 @@ print(f"largest difference from PyTorch: {(by_hand - layer(x)).abs().max():.7f}"
 # %% [markdown]
 # ## 3. Where int8 gains time, and where it loses
 #
-# **The gain is in step 3.** An int8 weight takes a quarter of the bytes, so it arrives from memory sooner. And an instruction that multiplies 8 floats has room for 32 numbers of 8 bits.
+# **The gain is in step 3.** An int8 weight takes a quarter of the bytes, so it arrives from memory sooner, if it has to come from there: LeNet's largest layer, with 192 kB, fits into the cache of most processors. And an instruction that multiplies 8 floats has room for 32 numbers of 8 bits.
 #
 # **Everything else is overhead.** Python needs longer to reach the compiled routine of an int8 layer than that of an fp32 layer. Then the routine has to find the range and round. With one row, most of it is Python's.
 #
@@ -152,7 +152,7 @@ races = {width: race_layer(nn.Linear(width, width), rows=1) for width in (8, 32,
 show.price_curves(races)
 
 # %% [markdown]
-# From width 32 to 256 the number of weights grows 64-fold, and yet the int8 call takes hardly any longer: nearly all of its time is overhead. A point that sticks out was disturbed by another program. Where the curves cross, the gain makes up for the overhead. LeNet's largest layer, 400 → 120, lies left of the crossing, so it loses.
+# From width 32 to 256 the number of weights grows 64-fold, and yet the int8 call takes hardly any longer: nearly all of its time is overhead. Where the curves cross, the gain makes up for the overhead. LeNet's largest layer, 400 → 120, has as many weights as a square one of width 219. That's left of the crossing, so it loses.
 
 # %% [markdown]
 # ### Measure your layers, with your rows
@@ -173,10 +173,12 @@ for (rows, name), gain in gains.items():
     print(f"batch of {rows:3}, {name}: {gain:.1f} times as fast")
 
 # %% [markdown] tags=["answer"]
-# **Better (A), because most of the overhead is paid once for all 256 rows, while each row brings its gain.** But a small layer may still lose: the last one, `fc3`, has only 840 weights, and 256 rows don't make up for its overhead. The Transformer gains because its layers are wide. On an EPYC it gained with one token.
+# **Better (A), because most of the overhead is paid once for all 256 rows, while each row brings its gain.** Rounding isn't paid once, but each rounded input of `fc1` is multiplied 120 times. But a small layer may still lose: the last one, `fc3`, has only 840 weights, and 256 rows don't make up for its overhead.
 
 # %% [markdown]
-# Run this twice, and convert only the layers that gain both times. To do so, put *names* of layers into the set in place of a type. A name that matches nothing is skipped without a warning, so print the copy.
+# So is more rows always more gain? No. In a layer thousands wide, the overhead hardly counts, and int8 gains with a single row, probably because it waits for a quarter of the bytes. Many rows share this wait, so there the gain can get smaller again.
+#
+# Measure your layers twice, and convert only those that gain both times. To do so, put *names* of layers into the set in place of a type. A name that matches nothing is skipped without a warning, so print the copy.
 
 # %% by_name tags=["legacy", "nbval-check-output"]
 print(quantize_dynamic(lenet, {"fc1"}, dtype=torch.qint8))
@@ -228,7 +230,7 @@ print(f"fp32, × 255: {(answers(lenet, 255) == before).float().mean():6.1%} the 
 # **Fewer (C), because each call has one range. The bright picture widens it for all 64, and so the others are rounded coarsely.**
 
 # %% [markdown]
-# How coarsely? Say that an ordinary picture gives `fc1` inputs between 0 and 1. Beside the bright one the range reaches 255, so the scale is 255 / 127 = 2, and everything up to 1 becomes 0. To `fc1`, these pictures look alike, so most of them get the same answer.
+# How coarsely? Say that an ordinary picture gives `fc1` inputs between 0 and 1. Beside the bright one the range reaches 255, so the scale is 255 / 127 = 2, and everything up to 1 becomes 0. To `fc1`, these pictures look alike, so it can hardly tell them apart.
 #
 # The first line answers our question: a few answers in a thousand have changed. The second is a warning. With one range for the whole call, an int8 answer can depend on the rest of its batch. In fp32, LeNet's don't, as the third line shows. So check the inputs first, and test with batches like those that you'll serve.
 
@@ -313,9 +315,7 @@ for way, timed in {"from Python": race(deep, deep_int8, row), "in a trace": race
     print(f"{way:11}  fp32 {fp32:.2f} ms, int8 {int8:.2f} ms, the fastest of nine")
 
 # %% [markdown]
-# In the trace int8 is several times faster than before, though it still searches and rounds. So most of the overhead was Python, and the way from it into the int8 engine. Called from Python, these layers lost to fp32, and in the trace they don't. So the crossing of section 3 holds for calls from Python.
-#
-# Overhead isn't always the cause. `quantize_dynamic` converts LSTMs as well. One of 128 units, which reads a picture of Fashion-MNIST row by row, became slower, although its 28 steps are one call. [[audit]] finds out why.
+# In the trace int8 is far faster than before, though it still searches and rounds. So most of the overhead was Python, and the way from it into the int8 engine. Called from Python, these layers lost to fp32, and in the trace they don't. So the crossing of section 3 holds for calls from Python. `quantize_dynamic` converts LSTMs as well, and they have an opponent of another kind ([[audit]]).
 #
 # ### Embeddings in 8 bits, and the way back from a file
 #
@@ -334,7 +334,7 @@ fresh = quantize_dynamic(models.LeNet(), {nn.Linear}, dtype=torch.qint8)
 print(fresh.load_state_dict(torch.load("lenet_int8.pt")))
 
 # %% [markdown]
-# **Sources.** The example with BERT follows *Introduction to Quantization on PyTorch* ([2020](https://pytorch.org/blog/introduction-to-quantization-on-pytorch/)) by Raghuraman Krishnamoorthi et al. The interface, [`quantize_dynamic`](https://docs.pytorch.org/docs/stable/generated/torch.ao.quantization.quantize_dynamic.html), is *deprecated*: it still works, but it will be removed. Its successor ([[torchao]]) rests on the same idea.
+# **Sources.** The example with BERT follows *Introduction to Quantization on PyTorch* ([2020](https://pytorch.org/blog/introduction-to-quantization-on-pytorch/)) by Raghuraman Krishnamoorthi et al. The interface, [`quantize_dynamic`](https://docs.pytorch.org/docs/stable/generated/torch.ao.quantization.quantize_dynamic.html), is documented there.
 #
 # **Recommended video.** Chris Gottbrath, *Deep Dive on PyTorch Quantization*, [youtube.com/watch?v=c3MT2qV5f9w](https://www.youtube.com/watch?v=c3MT2qV5f9w).
 #

@@ -145,7 +145,7 @@ show.three_formats()
 #
 # In each step, the optimizer adds a small *update* to a weight. Suppose the weight is 1 and the update 0.0001, both in fp16. The gap at 1 is 0.001, and half of it is 0.0005. The update is smaller, so the weight is rounded back to 1. fp16 can hold 0.0001, but it's too small *beside 1*.
 #
-# **A sum swallows a term that is smaller than half the gap to the next number in the term's direction.**
+# **A sum swallows a term that is smaller than half the gap to the next number in the term's direction.** At exactly half, it's a tie, as in section 1.
 #
 # Are real updates so small? Take LeNet, a small network that has learned to recognize the clothes of Fashion-MNIST. A typical weight is 0.05, between $2^{-5}$ and $2^{-4}$. In a step of SGD with a learning rate of 0.01, a typical update is 0.00001.
 #
@@ -181,7 +181,7 @@ for dtype, share in swallowed.items():
 # **Most (A), because the gap of bf16 at 0.05 is $2^{-5-7} = 0.00024$, and half of it is 0.00012.** A typical update is only about a tenth of that. In fp16 half a gap is eight times smaller, about as large as a typical update, so about half of the weights stay.
 
 # %% [markdown]
-# At ten times the rate, about half would still stay in bf16. And a weight is the sum of thousands of small updates, so **weights stay in fp32**. Products may read a 16-bit *copy* of them. It's made anew in each step, so its rounding errors don't add up.
+# At ten times the rate, about half would still stay in bf16. The first step of Adam at 0.001 loses none, because it moves nearly every weight by 0.001, and its later steps are smaller. A weight is the sum of thousands of updates, and many are small, so **weights stay in fp32**. Products may read a 16-bit *copy* of them. It's made anew in each step, so its rounding errors don't add up.
 #
 # A layer's output is a sum of many products, and once the total is large, the next product may be smaller than half a gap. So chips and libraries usually keep the total in fp32, and round only the result. The loss, a mean over the batch, stays in fp32, too, and so do Adam's running means, to which each step adds only a little.
 #
@@ -229,7 +229,7 @@ print(f"{all_gradients.abs().max():.2f}")
 # %% [markdown]
 # If the largest gradient is 0.1, the scale may be 65,504 / 0.1 = 655,040 at most. We choose a power of two, because multiplying by it normally changes only the exponent. The next one below is $2^{19} = 524{,}288$. But the next batch may have larger gradients, so in practice you stay lower. With 65,536 the largest may grow to nearly 1, and still hardly any gradients become 0.
 #
-# Does it matter? In LeNet hardly, because fp16 loses only the smallest gradients. In other networks it can. [Micikevicius et al., 2018](https://arxiv.org/abs/1710.03740), trained SSD, a network that finds objects in photographs. With products in fp16 and no loss scale the training diverged. With a factor of 8 it trained as well as in fp32.
+# Does it matter? In LeNet hardly, because fp16 loses only the smallest gradients, and of the *weights'* gradients next to none. In other networks it can. [Micikevicius et al., 2018](https://arxiv.org/abs/1710.03740), trained SSD, a network that finds objects in photographs. With products in fp16 and no loss scale the training diverged. With a factor of 8 it trained as well as in fp32.
 #
 # **bf16 needs no loss scale**, because it has the exponents of fp32. So it's the simpler choice where your chip multiplies it fast.
 
@@ -306,9 +306,9 @@ print("softmax()", logits.softmax(0).tolist())
 #
 # ### When the weights themselves have to be bf16
 #
-# Large models are sometimes trained without fp32 weights, to save memory. What does that cost? We trained five LeNets from the start, with 1,500 steps of SGD at a rate of 0.03. With weights in bf16, four of them ended 3 to 7 points of accuracy lower than with weights in fp32, and one 50 points lower. Only the larger updates got through, so the networks learned more slowly.
+# Large models are sometimes trained without fp32 weights, to save memory. Then only the larger updates get through, and the networks of [Zamirai et al., 2020](https://arxiv.org/abs/2010.06192), learned more slowly and ended less accurate.
 #
-# Small updates can survive even in bf16, by *stochastic rounding*. If an update is a tenth of a gap, the weight moves by a whole gap with a probability of one tenth, and stays where it is otherwise. A single update is then wrong, but the mean of many is right. With it three of these LeNets did as well as in fp32, so it was the rounding that had held them back. The networks of [Zamirai et al., 2020](https://arxiv.org/abs/2010.06192), did about as well.
+# Small updates can survive even in bf16, by *stochastic rounding*. If an update is a tenth of a gap, the weight moves by a whole gap with a probability of one tenth, and stays where it is otherwise. A single update is then wrong, but the mean of many is right. With it, their networks did about as well as in fp32, so it was the rounding that had held them back.
 
 # %% [markdown]
 # **Sources.** P. Micikevicius et al., *Mixed precision training*, 2018, [arXiv:1710.03740](https://arxiv.org/abs/1710.03740); D. Kalamkar et al., *A study of BFLOAT16 for deep learning training*, 2019, [arXiv:1905.12322](https://arxiv.org/abs/1905.12322); PyTorch on [numerical accuracy](https://docs.pytorch.org/docs/stable/notes/numerical_accuracy.html).

@@ -63,7 +63,7 @@ for bits, percent in right.items():
     print(f"{bits:2} bits: {percent:.1f} % right")
 
 # %% [markdown] tags=["answer"]
-# **At 2 bits (D), perhaps because three values are too few.**
+# **At 2 bits (D).** Are three values too few? Section 4 finds out.
 
 # %% [markdown]
 # In about an hour you will be able to

@@ -109,7 +109,7 @@ token_in_16_bits = 30 * 3 * 2 * 64 * 2
 # %% [markdown]
 # With 2 bits for both, a token takes 3,600 bytes. That's 6.4 times smaller than 16 bits, and not 8 times: **2 bits by token really cost 2.5 bits a number.**
 #
-# Second, a ruler, since one right answer shows little. After every token of a text, the model has a probability for each token that may come next. Let $p$ be the probabilities with a float cache, and $q$ those with a rounded one. The **KL divergence** says how far $q$ is from $p$: it's the sum of $p \ln (p / q)$ over these tokens, averaged over the text. It's 0 if nothing has changed.
+# Second, a ruler, since one right answer shows little: on three texts of our record (`records/keys_values`), even the cache with keys of 8 and values of 2 bits has another likeliest next token after 23 to 31 % of the tokens. After every token of a text, the model has a probability for each token that may come next. Let $p$ be the probabilities with a float cache, and $q$ those with a rounded one. The **KL divergence** says how far $q$ is from $p$: it's the sum of $p \ln (p / q)$ over these tokens, averaged over the text. It's 0 if nothing has changed.
 
 # %% ruler
 from pydoc_data.topics import topics  # Python's manual
@@ -144,7 +144,7 @@ print(f"values alone in {bits} bits: KL {kl(values=lambda x: by_token(x, bits)):
 # %% [markdown]
 # ## 3. What is special about keys?
 #
-# Here are 32 tokens of our text in one head: a row for each token, a column for each of the 64 features, and strong colours far from 0.
+# Here are 32 tokens of our text in one head: a row for each token, a column for each of the 64 features, and strong colours far from 0. The keys are those that our hook sees, before they're rotated by their positions (*Deeper* looks at them afterwards).
 
 # %% stripes tags=["hide-input"]
 # Draws the keys and the values of 32 tokens in one head of the real model (records/keys_values).
@@ -166,7 +166,7 @@ def by_feature(x, bits, group=32):  # 32 tokens in a row share the step of a fea
 print(f"keys alone in 2 bits, by feature: KL {kl(keys=lambda x: by_feature(x, 2)):.2f}")
 
 # %% [markdown]
-# That's a rescue. But was it the stripes? By feature, 32 numbers share 4 bytes, so a number costs 3 bits instead of 2.5, and perhaps it's the bytes that helped. More runs settle it (`records/keys_values`), on three texts: the manual, the code of Python's `textwrap`, and a licence.
+# That's a rescue. But was it the stripes? By feature, 32 numbers share 4 bytes, so a number costs 3 bits instead of 2.5, and perhaps it's the bytes that helped. More runs of the record settle it, on three texts: the manual, the code of Python's `textwrap`, and a licence.
 #
 # - By feature in groups of 64 tokens. A number costs 2.5 bits again.
 # - By token, but before rounding we subtract from each feature its mean over the text, and add it afterwards. That takes out the stripes.
@@ -189,7 +189,7 @@ show.table(
 # %% [markdown]
 # The first row repeats section 2's run, and differs a little because a model so badly broken reacts to the last digits of its sums.
 #
-# It wasn't the bytes. In groups of 64 tokens a number costs as much as by token, and nearly all of the rescue stays. It's mostly the stripes: with them taken out, less than half of the KL divergence is left, and with the first token in float as well about a quarter or less. The first token in float alone (last row) helps little. **Keys have features that are large for nearly every token. Give each feature a step of its own.**
+# It wasn't the bytes. In groups of 64 tokens a number costs as much as by token, and nearly all of the rescue stays: the keys now lose about as much as the values by token on two texts, and half as much again on the manual (section 4). It's mostly the stripes: with them taken out, less than half of the KL divergence is left, and with the first token in float as well about a quarter or less. The first token in float alone (last row) helps little. **Keys have features that are large for nearly every token. Give each feature a step of its own.** The stripes may not be all. An error in a key changes a score, and by the softmax the weights of all tokens, while an error in a value is only averaged into the output. How much that adds, our runs don't tell.
 
 # %% [markdown]
 # ## 4. And the values?
@@ -215,7 +215,7 @@ for way in (by_token, by_feature):
 # **C, larger, because some errors matter more than others.** Which ones?
 
 # %% [markdown]
-# A head's output is the mean of all values, weighted by attention. In 17 of this model's 30 blocks, more than a third of the attention goes to the first token. Attention weights must add up to 1, and a head that finds nothing relevant puts its weight there, as [Xiao et al., 2023](https://arxiv.org/abs/2309.17453), explain it: the first token is an **attention sink**. Its values add little to the mean, since in most heads they have less than a third of the others' length.
+# A head's output is the mean of all values, weighted by attention. In 17 of this model's 30 blocks, more than a third of the attention goes to the first token (so says the record). Attention weights must add up to 1, and a head that finds nothing relevant puts its weight there, as [Xiao et al., 2023](https://arxiv.org/abs/2309.17453), explain it: the first token is an **attention sink**. Its values add little to the mean, since in most heads they have less than a third of the others' length.
 #
 # By token, small values have small steps. By feature, the first token shares its steps with 31 others whose values are larger, so its error becomes as large as theirs, and enters the output with the first token's weight, a large one in more than half of the blocks.
 #
@@ -236,7 +236,7 @@ show.table(
 )
 
 # %% [markdown]
-# One token of 256 makes the difference. With the first one in float, less than a third of the KL divergence is left on each text. With the eleventh in float, most of it stays. **The error counts all tokens alike, and attention doesn't.**
+# *Off by* is now the mean of the three texts. One token of 256 makes the difference. With the first one in float, less than a third of the KL divergence is left on each text. With the eleventh in float, it hardly changes on two texts, once up and once down, and on the licence nearly three quarters of it stays. **The error counts all tokens alike, and attention doesn't.**
 #
 # So for values, a step for each token isn't about stripes. It lets a token with small values keep its short steps. In the last row, the values are rounded by feature, cost about as much as by token, and lose about as much, but only with one token in float. Rounding by token needs no such exception, and has a second advantage: a value can be rounded as soon as its token arrives, instead of waiting for 63 others.
 
@@ -250,7 +250,7 @@ show.table(
 show.of_bits()
 
 # %% [markdown]
-# Four bits change the likeliest token in about one of ten cases. With 2 bits it's four to five of ten.
+# Four bits change the likeliest token in about one of ten cases. With 2 bits it's four to five.
 #
 # One thing is missing. All runs of our tables read a text in one go, and rounded even its newest keys. But text comes token by token, and a feature of *one* token has no neighbours: minimum and maximum are the number itself. A careless cache that rounds each new token alone, by feature, has no error at all, and saves nothing: it stores a step and a minimum of 16 bits each for every number, more than the number itself took. **An error of 0 can be a mistake, too.** So new keys wait as floats until their group is full, and the table doesn't count these bytes.
 
@@ -307,7 +307,7 @@ claims.show("keys_values")
 #
 # ### Before or after the positions
 #
-# Our hook rounds a key before it's rotated by its position ([[attention]]), and most programs keep it afterwards. Turning mixes two features of a pair, by an angle that grows with the position, so a stripe could fade into a wave. In the record, keys of 2 bits by feature lose about half as much again when they are rounded afterwards. That's still at least seven times less than by token, with the keys rounded afterwards as well. Probably it's because the largest stripes stand in pairs that turn slowly: in all heads but one, by less than 0.14 radian over 256 tokens.
+# Our hook rounds a key before it's rotated by its position ([[attention]]), and most programs keep it afterwards. Turning mixes two features of a pair, by an angle that grows with the position, so a stripe could fade into a wave. In the record, keys of 2 bits by feature lose about half as much again when they are rounded afterwards. That's still at least seven times less than by token, with the keys rounded afterwards as well.
 #
 # ### Other models
 #

@@ -75,7 +75,7 @@ def compute_amount(epoch):
 #
 # `"l1_unstructured"` is magnitude pruning. By default the callback sets one threshold for all layers, as in [[prune_model]]. `garments.QUIET` makes the Trainer work on the CPU, and print and save nothing.
 #
-# **Predict.** What fraction of the network is zero after the 100 epochs: **A** 98 %, **B** 90 %, or **C** 70 %?
+# **Predict.** What fraction of the network, biases included, is zero after the 100 epochs: **A** 98 %, **B** 90 %, or **C** 70 %?
 
 # %%
 model = Garments()
@@ -89,7 +89,7 @@ print(f"zero: {sparsity_report(model).total.sparsity:.1%}")
 # **About 70 % (C), because each amount is a share of what is *left* at that time, and not of all.** So the comment states a rule that the code doesn't follow.
 
 # %% [markdown]
-# One of this callback's settings doesn't do what it says, but neither a message nor the network's error will tell you. In about an hour you will be able to
+# One of this callback's settings doesn't do what it says, but no message tells you, and the error of your network will look good. In about an hour you will be able to
 #
 # [[abilities]]
 #
@@ -225,9 +225,7 @@ show.errors_over_epochs(curves)
 # %% [markdown]
 # Look at the blue line first. Until epoch 49 the orange one hides it, because the first rewind, after epoch 10, is right in both. But each later rewind of `ModelPruning` replaces a trained weight by the same trained weight. So this network keeps what it has learned, and ends about as low as the green one, which never rewinds.
 #
-# Now follow the orange line. It leaps at each true rewind, because the network is back at its first weights. After the cut of epoch 50 it has 25 epochs to recover. But from epoch 76 on it's set back after every epoch, so each point there is an untrained network, and only one epoch follows the last cut. We tried six networks at three learning rates (`records/lightning_pruning`). With 25 epochs after the cut of epoch 50, the network came back to at most 1.7 times the error of the faulty rewind. With one epoch after the last cut, it was still at 2 to 9 times. **A rewind needs training after the last cut.**
-#
-# But is that enough? Not quite: with 50 epochs more, `Mended` came down to 14 %, and `ModelPruning` to 7. With biases spared, the gap was smaller: 9.5 % and 7.2.
+# Now follow the orange line. It leaps at each true rewind, because the network is back at its first weights. After the cut of epoch 50 it has 25 epochs to recover. But from epoch 76 on it's set back after every epoch, so each point there is an untrained network, with a few weights fewer each time, and only one epoch follows the last cut. We tried six networks at three learning rates (`records/lightning_pruning`). With 25 epochs after the cut of epoch 50, the network came back to at most 1.7 times the error of the faulty rewind. With one epoch after the last cut, it was still at 2 to 9 times. **A rewind needs training after the last cut.**
 #
 # So the fault saved the network from a schedule that doesn't suit a rewind. If you go by the error alone, you'll be pleased, and report a lottery ticket that isn't one. With this schedule, switch the rewind off: `use_lottery_ticket_hypothesis=False`.
 #
@@ -274,7 +272,7 @@ def even_pruning_solution(epochs, sparsity):
 # ## Remember
 #
 # - An amount counts from what is left, so multiply the shares that stay, and do it before you train.
-# - `ModelPruning` prunes biases too, cuts after every epoch if the amount is a number, and rewinds by default. On a CPU only the first rewind is right: from then on weight and copy share one memory.
+# - `ModelPruning` prunes biases too, cuts after every epoch if the amount is a number, and rewinds by default. In Lightning 2.6, on a CPU, only the first rewind is right: from then on weight and copy share one memory.
 # - A low error doesn't prove that a setting works: count the zeros, and compare the weights with what they should be.
 
 # %% [markdown]
@@ -355,7 +353,7 @@ show.side_by_side({"whole": whole, "pruned": pruned, "pruned and int8": small})
 # The zeros have survived. Pruning saved no byte, because in fp32 a zero takes four bytes like any other number. Int8 divided the bytes by four, and hardly changed the error here.
 
 # %% [markdown]
-# **Sources.** J. Frankle and M. Carbin, *The Lottery Ticket Hypothesis*, [arXiv:1803.03635](https://arxiv.org/abs/1803.03635); Lightning on [pruning and quantization](https://lightning.ai/docs/pytorch/stable/advanced/pruning_quantization.html) and on [`ModelPruning`](https://lightning.ai/docs/pytorch/stable/api/lightning.pytorch.callbacks.ModelPruning.html), an experimental feature. That no rewind took place was [reported in 2022](https://github.com/Lightning-AI/pytorch-lightning/issues/13643); [a repair of 2025](https://github.com/Lightning-AI/pytorch-lightning/pull/21191) made the first one right. On a GPU, by the source, all are right, because the copy stays on the CPU.
+# **Sources.** J. Frankle and M. Carbin, *The Lottery Ticket Hypothesis*, [arXiv:1803.03635](https://arxiv.org/abs/1803.03635), in 2018 still called *Training Pruned Neural Networks*; *PyTorch Lightning V1.2.0: DeepSpeed, Pruning, Quantization, SWA*, [2021](https://medium.com/pytorch/pytorch-lightning-v1-2-0-43a032ade82b), the post that announced `ModelPruning`; Lightning on [pruning and quantization](https://lightning.ai/docs/pytorch/stable/advanced/pruning_quantization.html) and on [`ModelPruning`](https://lightning.ai/docs/pytorch/stable/api/lightning.pytorch.callbacks.ModelPruning.html), an experimental feature. That no rewind took place was [reported in 2022](https://github.com/Lightning-AI/pytorch-lightning/issues/13643); [a repair of 2025](https://github.com/Lightning-AI/pytorch-lightning/pull/21191) made the first one right. On a GPU, by the source, all are right, because the copy stays on the CPU.
 #
 # **Going further.** The page `docs/lightning.md` describes both callbacks of the course. M. Zhu and S. Gupta, *To prune, or not to prune*, 2017, [arXiv:1710.01878](https://arxiv.org/abs/1710.01878), on a schedule that prunes much at first and little later.
 #

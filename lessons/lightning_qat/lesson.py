@@ -111,7 +111,7 @@ print(f"int8, {n_int8} of {len(linear)} layers: off by {int8_error:.0f} %")
 # %% [markdown]
 # ## 2. Two hooks around the training
 #
-# [[qat]] had two calls. `prepare_qat` puts the rounding in before the training, so that the weights learn with it. `convert` turns the weights into integers after the training, because an integer has no gradient. But now the loop belongs to the Trainer. Where do we put the calls?
+# [[qat]] had two calls. They belong to `torch.ao.quantization`, which PyTorch has deprecated: it still works, but it will be removed. Its successor exports the network first ([[pt2e]]), with observers that move in the same way, and a callback that needs neither is under *Deeper*. What we find about ranges holds for all three. `prepare_qat` puts the rounding in before the training, so that the weights learn with it. `convert` turns the weights into integers after the training, because an integer has no gradient. But now the loop belongs to the Trainer. Where do we put the calls?
 #
 # A **callback** is an object with methods of fixed names, the **hooks**, and the Trainer calls each hook at a fixed point. The order is:
 #
@@ -163,7 +163,7 @@ print(f"int8: off by {mape(net(test_pixels), test_share):.0f} %")
 #
 # <details><summary>What others found</summary>
 #
-# Now int8 is about as good as float, after the same number of training steps. So the two hooks are right, and so is int8 for this task. Something goes wrong when the training *with rounding* starts from random weights.
+# Now int8 is about as good as float, after the same number of training steps. So it's probably neither the two hooks nor int8. Something goes wrong when the training *with rounding* starts from random weights.
 #
 # </details>
 
@@ -214,7 +214,7 @@ print(f"int8: off by {fast_error:.0f} %")
 found = show.six_trainings()
 
 # %% [markdown]
-# The second row is bad even at its best rate. The third row changes the constant in the last layer alone, and most of the damage is gone, so it was mainly *this* range. The fourth changes it for the outputs of all layers, and is as good as float. **It was the slow range that ruined the network, not the integers.** When we trained for eight epochs, the range caught up, and 0.01 was as good as float.
+# The second row is bad even at its best rate. The third row changes the constant in the last layer alone, and most of the damage is gone, so it was mainly *this* range. The fourth changes it for the outputs of all layers, and is as good as float. **In so short a training run from random weights, it was the slow range that ruined the network, not the integers.**
 #
 # The last row is what you tried: PyTorch's constant, but a first epoch in float, as the network of [[qat]] was trained in float first. When the rounding starts, the outputs are large already, so the first batch sets the range in the right place.
 
@@ -320,7 +320,7 @@ def freeze_after_solution(epochs):
 # %% [markdown]
 # ## Remember
 #
-# - Two hooks take a Trainer's network to int8: `prepare_qat` in `on_fit_start`, before any data pass, and `convert` in `on_train_end`, because integers can't be trained.
+# - With PyTorch's older interface, two hooks take a Trainer's network to int8: `prepare_qat` in `on_fit_start`, before any data pass, and `convert` in `on_train_end`, because integers can't be trained.
 # - A moving range needs time. With PyTorch's constant of 0.01, two epochs of 47 batches from random weights end before the ranges have caught up. Train in float first, or take a larger constant.
 # - Only training may move the ranges: switch the observers off around validation, because `model.eval()` doesn't. Test it with data that would expose a mistake.
 
@@ -335,7 +335,7 @@ claims.show("lightning_qat")
 #
 # ### A ready-made callback
 #
-# Lightning had a callback for all this, which was *beta*, and which version 2.0 removed. `course_utils` has one. It needs neither stubs nor `torch.ao.quantization`, which PyTorch has deprecated: its layers hold plain tensors. It has the constant 0.3, and lets only training move the ranges.
+# [Version 1.2](https://medium.com/pytorch/pytorch-lightning-v1-2-0-43a032ade82b) of Lightning brought a callback for all this, which was *beta*, and which version 2.0 removed. `course_utils` has one. It needs neither stubs nor `torch.ao.quantization`: its layers hold plain tensors. It has the constant 0.3, and lets only training move the ranges.
 #
 # To ship the network, save its state, which holds integers and scales. A new `Net()` has float layers, so the file doesn't fit. `rebuild` puts int8 layers in their place, and then the file fills them.
 
@@ -359,7 +359,7 @@ print("first weights:", qmodel.net[0].weight[0, :4].tolist())
 # To resume, you need another file, a **checkpoint**, which the Trainer can write while it trains, with the float weights, the ranges and the optimizer's state. But with `TwoHooks` you can't resume from one. The Trainer fills the network *before* `on_fit_start`, when it has its float layers still, and stops with an error, because the names in the file are those of the prepared network. The ready-made callback prepares the network in `setup`, an earlier hook. With this callback in the list, `trainer.fit(Net(), train, ckpt_path="last.ckpt")` goes on.
 
 # %% [markdown]
-# **Sources.** B. Jacob et al., *Quantization and training of neural networks for efficient integer-arithmetic-only inference*, 2018, [arXiv:1712.05877](https://arxiv.org/abs/1712.05877). [torchvision's script for quantization-aware training](https://github.com/pytorch/vision/blob/main/references/classification/train_quantization.py) freezes the ranges after some epochs, as the exercise does.
+# **Sources.** *PyTorch Lightning V1.2.0: DeepSpeed, Pruning, Quantization, SWA*, [2021](https://medium.com/pytorch/pytorch-lightning-v1-2-0-43a032ade82b), which announced Lightning's callbacks for quantization and pruning. B. Jacob et al., *Quantization and training of neural networks for efficient integer-arithmetic-only inference*, 2018, [arXiv:1712.05877](https://arxiv.org/abs/1712.05877). [torchvision's script for quantization-aware training](https://github.com/pytorch/vision/blob/main/references/classification/train_quantization.py) freezes the ranges after some epochs, as the exercise does.
 #
 # **Going further.** Lightning on [callbacks](https://lightning.ai/docs/pytorch/stable/extensions/callbacks.html) and on the [Trainer](https://lightning.ai/docs/pytorch/stable/common/trainer.html).
 #

@@ -87,7 +87,7 @@ a_again = seconds(a)
 print(f"A {1e3 * a_again:.1f} ms, B {1e3 * b_again:.1f} ms, speed-up: {a_again / b_again:.1f} times")
 
 # %% [markdown] tags=["answer"]
-# **Near 1 or below (C), because the call that comes first is the slow one.** B came first this time, so now it looks slower, or at best hardly faster. The line can't have been the main reason, though perhaps it helps a little.
+# **Near 1 or below (C), because both times the call that came first was the slow one.** B came first this time, so now it looks slower, or at best hardly faster. The line can't have been the main reason, though perhaps it helps a little. Why the first call is slow, section 2 finds out.
 
 # %% [markdown]
 # How much does the line itself help? A single pair of calls can't tell. We need a better way to measure. In about an hour you will be able to
@@ -155,14 +155,14 @@ show.drift()
 # %% [markdown]
 # More calls wouldn't help: if the machine drifts as far during longer blocks, their middles are as far apart as before. An error that always points the same way is called a **bias**. **More calls help against chance, but not against a bias.**
 #
-# What helps is the other order. In turn, hardly any drift lies between two neighbours. So for a speed-up we'll always take the median of the rounds' ratios: here it is 0.996. It isn't quite 1, because B comes second in each round, so we'll change the order, too. Why not divide the two dashed medians on the right? For a smooth drift that's as good. But if the machine is slow for a while, then fast again, A's median may come from a slow time and B's from a fast one.
+# What helps is the other order. In turn, hardly any drift lies between two neighbours. So for a speed-up we'll always take the median of the rounds' ratios: here it is 0.996. It isn't quite 1, because B comes second in each round, so we'll change the order, too.
 
 # %% [markdown]
 # ## 4. Race a function against itself
 #
 # The course's function `timing.compare` does all of this. One call of ours is so short that a small disturbance is a large part of it. So in each round it times many calls of each function in one go, for about 0.02 seconds. Each round has a new order. On a GPU it also waits. There, a call only puts work into a queue, and Python goes on at once. So `torch.cuda.synchronize()` has to wait for the GPU before each look at the clock.
 #
-# Suppose that it finds a speed-up of 1.05. Is this a gain, or would A get as much against *itself*? To find out, we let A run twice, under two names, A and *A again*. They are the same function, so whatever *A again* shows is noise. This is called an **A/A test**.
+# Suppose that it finds a speed-up of 1.05. Is this a gain, or would A get as much against *itself*? To find out, we let A run twice, under two names, A and *A again*. This is called an **A/A test**. They are the same function, so whatever differs comes from the measurement. If *A again* is now a little above 1, now a little below, that's noise. But if it's off 1 in the same direction race after race, that's a bias: the measurement favours one of the two, and you have to mend it before you judge B.
 #
 # A race has 31 rounds, because the median of so many moves much less than a single round. It gives the median speed-up of B over A, and that of *A again* over A. But how do we know that B's median isn't just lucky? We run the whole race six times, and check each time which of the two medians is larger, B's or *A again*'s.
 #
@@ -186,7 +186,7 @@ print(f"B beats A again in {wins} of 6 races. Typical speed-up: A again {median(
 show.six_races(races)
 
 # %% [markdown]
-# **Does the line make the network faster? Yes, if B has won your six races, but the gain is small: usually 5 to 12 per cent.** Nearly all of the speed-up in section 1 came from the order of the calls.
+# **Does the line make the network faster? Yes, if B has won your six races, but the gain is small: on our processors, about a tenth or less.** Nearly all of the speed-up in section 1 came from the order of the calls.
 #
 # If B loses even one race, you haven't shown a gain. You haven't shown that there's none, either: it may be too small for 31 rounds. And if you keep repeating the six races until B wins them all, you've only waited for luck.
 #
@@ -259,7 +259,7 @@ def report_solution(a, b, seconds):
 # ## Remember
 #
 # - Warm up, let the functions take turns, divide within each round, and take the median of the ratios.
-# - Whatever a race of A against itself shows is noise, so a gain counts if B beats *A again* in six races out of six.
+# - Race A against itself, too: what varies around 1 is noise, and what is always off 1 in the same direction is a bias that you must mend first. Then a gain counts if B beats *A again* in six races out of six.
 # - A report names what was timed, on which inputs, machine and threads, how, and with how much noise.
 
 # %% [markdown]
@@ -290,7 +290,7 @@ print(f"fastest block: A {fastest_ms(a):.2f} ms, B {fastest_ms(b):.2f} ms")
 print(f"median of A in the last race: {races[-1].median_ms('A'):.2f} ms")
 
 # %% [markdown]
-# Here we take the fastest block, and not the median. Other programs can only add time, so the fastest block comes nearest to what the code itself takes, if the machine itself stays the same. Often it doesn't. Usually A's fastest block is a little faster than A's median in the last race. If it's slower, the machine has changed in between. And since the timer measures one function after the other, in blocks, such a change fools it. For a few per cent, let them take turns. The fastest time is good enough where one side is several times as fast, and in later lessons you'll meet it there.
+# Here we take the fastest block, and not the median. Other programs can only add time, so the fastest block comes nearest to what the code itself takes, if the machine itself stays the same. Often it doesn't. If A's fastest block is slower than A's median in the last race, the machine has changed in between. And since the timer measures one function after the other, in blocks, such a change gets into their ratio, which can be far from that of the six races. For a few per cent, let them take turns. The fastest time is good enough where one side is several times as fast, and in later lessons you'll meet it there.
 #
 # ### A second thread
 #

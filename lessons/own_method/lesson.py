@@ -33,7 +33,7 @@ torch.set_num_threads(1)
 #
 # In [[prune_module]], `fc1` of our LeNet lost half of its weights, and LeNet still read about 97 % of the digits, as before the cut. But it was no faster, because it multiplied by every zero.
 #
-# Some GPUs can skip the zeros, and then a multiplication can take as little as half the time. But they skip them only in a fixed pattern: of every four neighbouring weights in a row, at most two are left. This is **2:4 sparsity**.
+# Some GPUs can skip the zeros, and then a product of matrices can take as little as half the time. But they skip them only in a fixed pattern: of every four neighbouring weights in a row, at most two are left. This is **2:4 sparsity**.
 #
 # Does magnitude pruning make this pattern? We remove half of `fc1`, and count the groups of four that are *too full*, because three or four of their weights are left.
 #
@@ -52,7 +52,7 @@ prune.l1_unstructured(cut.fc1, "weight", amount=0.5)
 report(cut)
 
 # %% [markdown] tags=["answer"]
-# **About a third (A), because half of the weights are gone, but not half of each group.** Four weights can stay or go in 16 ways. One way leaves four of them, and four ways leave three. That's 5 of 16, or 31 %, if all are equally likely.
+# **About a third (A), because half of the weights are gone, but not half of each group.** Four weights can stay or go in 16 ways. One way leaves four of them, and four ways leave three. That's 5 of 16, or 31 %, if all are equally likely. In `fc1` it's a little more, probably because some rows keep more than half of their weights, and others fewer.
 
 # %% [markdown]
 # Why not remove more?
@@ -305,7 +305,7 @@ def n_of_m_solution(n, m):
 # ## Remember
 #
 # - A pruning method has a rule, `compute_mask`, and a `PRUNING_TYPE`, which decides what the rule sees in a second cut. For a rule about neighbours, take `"global"`, and look at `default_mask`.
-# - 2:4 keeps two of every four neighbours. Only packed weights take fewer bytes, 56 % at 16 bits, and only on a GPU made for it can they save time.
+# - 2:4 keeps two of every four neighbours. A mask alone saves no bytes. Packed, the weights take 56 % of the bytes at 16 bits, and they can save time on a GPU made for it.
 # - A wrong method can look right on a fresh layer. Write down the properties of your rule, and test them with signs, ties, earlier masks and more than one shape.
 
 # %% [markdown]

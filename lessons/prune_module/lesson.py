@@ -58,7 +58,7 @@ print(f"whole:        {training.evaluate(lenet, *unseen):.1%} right")
 print(f"half at zero: {training.evaluate(halved, *unseen):.1%} right")
 
 # %% [markdown] tags=["answer"]
-# **About 97 % (C), because the smallest weights add very little to the sums of their neurons.**
+# **About 97 % (C), because the smallest weights add very little to the sums of their neurons.** Section 2 finds a second reason.
 
 # %% [markdown]
 # Removing weights from a network is called **pruning**. A **mask** records which ones go: it holds a 1 for each weight that stays, and a 0 for each one that's removed. Let's count the zeros in each tensor of the network. The share of zeros is called its **sparsity**:
@@ -126,7 +126,7 @@ print(f"zeros after one step: {sparsity_report(halved)['fc1.weight'].zeros:,}")
 # **No (B), because the gradient of a weight is its input times the gradient of its neuron's sum, added up over the images, and neither factor has to be 0 where the weight is 0.** To the optimizer, 0 is a number like any other.
 
 # %% [markdown]
-# And the zeros that did stay? Nearly all are in **silent** neurons, a third of the 120. Their ReLU gave 0 for each of the 256 images, so no gradient came back.
+# And the zeros that did stay? Nearly all are in **silent** neurons: their ReLU gave 0 for each of the 256 images, so no gradient came back. A third of the 120 neurons are silent, and nobody would miss *any* of their weights. That's the second reason why half of the layer could go: nearly half of what went was in silent neurons.
 #
 # Let's follow the step in our neuron. After the cut its weights are (0.9, 0, 0.7, 0), and its inputs are all 1. Suppose that the gradient of the sum is −1, which means that the loss would fall if the sum rose. Each of the four weights has the input 1, so its gradient is 1 · (−1) = −1. SGD with a learning rate of 0.1 subtracts 0.1 · (−1), so the weights become (1.0, **0.1**, 0.8, **0.1**).
 #
@@ -172,21 +172,19 @@ train_one_step(net)
 print(f"zeros after one step: {sparsity_report(net)['fc1.weight'].zeros:,}")
 
 # %% [markdown]
-# All 24,000 have stayed, and no optimizer can change that, because any number times 0 is 0. So train with the masks on.
+# All 24,000 have stayed. For a masked layer, the report counts the zeros of `weight_orig` times the mask, which is what the next forward pass will use. No optimizer can change these, because any number times 0 is 0. So train with the masks on.
 
 # %% [markdown]
 # ## 3. How far can we cut?
 #
-# Half of `fc1` cost next to nothing, so let's cut more. We also cut as many **random** weights, to see whether it matters which ones go.
+# Half of `fc1` cost next to nothing, so let's cut more, and again train nothing afterwards ([[prune_model]] does). We also cut as many **random** weights, to see whether it matters which ones go.
 
 # %% how_far_can_we_cut tags=["hide-input"]
 # Measures both kinds of cuts for seven amounts, and draws them; each random cut is drawn six times.
 right = show.how_far(lenet, *unseen)
 
 # %% [markdown]
-# Random cuts cost more, and from 70 % on much more. In our LeNet, more than half of magnitude's lead comes from the silent neurons: most of their weights are small, so they go first, and nobody misses them.
-#
-# But magnitude doesn't need silent neurons. A LeNet that we trained with SGD had only 3, and without 90 % of `fc1` it lost 0.3 points. Random cuts cost it 26 points.
+# Random cuts cost more, and from 70 % on much more. A part of magnitude's lead comes from the silent neurons: most of their weights are small, so they go first.
 #
 # Say that we may lose half a point. By the numbers behind the figure, 70 % costs about 0.2 points and 80 % about 0.7, so we take 70 %. But since we've chosen it by these images, let's measure it again on the test images, which had no part in the choice:
 
@@ -291,7 +289,7 @@ def fit_solution(model, name, budget):
 # %% [markdown]
 # ## Remember
 #
-# - Magnitude pruning sets the smallest weights to zero, because as a rule they add least to a neuron's sum. Our LeNet's largest layer lost 70 % of its weights at a cost of about three digits in a thousand.
+# - Magnitude pruning sets the smallest weights to zero, because as a rule they add least to a neuron's sum. Our LeNet's largest layer, a third of whose neurons are silent, lost 70 % of its weights at a cost of about three digits in a thousand, without any training afterwards.
 # - A pruned layer computes with `weight_orig * weight_mask`, so a removed weight stays 0 whatever the optimizer does, while plain zeros move with the next step.
 # - Neither the mask nor `prune.remove` makes PyTorch's file smaller. It shrinks when the zeros are left out, for instance with one bit for each position.
 
@@ -310,7 +308,7 @@ claims.show("prune_module")
 #
 # `prune.l1_unstructured(fc1, "weight", amount=0.9, importance_scores=fc1.weight.abs() * rms)`
 #
-# On our LeNet it doesn't clearly help: better at 90 % of `fc1`, slightly worse at 70 %. Several scores are compared in [[scores]].
+# Several scores are compared in [[scores]].
 #
 # ### Whole slices, and the norm that ranks them
 #

@@ -7,6 +7,7 @@ from course_utils.files import ROOT
 from course_utils.tables import Table
 
 RECORD = ROOT / "records" / "real_model" / "copies.json"
+WHITE = {"facecolor": "white", "edgecolor": "none", "pad": 1}  # behind a number that a line may cross
 WAYS = {"float32": "PyTorch, float32", "int8": "PyTorch, int8", "OpenVINO": "OpenVINO, 4 bits"}
 COPIES = {
     "file": "PyTorch, float32",
@@ -31,7 +32,7 @@ def floors(took, read, bandwidth):
         ms, floor = 1e3 * took[way], 1e3 * read[way] / bandwidth
         ax.barh(row, ms, color=plots.COLOURS["blue"], alpha=0.35)
         ax.barh(row, floor, color=plots.COLOURS["blue"])
-        ax.text(ms + 0.015 * longest, row, f"{ms:.0f} ms", va="center", fontsize=18)
+        ax.text(ms + 0.015 * longest, row, f"{ms:.0f} ms", va="center", fontsize=18, bbox=WHITE)
         told.append(f"{WAYS[way]}: {ms:.0f}, and the floor of {read[way] / 1e6:.0f} MB is {floor:.0f}")
     line = 1e3 * read["float32"] / bandwidth
     ax.axvline(line, color=plots.COLOURS["orange"], linestyle="--", linewidth=2.5)
@@ -56,7 +57,7 @@ def still_the_same():
             rows.append((run["from"] != "file", run["to"] == "minima", told))
     columns = ["from", "to", "KL divergence", "same first choice"]
     rows = [row for _, _, row in sorted(rows, key=lambda row: row[:2])]
-    return Table(columns, rows, caption="1,020 tokens of Python's manual; behind ±, the standard error")
+    return Table(columns, rows, caption="1,020 tokens of Python's manual; ±: standard error, if tokens are independent")
 
 
 def moved(copy):

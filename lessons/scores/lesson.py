@@ -160,7 +160,7 @@ print(f"of the unused weights {cut.fc1.weight_mask[:, unlit].mean():.0%} are kep
 # | 0.8 | −0.4 | 0.32 | 1 − 0.04 = 0.96 |
 # | 1 | 0 | 0 | 1 − 0 = 1 |
 #
-# In both rows, the guess misses $w^2$, 0.64 and 1, because the slope changes along the walk. **The slope doesn't see the curvature of the loss,** that is, how fast the slope changes. On a short walk, $w^2$ is tiny, so the guess is good. But in the second row, the weight is at the minimum, and what the guess misses is the whole change. **So at a minimum, the slope tells us nothing.** That's the first weakness of the guess.
+# In both rows, the guess misses $w^2$, 0.64 and 1, because the slope changes along the walk. **The slope doesn't see the curvature of the loss,** that is, how fast the slope changes. On a short walk, $w^2$ is tiny, so the guess is good. But in the second row, the weight is at the minimum, and what the guess misses is the whole change. **So exactly at a minimum, the slope tells us nothing.** That's the first weakness of the guess.
 #
 # ### A slope has a sign for each image
 #
@@ -206,7 +206,7 @@ tried = show.Tried(net, guess, {"magnitude": net.fc1.weight.detach().abs(), "Wan
 tried.draw()
 
 # %% [markdown] tags=["answer"]
-# **Near 0 (C), because in a trained network the slopes of the images nearly cancel, and what's left over belongs to these images.** So it's the second weakness that counts here, the sign. The curvature hardly does: removing one small weight is a short walk, and for just these images the slope isn't 0.
+# **Near 0 (C), because in a trained network the slopes of the images nearly cancel, and what's left over belongs to these images.** So it's the second weakness that counts here, the sign. The curvature hardly counts: removing one small weight is a short walk, and we aren't exactly at a minimum, because over just these 2,000 images the slope isn't 0.
 
 # %% [markdown]
 # So on new images, we can hardly tell whether the loss will rise or fall without a weight. But it may be enough to know how *far* the loss moves. If it moves little, up or down, the weight can go.
@@ -232,7 +232,7 @@ show.race()
 # %% [markdown]
 # At 5 %, the layer beats the rows with each of our three scores in all six networks. So the group matters.
 #
-# But no score wins in every network. At 20 %, where the networks still work, magnitude is ahead of both in all six, although it ranks single weights of `fc1` much worse. **So a score that's better at single weights needn't make the better cut.** The training matters as well: in two networks of 2,000 steps instead of 300, Wanda was ahead of magnitude and Taylor.
+# But no score wins in every network. At 20 %, where the networks still work, magnitude is ahead of both in all six, although it ranks single weights of `fc1` much worse. **So a score that's better at single weights needn't make the better cut.** Why magnitude wins there, this race doesn't tell.
 
 # %% [markdown]
 # ## Exercise · Wanda, in each row
@@ -272,8 +272,8 @@ def by_wanda_solution(net, images, left):
 # %% [markdown]
 # ## Remember
 #
-# - The smallest weight isn't always the one that matters least: its input counts as well, and Wanda sees it.
-# - The slope doesn't see the curvature of the loss, so at a minimum it tells us nothing. And its sign belongs to the images that it was made from, so the Taylor score drops it before the mean.
+# - The smallest weight isn't always the one that matters least: its input counts as well, and Wanda sees it. But in our race, where a fifth of the weights stayed and the networks still worked, magnitude was ahead of Wanda and Taylor in all six.
+# - The slope doesn't see the curvature of the loss, so exactly at a minimum it tells us nothing. What counted in our networks is its sign, which changes with the images, so the Taylor score drops it before the mean.
 # - A score and its comparison group are two decisions: change one at a time. And race the scores on your own network, at the share that you want to keep.
 
 # %% [markdown]

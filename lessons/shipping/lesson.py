@@ -35,7 +35,7 @@ torch.set_num_threads(1)
 # %% [markdown]
 # ## 1. Which model is the best?
 #
-# A shop builds an app that names the clothes in a photo, and asks you for the model. You have five networks, trained on Fashion-MNIST: LeNet, SmallCNN, DepthwiseCNN, SmallResNet, and *narrow*, a SmallResNet built "half as wide". Each comes in ten forms, for example with fewer bits or with half of its channels cut, in PyTorch or in ONNX Runtime, a program for exported networks. After such a cut, the network was trained for 400 more steps. One form, called "the same training", has these steps without the cut, to show what the steps do alone. A script measured all fifty on one thread: the bytes of the file, the milliseconds for one image (`ms`), and the share of 5,000 test images it classifies correctly (`accuracy`).
+# A shop builds an app that names the clothes in a photo, and asks you for the model. You have five networks, trained on Fashion-MNIST: LeNet, SmallCNN, DepthwiseCNN, SmallResNet, and *narrow*, a SmallResNet built "half as wide". Each comes in ten forms, for example with fewer bits or with half of its channels cut, in PyTorch or in ONNX Runtime, a program for exported networks. After such a cut, the network was trained for 400 more steps. One form, called "the same training", has these steps without the cut, to show what the steps do alone. A script measured all fifty on one thread of a Xeon: the bytes of the file, the milliseconds for one image (`ms`), and the share of 5,000 test images it classifies correctly (`accuracy`).
 #
 # Let's send the best one.
 
@@ -71,6 +71,8 @@ for row in (most_accurate, smallest, fastest):
 # | SmallResNet, int8 | 110 kB | 91.6 % |
 # | narrow, float | 90 kB | 90.5 % |
 # | narrow, int8 | 50 kB | 90.6 % |
+#
+# The float files are PyTorch's, and hold only weights. Those of ONNX Runtime hold the network, too: narrow float takes 103 kB there.
 #
 # In int8, SmallResNet is smaller, and on these 5,000 images it even gets seven more right, perhaps by luck. If it's no less accurate on other images either, nobody who only looks at bytes and accuracy would take the float one. The int8 model **dominates** it: it's no larger, no less accurate, and better in at least one of the two.
 #
@@ -132,12 +134,12 @@ for form, time in zip(forms, times, strict=True):
     print(f"{time:.3f} ms  SmallResNet: {form}")
 
 # %% [markdown] tags=["answer"]
-# **Less than 0.15 ms (C): the program makes it more than five times as fast, and int8 another 1.6 times.** PyTorch calls layer after layer. ONNX Runtime gets the whole network first, so it can [join batch norm and ReLU to the convolutions](https://onnxruntime.ai/docs/performance/model-optimizations/graph-optimizations.html). That's only part of the reason: without such changes, it was still twice as fast as PyTorch.
+# **Less than 0.15 ms (C): the program makes it more than five times as fast, and int8 another 1.6 times.** PyTorch calls layer after layer. ONNX Runtime gets the whole network first, so it can [join batch norm and ReLU to the convolutions](https://onnxruntime.ai/docs/performance/model-optimizations/graph-optimizations.html). That's probably one reason.
 
 # %% [markdown]
 # In all five networks of the record, the program brings more than int8, from two times in LeNet to eleven in DepthwiseCNN.
 #
-# In float and in ONNX Runtime, the third model should give the same answers in about 0.13 ms. So nearly all of its extra 0.6 ms are the price of uncompiled PyTorch, and not of accuracy. **Compare times in the program and on the device that you'll ship for.**
+# In float and in ONNX Runtime, the third model should give the same answers in about 0.13 ms. So nearly all of its extra 0.6 ms are the price of PyTorch as we called it, and not of accuracy. **Compare times in the program and on the device that you'll ship for.**
 
 # %% [markdown]
 # ## 4. The winner was chosen
@@ -164,7 +166,7 @@ found = [experiment.curse(ten) for ten in experiment.sets_of_ten()]
 show.curse_table(found)
 
 # %% [markdown] tags=["answer"]
-# **About a point (B), because the luck that made it the winner stays with the images that chose it.** It isn't three, since an image that's hard for one is hard for most, and luck that all share decides nothing. Besides, some networks really are better, so luck decides less often.
+# **About a point (B), because the luck that made it the winner stays with the images that chose it.** It isn't three, probably since an image that's hard for one is hard for most, and luck that all share decides nothing. Besides, some networks really are better, and the more they differ, the less luck decides.
 
 # %% [markdown]
 # So the network that won on 500 images still beats the mean of all ten on others, and choosing isn't wrong. What's wrong is to *report* the number by which you've chosen. If 5,000 images choose, in the last column, there's much less luck.
@@ -187,7 +189,7 @@ for row in (first, second):
 # %% [markdown]
 # Narrow float, with its 400 more steps, leads narrow int8 by nine of 5,000 images. Only the $d$ images matter on which just one of the two is right, and luck alone makes leads up to about $2\sqrt d$ ([[baseline]]). The record has no answers to single images, so we made both models again and counted: $d$ = 96, as its entry `again` says. For the two in the record it should be similar. Since 2√96 ≈ 20, a lead of nine may be luck.
 #
-# That doesn't show that narrow int8 is as good: if luck hides 20 more images, it's (9 + 20) / 5,000 ≈ 0.6 points worse. The shop's rule accepts that for a smaller file. Every still smaller model is at least 67 images behind narrow float, more than luck explains, as *Deeper* shows. So we send narrow int8. Now the other images report:
+# That doesn't show that narrow int8 is as good: if luck hides 20 more images, it's (9 + 20) / 5,000 ≈ 0.6 points worse. The shop's rule accepts that for a smaller file. Every still smaller model is at least 67 images behind narrow float, too many for the shop's rule, as *Deeper* shows. So we send narrow int8. In ONNX Runtime alone, which is where it's fast, narrow float wouldn't even have fitted. Now the other images report:
 
 # %% the_promise
 print(f"{second['others']:.1%}")
@@ -249,7 +251,7 @@ def promise_solution(right, kilobytes, most):
 # %% [markdown]
 # ## Remember
 #
-# - The models that no other one dominates are the Pareto front. It's measured, so a small lead on it may be luck. Compare times in one program, on the device that you'll ship for.
+# - The models that no other one dominates are the Pareto front. It's measured, so a small lead on it may be luck. Compare bytes and times in one program, on the device that you'll ship for.
 # - The winner of many looks too good, because it was chosen for its luck as well. Some images choose, and others report.
 # - Write limits and rules down first, such as "if a lead may be luck, the smaller file wins", and let "none" be an answer.
 
@@ -274,7 +276,7 @@ claims.show("shipping")
 #
 # ### Why not a still smaller file?
 #
-# We have no $d$ for the files smaller than narrow int8's, but we can say how large it is at most. Of the 5,000 images that choose, narrow float gets 4,538 right and 462 wrong. The best of the smaller models gets 4,471 right and 529 wrong. The two differ on an image only if one of them is wrong there. So they differ most if they share no mistake: then $d$ = 462 + 529 = 991. Even then, luck explains a lead of about 2√991 ≈ 63 images, and narrow float leads by 67. The others are further behind, and what luck explains grows only with the root.
+# We have no $d$ for the files smaller than narrow int8's, but we can say how large it is at most. Of the 5,000 images that choose, narrow float gets 4,538 right and 462 wrong. The best of the smaller models gets 4,471 right and 529 wrong. The two differ on an image only if one of them is wrong there. So they differ most if they share no mistake: then $d$ = 462 + 529 = 991. Even then, the rule allows a lag of about 2√991 ≈ 63 images, and it's 67. The others are further behind, and what the rule allows grows only with the root. That doesn't prove that the smaller one is worse, because narrow float was chosen on these images, so its lead is too large. But the rule was there first.
 #
 # ### A task without a solution
 #

@@ -83,7 +83,7 @@ print(f"another first choice at {others.sum()} of {len(others)} places")
 show.some_places(tokenizer, ids[0], original, copy)
 
 # %% [markdown] tags=["answer"]
-# **A, ten or more, because a small change is enough where another token is nearly as probable as the first choice.** In every row of the table, the *original* gives the other token at least half of the first one's probability. So the copy is a different model, and neither the answer nor the perplexity told us.
+# **A, ten or more, because a small change is enough where another token is nearly as probable as the first choice.** In every row of the table, the *original* gives the other token at least half of the first one's probability. So the copy is a different model, and neither the answer nor the perplexity told us. That doesn't make it a worse one: section 4 comes back to this.
 
 # %% [markdown]
 # In about an hour you will be able to
@@ -173,12 +173,7 @@ print(f"by hand {kl(original, copy).mean():.4f}")
 #
 # $$\text{tokens needed} = \text{tokens used} \cdot \left(\frac{\text{error that you have}}{\text{error that you want}}\right)^2$$
 #
-# Let's demand the same precision of the loss and the KL divergence: *two* errors may be at most 0.002, which is 0.2 % of the perplexity, so one may be 0.001. For SmolLM2 and our 255 tokens:
-#
-# - **KL divergence.** We have 0.0011, and need (0.0011 / 0.001)² = 1.2 times as many tokens: about 300.
-# - **Loss.** We have 0.0136, and need (0.0136 / 0.001)² = 185 times as many: about 47,000.
-#
-# So with 6 bits, the loss needs about 150 times as many. But this assumes that the tokens are independent. Section 4 checks whether they are.
+# For SmolLM2 in 6 bits, the loss has 0.0136 where the KL divergence has 0.0011, about twelve times the error. So for the same error the loss would need about 150 times as many tokens. But this assumes that the tokens are independent. Section 4 checks whether they are, and counts again.
 
 # %% [markdown]
 # ## 4. When does the perplexity mislead?
@@ -199,10 +194,10 @@ show.many_pieces()
 show.by_bits()
 
 # %% [markdown]
-# With 5 and 4 bits, the perplexity shows the change: the loss rose in every piece, mostly by more than two errors. But it misleads in two ways:
+# With 5 and 4 bits, the perplexity shows the change: the loss rose in every piece, mostly by more than two errors. But it can mislead in two ways:
 #
-# - **Too few tokens.** With 6 bits, the change of the loss is within two errors in most pieces, although 4 to 12 % of the first choices have changed.
-# - **Changes that cancel, however long the text is.** Take the three tokens of section 2, and a text in which `the` comes as often as `a`. The rises of +0.51 and −0.51 cancel exactly, and the copy still has a different first choice.
+# - **Too few tokens.** With 6 bits, the change of the loss is within two errors in most pieces, although 4 to 12 % of the first choices have changed. More text would show it, because the loss rose in 21 of the 24.
+# - **Changes that cancel, however long the text is.** Our copies don't show this, but it can happen. Take the three tokens of section 2, and a text in which `the` comes as often as `a`. The rises of +0.51 and −0.51 cancel exactly, and the copy still has a different first choice.
 #
 # ### Changed isn't worse
 #
@@ -218,7 +213,7 @@ show.by_bits()
 # | code | 21, 17, 18, 27, 23, 11, 22, 21 | 4.6 | 1.3 |
 # | licence | 33, 63, 20, 27, 25, 20, 23, 24 | 14.4 | 3.3 |
 #
-# On the manual, the last two columns agree. On the other two, the pieces scatter by far more. That happens when the tokens of a piece resemble each other, because each then adds little that's new. So count pieces instead: the error of their mean is their standard deviation, divided by the root of their number. We want an error of 0.001, as in section 3. That's 1 in this table, so the root must be the standard deviation, and the number its square:
+# On the manual, the last two columns agree. On the other two, the pieces scatter by far more. That happens when the tokens of a piece resemble each other, because each then adds little that's new. So count pieces instead: the error of their mean is their standard deviation, divided by the root of their number. Say we want an error of 0.001, about a twentieth of the KL divergence with 6 bits. That's 1 in this table, so the root must be the standard deviation, and the number its square:
 #
 # | text | pieces for the KL divergence | for the loss |
 # |---|---|---|
@@ -226,7 +221,7 @@ show.by_bits()
 # | code | $4.63^2 = 21$ | $12.5^2 = 156$ |
 # | licence | $14.4^2 = 207$ | $28.95^2 = 838$ |
 #
-# Eight pieces tell this only roughly: on the licence, the 63 alone makes most of the scatter. The lead of the KL divergence shrinks: the loss needs 46, 7 and 4 times as many pieces. It also depends on the number of bits. With 8 bits, the loss needs 140 to 2,100 times as many pieces, and with 4 bits less than twice as many. **The KL divergence leads where the change is small**, because there, rises and falls cancel best at each place. **Measure several pieces of your own text, and take the error from the means of the pieces.**
+# Eight pieces tell this only roughly: on the licence, the 63 alone makes most of the scatter. So the loss needs 46, 7 and 4 times as many pieces as the KL divergence, and not 150 times, as one piece of the manual had led us to expect. The lead also depends on the number of bits. With 8 bits, the loss needs 140 to 2,100 times as many pieces, and with 4 bits less than twice as many. **The KL divergence leads where the change is small**, because there, rises and falls cancel best at each place. **Measure several pieces of your own text, and take the error from the means of the pieces.**
 
 # %% [markdown]
 # ## Exercise · Which copy is closer?

@@ -318,7 +318,7 @@ show.told(("ticket", "narrow"), ("trained on", "narrow"))
 #
 # Learning-rate rewinding goes back in the schedule only. Our trainings have no schedule: the search ran at 0.006, and *trained on* then chose 0.003. So *trained on* is close to it, but not the same.
 #
-# **Sources.** J. Frankle and M. Carbin, *The Lottery Ticket Hypothesis*, [arXiv:1803.03635](https://arxiv.org/abs/1803.03635); H. Zhou et al., *Deconstructing Lottery Tickets*, [arXiv:1905.01067](https://arxiv.org/abs/1905.01067). The record is made by `python course.py bench ticket_full`.
+# **Sources.** J. Frankle and M. Carbin, *The Lottery Ticket Hypothesis*, [arXiv:1803.03635](https://arxiv.org/abs/1803.03635), in 2018 still called *Training Pruned Neural Networks*; H. Zhou et al., *Deconstructing Lottery Tickets*, [arXiv:1905.01067](https://arxiv.org/abs/1905.01067). The record is made by `python course.py bench ticket_full`.
 #
 # **Going further.** E. Malach et al., *Proving the Lottery Ticket Hypothesis: Pruning is All You Need*, [arXiv:2002.00585](https://arxiv.org/abs/2002.00585). Project: give the ticket 400 steps as well, at 0.006 and then at 0.003. Does *trained on* still lead?
 #

@@ -165,7 +165,7 @@ for name, config in configs.items():
 show.a_group_in_bytes(layers, bits)
 
 # %% [markdown]
-# Packed, two integers share a byte, so 32 of them take 16 bytes. But each group has two more numbers, both floats: the scale, and a zero point, the value where the steps begin. In this float32 layer each takes 4 bytes. Together that's 24 bytes for 32 weights: **6 bits a weight. The name says 4.** In a bfloat16 network each takes 2 bytes, and a weight 5 bits.
+# Packed, two integers share a byte, so 32 of them take 16 bytes. But each group has two more numbers, both floats: the scale, and a zero point, here the value of the middle one of the 16 integers. In this float32 layer each takes 4 bytes. Together that's 24 bytes for 32 weights: **6 bits a weight. The name says 4.** In a bfloat16 network each takes 2 bytes, and a weight 5 bits.
 
 # %% [markdown]
 # ## 4. Arithmetic
@@ -202,10 +202,10 @@ race = show.race(wide, layers, configs, x)
 show.times(race)
 
 # %% [markdown] tags=["answer"]
-# **Slower (C), because at each call it first makes floats of all 16.8 million weights.** The third row is the time for that alone: most of the second.
+# **Slower (C), because at each call it first makes floats of all 16.8 million weights, in new memory.** The third row is the time for that alone: most of the second.
 
 # %% [markdown]
-# In the fourth row the same floats go into memory that is already there, so most of the time in the third row goes into getting 67 MB of new memory, which the system has to clear first.
+# In the fourth row the same floats go into memory that is already there, so most of the time in the third row goes into getting 67 MB of new memory.
 #
 # The packed layer's routine unpacks *while* it multiplies, so it needs no float matrix. It's made for bfloat16: compare it with the row above it. With one row of inputs, a layer as wide as ours mostly waits for its weights, so fewer bytes can save time. A small layer's weights wait in the processor's cache already: at 1,568 × 128, packed int4 took as long as bfloat16 in our record, and about twice as long as float. Int8 × int8 with one row was fast only when compiled (*Deeper*).
 #
@@ -304,7 +304,7 @@ def ship_solution(model, make, least):
 #
 # - "Int4" says only which values are left: ask also how many bits a weight takes, scales included, and what is multiplied.
 # - `quantize_` replaces the weights of the layers that a filter chooses, and the file goes into a new float network with `import torchao` and `assign=True`.
-# - For few rows, weight-only quantization can save time in a wide layer, with a routine that unpacks while it multiplies. A layer that makes floats of all its weights at each call is slower than float.
+# - For few rows, a layer that makes floats of all its weights at each call is slower than float, while a routine that unpacks as it multiplies can save time in a wide layer.
 
 # %% [markdown]
 # ## Scorecard
@@ -328,7 +328,7 @@ claims.show("torchao")
 # quantize_(model, QATConfig(config, step="convert"))
 # ```
 #
-# Both get the config that you'll ship, so the training sees the levels of the file. torchao 0.18 refuses our two int8 configs: *Unexpected base config*.
+# Both get the config that you'll ship, so the training sees the levels of the file. torchao 0.18 takes neither our two int8 configs nor the packed int4: *Unexpected base config*.
 #
 # ### Floats of 8 and 4 bits
 #
@@ -351,7 +351,7 @@ claims.show("torchao")
 show.recorded()
 
 # %% [markdown]
-# With one row, packed int4 takes less than half as long as bfloat16. The int8 weights here are in a float32 layer. For a bfloat16 layer the compiler calls a routine that unpacks while it multiplies: one row took less than half as long as bfloat16, and 64 rows more than twice as long. With 64 rows compiled int8 × int8 is the fastest, and bfloat16, for which this processor has instructions too, comes close. On x86 processors without instructions for int8 (VNNI), the sums of int8 × int8 can overflow: pass `reduce_range=should_reduce_range(torch.device("cpu"))`, from `torchao.utils`. To load a file of packed int4, import `torchao.prototype.quantization.int4` as well, and keep the float file, because rounding can't be undone.
+# With one row, packed int4 takes less than half as long as bfloat16. With 64 rows compiled int8 × int8 is the fastest, and bfloat16, for which this processor has instructions too, comes close. For x86 processors without instructions for int8 (VNNI), where sums of int8 × int8 may overflow, torchao's documentation advises `reduce_range=should_reduce_range(torch.device("cpu"))`, from `torchao.utils`. To load a file of packed int4, import `torchao.prototype.quantization.int4` as well, and keep the float file, because rounding can't be undone.
 #
 # **Sources.** torchao's [documentation](https://docs.pytorch.org/ao/stable/index.html); PyTorch on [the end of `torch.ao.quantization`](https://docs.pytorch.org/docs/2.13/quantization.html). B. D. Rouhani et al., *Microscaling data formats for deep learning*, 2023, [arXiv:2310.10537](https://arxiv.org/abs/2310.10537); the [MX specification 1.0](https://www.opencompute.org/documents/ocp-microscaling-formats-mx-v1-0-spec-final-pdf), 2023; [NVIDIA on NVFP4](https://developer.nvidia.com/blog/introducing-nvfp4-for-efficient-and-accurate-low-precision-inference/), 2025.
 #

@@ -228,9 +228,9 @@ print(f"operations with checkpoints: {more:.2f} times as many; the same gradient
 # %% [markdown]
 # In the right picture, each block makes a bump in each pass, because its inner results are there for a moment.
 #
-# What does it cost? A linear layer makes one matrix product in the forward pass, and two in the backward pass: one for the gradient of its weights, and one for that of its input. That's 3, and with a second forward pass 4. So if all weights are trained, checkpoints cost about **a third more operations**. A frozen layer needs no gradient of its weights, and the first layer of a network none of its input. So such a layer makes 2 products, or 3 with checkpoints, which is a half more.
+# What does it cost? A linear layer makes one matrix product in the forward pass, and two in the backward pass: one for the gradient of its weights, and one for that of its input. That's 3, and with a second forward pass 4. So if all weights are trained, checkpoints cost about **a third more operations**.
 #
-# In time we saw more: on one CPU thread, forward and backward pass of `deep` took 1.5 times as long.
+# Not all of it buys something. With checkpoints in the first five blocks only, it's 5 + 10 = 15 units again: the sixth saves nothing, and its block is computed twice all the same. The exercise asks where a checkpoint pays.
 #
 # The gradients stay the same, because the same numbers are computed again; for dropout (random zeros), `checkpoint` restores the random numbers. But batch norm updates its running averages twice.
 
@@ -262,7 +262,7 @@ for name, network in {"deep": deep, "wide": wide}.items():
     print(f"{name}: peak {peak_mb(network):.1f} MB, in 8 parts {peak_mb(network, parts=8):.1f} MB")
 
 # %% [markdown]
-# The *length* is the norm, and so small a difference is rounding. The peak of `deep` falls to less than a quarter. The peak of `wide` doesn't change, because with 64 images the activations are gone by then. With 2,048 images they do make the peak, and eight parts lowered it from 98 MB to 73.
+# The *length* is the norm, and so small a difference is rounding. The peak of `deep` falls to less than a quarter. The peak of `wide` doesn't change, because with 64 images the activations are gone by then.
 #
 # But batch norm subtracts the mean of the images that come together. The mean of a part isn't that of the batch, so with batch norm you get a different gradient.
 #
@@ -324,19 +324,19 @@ claims.show("training_memory")
 #
 # ### What 16 bits save
 #
-# Under `autocast` ([[amp]]) matrix products are computed in 16 bits. So for the backward pass they keep half as many bytes of activations, but also a copy of their weights in 16 bits. What is saved falls from 28 MB to 14.5 in `deep`, and rises from 1 MB to 7 in `wide`.
+# Under `autocast` ([[amp]]) matrix products are computed in 16 bits. So for the backward pass they keep half as many bytes of activations, but also a copy of their weights in 16 bits. So what they keep falls to about half in `deep`, but rises in `wide`, whose weights are far larger than its activations.
 #
 # The 16 bytes for each weight stay, because weights, gradients and averages are still fp32. And if you store the whole network in 16 bits? Then small updates would be rounded away ([[formats]]), so the optimizer usually works on a copy in fp32, the **master weights**. That makes 2 bytes for the weight, 2 for its gradient, 4 for the master weight and 8 for the averages: 16 again. A GPT-2 with 1.5 billion weights needs at least 24 GB ([Rajbhandari et al., 2019](https://arxiv.org/abs/1910.02054)).
 #
 # ### What the optimizer needs
 #
-# `AdamW8bit` of torchao keeps both averages in 8 bits, which brings the peak of `wide` from 71.8 MB to 48.2. [Dettmers et al., 2021](https://arxiv.org/abs/2110.02861), introduced the idea, and report results as good as with 32-bit states.
+# `AdamW8bit` of torchao keeps both averages in 8 bits, so they take about 2 bytes for each weight instead of 8. [Dettmers et al., 2021](https://arxiv.org/abs/2110.02861), introduced the idea, and report results as good as with 32-bit states.
 #
-# But check what you got. Only a tensor of at least 4,096 numbers whose size is a multiple of 256 gets 8 bits. All others stay in fp32, and there's no warning. And our `peak_mb` goes on printing 71.8, because `nbytes` of an 8-bit average tells its size in fp32.
+# But check what you got. Only a tensor of at least 4,096 numbers whose size is a multiple of 256 gets 8 bits. All others stay in fp32, and there's no warning. And our `peak_mb` doesn't notice it, because `nbytes` of an 8-bit average tells its size in fp32.
 #
-# PyTorch's own AdamW needs memory for intermediate results. With `fused=True` it needs none, and the peak of `wide` was 63.7 MB. On a GPU it takes all tensors of weights at once by default, and [needs about as much more as the weights](https://docs.pytorch.org/docs/stable/generated/torch.optim.AdamW.html). To see a GPU's peak, call `torch.cuda.max_memory_allocated()`.
+# PyTorch's own AdamW needs memory for intermediate results. With `fused=True` it needs none. On a GPU it takes all tensors of weights at once by default, and [needs about as much more as the weights](https://docs.pytorch.org/docs/stable/generated/torch.optim.AdamW.html). To see a GPU's peak, call `torch.cuda.max_memory_allocated()`.
 #
-# Nor do all gradients have to be there at once. `register_post_accumulate_grad_hook` lets each weight make its step inside the backward pass, and then its gradient can go. That brought `wide` to 61.2 MB, and with `fused=True` to 53.1. But nothing can be added up over several parts.
+# Nor do all gradients have to be there at once. `register_post_accumulate_grad_hook` lets each weight make its step inside the backward pass, and then its gradient can go. But nothing can be added up over several parts.
 #
 # ### What if the memory grows from step to step?
 #

@@ -66,7 +66,7 @@ times_as_long = seconds["sparse, linear"] / seconds["dense, linear"]
 print(f"the sparse kernel takes {times_as_long:.1f} times as long")
 
 # %% [markdown] tags=["answer"]
-# **More than twice as long (C), because each multiplication takes the sparse kernel far longer.** Section 4 shows why.
+# **More than twice as long (C), because each multiplication takes the sparse kernel far longer.** Section 4 has a simple model of it, and under *Deeper* a part turns out to be the library's choice.
 
 # %% [markdown]
 # How many zeros does it take before the sparse kernel wins? In about an hour you will be able to
@@ -166,11 +166,11 @@ show.files_over_left(files, 1024 * 1024)
 # %% [markdown]
 # ## 4. Why the sparse kernel is slow, and when it wins
 #
-# In a dense matrix, a row's weights and their inputs lie side by side in memory. So a processor can fetch, say, eight of each at a time, and multiply them with **one instruction**. The sparse kernel can't: it has to look up the input of each value before it can multiply, even where the values happen to be neighbours. Suppose that this look-up takes an instruction of its own, so that it needs **two instructions for one weight**.
+# In a dense matrix, a row's weights and their inputs lie side by side in memory. So a processor can take several of each at a time: let's say, **one instruction for eight weights**, fetching included. The sparse kernel can't: it has to look up the input of each value before it can multiply, even where the values happen to be neighbours. Let's say **two instructions for one weight**.
 #
 # Take a row of 800 weights. The dense kernel needs 800 / 8 = 100 instructions. Without any zeros, the sparse one needs 2 · 800 = 1,600, which is 16 times as many. With a sixteenth of the weights left, 50, it needs 2 · 50 = 100, as many as the dense one.
 #
-# 16 times as slow without zeros, level at a sixteenth: that's a rule. Call **k** the sparse kernel's time divided by the dense kernel's, on a matrix *without zeros*. If its time shrinks in proportion to the weights that are left, **it wins when less than 1/k of the weights is left**. The 8 and the 2 were made up, but k can be measured, for one image and for 64:
+# 16 times as slow without zeros, level at a sixteenth: that's a rule. Call **k** the sparse kernel's time divided by the dense kernel's, on a matrix *without zeros*. If its time shrinks in proportion to the weights that are left, **it wins when less than 1/k of the weights is left**. The 8 and the 2 are made up, but k can be measured, for one image and for 64:
 
 
 # %% measure_k
@@ -214,7 +214,7 @@ k_columns = seconds["sparse, in_columns"] / best
 print(f"k = {k_columns:.1f} for in_columns, against the faster dense call")
 
 # %% [markdown]
-# Weights, lists and products are the same. The order of the images in memory has changed, so the library takes another routine, which can share the look-ups, and k is several times smaller. When we tried a single image, where there's nothing to share, `in_columns` was no faster than `linear`.
+# Weights, lists and products are the same. The order of the images in memory has changed, so the library (Intel's MKL, on x86 processors) takes another routine, and k is several times smaller, probably because this one shares the look-ups.
 #
 # So measure k for your batch, your *order*, your processor and the size of your layer.
 #
@@ -226,9 +226,7 @@ races = show.crossings({left: pruned(left) for left in (0.01, 0.03, 0.1, 0.2, 0.
 show.times_over_left(races)
 
 # %% [markdown]
-# Start on the right, where no sparse call wins, and follow each curve to the grey line, which it meets near its 1/k. On our processor that's at about 4 % for 64 images with `linear`, at 8 % for one image, and at 25 % in columns. Where the dots lie above their dashed line, a part of the time doesn't shrink with the weights. So take 1/k for a first guess, and then time the pruned layer. The guess is for layers at least as large as ours. In a layer of 256 × 256, PyTorch's sparse call lost for one image even with 2 % left, because most of the time goes into the call itself, and no zero lowers that (*Deeper*).
-#
-# In another setting, k can be smaller. For one image in a layer of 2,048 × 2,048, sparse won with 25 % left, and for 8 images in columns in our layer with 40 %.
+# Start on the right, where no sparse call wins, and follow each curve to the grey line, which it meets near its 1/k. On our processor that's at about 4 % for 64 images with `linear`, at 8 % for one image, and at 25 % in columns. Where the dots lie above their dashed line, a part of the time doesn't shrink with the weights. So take 1/k for a first guess, and then time the pruned layer. The guess is for layers at least as large as ours. In a small layer, most of the time goes into the call itself, and no zero lowers that: at 64 × 64, PyTorch's sparse call loses for one image even with 1 % left (*Deeper*).
 
 # %% [markdown]
 # ## Exercise · Only where it pays
@@ -290,7 +288,7 @@ claims.show("zero_worth")
 #
 # ### Which routine ran?
 #
-# On Linux, `perf record` notes the routine in which a program spends its time. For our sparse calls, that was a routine of Intel's library MKL, and it was another one under `in_columns` than under `linear`. `nn.Linear` calls `linear`, so to use columns you have to write the layer yourself. On our AMD processor both names ended in `_def`, the version for any processor. We made MKL take its version for AVX2 as well, and then k fell by a third to a half for each of the three calls of the last figure. So a part of k is the library's choice. Scattered columns, on the other hand, aren't what makes a sparse kernel slow: with a tenth of the weights left, all in columns side by side, it took as long as with a scattered tenth, because it looks up each input either way.
+# On Linux, `perf record` notes the routine in which a program spends its time. For our sparse calls, that was a routine of MKL, and it was another one under `in_columns` than under `linear`. `nn.Linear` calls `linear`, so to use columns you have to write the layer yourself. On our AMD processor both names ended in `_def`, the version for any processor. We made MKL take its version for AVX2 as well, and then k fell by a third to a half for each of the three calls of the last figure. So a part of k is the library's choice. Scattered columns, on the other hand, aren't what makes a sparse kernel slow: with a tenth of the weights left, all in columns side by side, it took as long as with a scattered tenth, because it looks up each input either way.
 #
 # ### gzip knows nothing of networks
 #

@@ -7,9 +7,9 @@ import itertools
 import nbformat
 from matplotlib.figure import Figure
 
-from course_utils import syllabus
 from tools import slides
 from tools.decks import deck_text
+from tools.environment import curriculum
 from tools.publishing import inputs
 from tools.publishing import lessons as _lessons
 
@@ -28,29 +28,20 @@ bytes = "Bytes"
 later = "Not built yet"
 """
 NOTE = ":::{note} 2 min\nAsk the room: how many bits?\n:::\n\n"
+TITLE = f"*How few bits?*\n\n{NOTE}"
 QUESTION = "## A surprise\n\n**Predict.** How many times longer? **A** 16, **B** 4.\n\n"
 ANSWER = "**The processor was waiting.** It took four times as long.\n\n"
 _folders = itertools.count()
 
 
-def png(width=9.6, height=4.6):
-    """An empty figure of so many inches, in base64."""
+def figure(width=12, height=4.8):
+    """What a cell shows that draws: an empty figure of so many inches, and below it a caption."""
     file = io.BytesIO()
-    Figure(figsize=(width, height), dpi=100).savefig(file, format="png")
-    return base64.b64encode(file.getvalue()).decode()
-
-
-def figure(alt=ALT, **size):
-    """What a cell shows that draws."""
-    metadata = {"image/png": {"alt": alt}} if alt else {}
-    return nbformat.v4.new_output(
-        "display_data", data={"image/png": png(**size), "text/plain": "Figure"}, metadata=metadata
-    )
-
-
-def caption(text="*A caption to read.*"):
-    """What stands below a figure."""
-    return nbformat.v4.new_output("display_data", data={"text/markdown": text})
+    Figure(figsize=(width, height), dpi=140).savefig(file, format="png")
+    data = {"image/png": base64.b64encode(file.getvalue()).decode(), "text/plain": "Figure"}
+    about = {"image/png": {"alt": ALT, "width": round(70 * width)}}
+    caption = nbformat.v4.new_output("display_data", data={"text/markdown": "*A caption to read.*"})
+    return nbformat.v4.new_output("display_data", data=data, metadata=about), caption
 
 
 def code(source, *outputs, name=None, tags=()):
@@ -64,22 +55,16 @@ def printed(text, name="stdout"):
     return nbformat.v4.new_output("stream", name=name, text=text)
 
 
-def result(data):
+def result(html):
     """What stands last in a cell."""
-    return nbformat.v4.new_output("execute_result", data=data)
-
-
-def table(rows, columns):
-    """A table of numbers as an output."""
-    row = "<tr>" + "<td>1,234 ms</td>" * columns + "</tr>"
-    return result({"text/html": f"<table>{row * rows}</table>"})
+    return nbformat.v4.new_output("execute_result", data={"text/html": html, "text/plain": "plain"})
 
 
 def course(folder, *cells, values=(), **more):
     """Make a course of three lessons, of which `bits` was built of these cells, `bytes` of those in `more`."""
     (folder / "lessons" / "bits").mkdir(parents=True)
     (folder / "lessons" / "course.toml").write_text(COURSE, encoding="utf-8")
-    known = syllabus.lessons(folder)
+    known = curriculum.lessons(folder)
     for name, made in {"bits": cells, **more}.items():
         about = {"course": {"name": name}, inputs.KEY: {"values": {n: {"of": "", "is": text} for n, text in values}}}
         _lessons.write(nbformat.v4.new_notebook(cells=list(made), metadata=about), known[name].notebook)
@@ -90,13 +75,12 @@ def deck(folder, text, *cells, talk=False, **more):
     """The deck that a text makes: of the lesson `bits`, or a talk."""
     root = folder / f"course {next(_folders)}"
     known = course(root, *cells, **more)
-    path = root / "talk.md" if talk else root / "lessons" / "bits" / "deck.md"
+    path = root / "talk.md" if talk else deck_text.source(known["bits"])
     path.write_text(text, encoding="utf-8")
     return deck_text.of_talk(path, root) if talk else deck_text.of_lesson(known["bits"])
 
 
 def opened(page, folder, text, *cells):
-    """Make a deck, open it, and give the page."""
+    """Make a deck and open it."""
     page.goto(slides.write(deck(folder, text, *cells), folder / "1.1_bits.html").as_uri())
     page.wait_for_function("window.deckReady === true")
-    return page

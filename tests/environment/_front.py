@@ -16,7 +16,7 @@ import course
 from tools.environment import env
 
 FRONT = ("course.py", "pyproject.toml", "constraints.txt", "tools/__init__.py", "tools/environment")
-LIBRARY = ("lessons/course.toml", "course_utils/__init__.py", "course_utils/files.py", "course_utils/syllabus.py")
+LIBRARY = ("lessons/course.toml", "course_utils/__init__.py", "course_utils/files.py")
 ECHO = '''"""Print the arguments.
 
 Every one of them, in order.

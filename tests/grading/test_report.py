@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from course_utils import syllabus
+from tools.environment import curriculum
 from tools.grading import report
 from tools.grading.report import Row
 
@@ -52,4 +52,4 @@ def test_the_page_shows_what_was_handed_in_as_text():
 )
 def test_name_and_number_of_a_student(path, name, number):
     path = Path(path)
-    assert report.student(Path("hand in") / path, path.parts, syllabus.lessons()) == (name, number)
+    assert report.student(Path("hand in") / path, path.parts, curriculum.lessons()) == (name, number)

@@ -50,7 +50,7 @@ def test_no_notebook_without_a_lesson():
 def test_a_lesson_is_short_enough_and_keeps_the_rules(lesson):
     nb = _course.text(lesson)
     faults = [fault for rule in RULES for fault in rule(nb)]
-    expect_none(faults + rules.front_matter(nb, known=_course.IDS) + rules.sizes(lesson) + rules.deck(lesson))
+    expect_none(faults + rules.front_matter(nb, known=_course.IDS) + rules.sizes(lesson))
 
 
 @each_lesson

@@ -9,9 +9,10 @@ from _course import expect_none
 from test_lessons_static import RULES
 
 import lessons
-from course_utils import claims, syllabus
+from course_utils import claims
 from course_utils.files import ROOT
 from tools import new
+from tools.environment import curriculum
 from tools.publishing import lessons as _lessons
 
 
@@ -45,14 +46,14 @@ def test_help_lists_the_parts(capsys):
 
 def test_the_lesson_comes_last_in_its_part_and_the_rest_of_the_list_stays(root):
     before = (root / "lessons" / "course.toml").read_bytes()
-    numbers = {name: known.number for name, known in syllabus.lessons(root).items()}
+    numbers = {name: known.number for name, known in curriculum.lessons(root).items()}
     made = new.make("sparse_attention", 'Sparse attention, "hard" and soft: ½', part="pruning", root=root)
     after = (root / "lessons" / "course.toml").read_bytes()
     line = 'sparse_attention = "Sparse attention, \\"hard\\" and soft: ½"\n'.encode()
     assert after.count(line) == 1 and after.replace(line, b"") == before
     assert made.title == 'Sparse attention, "hard" and soft: ½' and made.part == "pruning"
-    assert {name: known.number for name, known in syllabus.lessons(root).items() if name != made.name} == numbers
-    assert made.nth == max(known.nth for known in syllabus.lessons(root).values() if known.part == "pruning")
+    assert {name: known.number for name, known in curriculum.lessons(root).items() if name != made.name} == numbers
+    assert made.nth == max(known.nth for known in curriculum.lessons(root).values() if known.part == "pruning")
     assert {path.name for path in made.source.parent.iterdir()} == set(new.FILES)
 
 
@@ -79,7 +80,7 @@ def test_what_cannot_be_made_is_said_in_words_and_leaves_nothing(root, name, tit
 def test_the_skeleton_keeps_the_rules_of_a_lesson(lesson):
     nb = _lessons.read(lesson)
     expect_none([fault for rule in RULES for fault in rule(nb)] + rules.sizes(lesson))
-    expect_none(rules.front_matter(nb, known=list(syllabus.lessons(lesson.root))))
+    expect_none(rules.front_matter(nb, known=list(curriculum.lessons(lesson.root))))
     assert all(new.TO_WRITE in lesson.source.with_name(file).read_text(encoding="utf-8") for file in new.FILES)
     assert nb.cells[0].source.startswith(f"# {lesson.number} · Sparse attention")
     assert not any(new.PLACEHOLDER in text for text in map(str, everything(lesson.source.parent).values()))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from course_utils import syllabus
+from tools.environment import curriculum
 
 ROWS = tomllib.loads(Path(__file__).with_name("sources.toml").read_text(encoding="utf-8"))
 
@@ -16,7 +16,7 @@ ROWS = tomllib.loads(Path(__file__).with_name("sources.toml").read_text(encoding
 def shown(name):
     """All that a published notebook shows, in small letters: text, code and outputs."""
     texts = []
-    for cell in json.loads(syllabus.lessons()[name].notebook.read_text(encoding="utf-8"))["cells"]:
+    for cell in json.loads(curriculum.lessons()[name].notebook.read_text(encoding="utf-8"))["cells"]:
         texts.append("".join(cell["source"]))
         for output in cell.get("outputs", []):
             data = output.get("data", {})

@@ -60,6 +60,6 @@ def test_the_library_imports_nothing_heavy():
 
 
 def test_what_stands_before_torch_does_without_it():
-    """The library's name, the paths, the syllabus and the doctor work where torch is missing or broken."""
-    early = ["course_utils", "course_utils.files", "course_utils.syllabus", "tools.environment.doctor"]
+    """The library's name, the paths, the curriculum and the doctor work where torch is missing or broken."""
+    early = ["course_utils", "course_utils.files", "course_utils.curriculum", "tools.environment.doctor"]
     assert loaded_after(*early, among=["torch", "numpy", "matplotlib"]) == []

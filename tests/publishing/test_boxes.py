@@ -2,7 +2,7 @@
 
 import pytest
 
-from course_utils import predictions
+from course_utils import progress
 from tools.publishing import boxes
 
 ASKED = "## 2. Bytes\n\nA model.\n\n**Predict.** How many, and why?\n\n- one\n- two"
@@ -23,6 +23,6 @@ def test_the_boxes_come_off_again(source, tags):
 def test_a_question_is_the_same_with_and_without_its_box():
     def asked(source):
         cells = [{"cell_type": "markdown", "source": source}, {"cell_type": "code", "source": "1"}]
-        return predictions.version(predictions.questions(cells)), predictions.questions(cells)[0].text
+        return progress.version(progress.questions(cells)), progress.questions(cells)[0].text
 
     assert asked(ASKED) == asked(boxes.put(ASKED))

@@ -7,8 +7,8 @@ import pytest
 from _course import expect_none
 
 from course import command
-from course_utils import syllabus
 from course_utils.files import ROOT
+from tools.environment import curriculum
 from tools.publishing import course as course
 from tools.publishing import lessons, pages
 
@@ -46,7 +46,7 @@ def term_faults(root):
     defined = [match["term"] for match in pages.TERM.finditer((root / pages.GLOSSARY).read_text(encoding="utf-8"))]
     named = [
         (term, name)
-        for name, lesson in syllabus.lessons(root).items()
+        for name, lesson in curriculum.lessons(root).items()
         for term in course.front_matter(lesson).get("terms", [])
     ]
     introduced = [term for term, _ in named]

@@ -11,7 +11,6 @@ from rules.form import (
     answers,
     boxes_confirm,
     card,
-    deck,
     deeper,
     holds_on_any_laptop,
     order,

@@ -6,7 +6,6 @@ import _names
 
 from rules._cells import numbered, tags
 from rules.exercises import exercises
-from tools.decks import deck_text
 from tools.publishing import boxes, course, lessons
 
 MAX = {"words": 2000, "minutes": 55, "lines": 45, "predictions": 3, "shown": 5, "deeper": 500, "seconds": 60}
@@ -19,7 +18,7 @@ WHAT = {
     "deeper": "words under Deeper",
     "seconds": "seconds of a run",
 }
-MAX_IN_A_BOX, MAX_ITEMS, MAX_NOTES, MAX_CARD = 60, 3, 650, 80
+MAX_IN_A_BOX, MAX_ITEMS, MAX_CARD = 60, 3, 80
 FOLDED = {"setup", "hide-input", "hide-cell", "solution", "check", "scorecard", "exercise"}
 ORDER = ("## Exercise", "## Remember", "## Scorecard", "## Deeper")
 HEDGE = re.compile(r"\b(?:on|of) this page\b|\bin (?:a|this|the) (?:\w+ )?(?:trial|run)\b|\bin trials\b")
@@ -101,13 +100,6 @@ def card(nb):
         if (count := course.words_of(FOLD.sub("", above.source).partition("★")[2])) > MAX_CARD:
             faults.append(f"exercise {found.name}: a card of {count} words, at most {MAX_CARD}")
     return faults
-
-
-def deck(lesson):
-    """The deck borrows what there is, and a lecturer has few words to read."""
-    made = deck_text.of_lesson(lesson)
-    said = sum(course.words_of(note.source) for slide in made.slides if not slide.before for note in slide.notes)
-    return [f"{said} words of notes, at most {MAX_NOTES}"] * (said > MAX_NOTES) + made.faults()
 
 
 def deeper(nb):

@@ -7,7 +7,7 @@ import pytest
 
 from course_utils import plots, slider
 from course_utils.diagrams import Canvas
-from tools.decks import deck
+from tools.decks import browser
 
 ALT = "A point that moves from the left to the right."
 
@@ -65,7 +65,7 @@ def test_where_scripts_run_the_arrow_keys_move_it(page, tmp_path):
     sources = json.loads(re.search('application/json">(.*?)</script>', data["text/html"])[1])["src"]
     file = tmp_path / "page.html"
     file.write_text(f"<!doctype html><meta charset=utf-8>{data['text/html']}", encoding="utf-8")
-    with deck.watch(page) as faults:
+    with browser.watch(page) as faults:
         page.goto(file.as_uri())
     assert faults == []
     range_, image = page.get_by_label("bits", exact=True), page.locator("img")

@@ -12,13 +12,13 @@ import nbformat
 import pytest
 from _course import expect_none
 
-from course_utils import syllabus
 from course_utils.files import ROOT, write_whole
 from tools import site
+from tools.environment import curriculum
 from tools.publishing import boxes, lessons
 from tools.website import site_check, site_lessons
 
-LESSONS = list(syllabus.lessons().values())
+LESSONS = list(curriculum.lessons().values())
 TARGETS = site_lessons.pages(ROOT)
 
 
@@ -29,7 +29,7 @@ def test_a_lesson_has_its_slides_its_notebook_and_readable_hints_and_folded_setu
         nbformat.v4.new_markdown_cell("words\n\n<details><summary>Hint</summary>\nLook.\n</details>"),
         nbformat.v4.new_markdown_cell("Next: another"),
     ]
-    made = site_lessons.page(nbformat.v4.new_notebook(cells=cells), syllabus.lessons()["energy"], TARGETS)
+    made = site_lessons.page(nbformat.v4.new_notebook(cells=cells), curriculum.lessons()["energy"], TARGETS)
     title, ways, setup, hint, leads_on = made.cells
     assert title.source == "# Title" and "hide-input" in setup.metadata["tags"]
     assert setup.metadata["mystnb"] == {"code_prompt_show": "Sets."}

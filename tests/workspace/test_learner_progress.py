@@ -6,9 +6,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from course_utils import checks, progress, syllabus
+from course_utils import checks, progress
 from course_utils.files import ROOT
 from tools import progress as task
+from tools.environment import curriculum
 from tools.publishing import course as _course
 from tools.publishing import lessons
 from tools.workspace import progress as _progress
@@ -104,7 +105,7 @@ def course(tmp_path):
     text += '[[way]]\ntitle = "The day"\nlessons = ["a", "b"]\n[[way]]\ntitle = "Short way"\nwishes = ["c"]\n'
     (tmp_path / "lessons").mkdir()
     (tmp_path / "lessons" / "course.toml").write_text(text, encoding="utf-8")
-    for lesson in syllabus.lessons(tmp_path).values():
+    for lesson in curriculum.lessons(tmp_path).values():
         lesson.source.parent.mkdir()
         needs = "[a]" if lesson.name == "b" else "[]"
         front = f"# ---\n# jupyter:\n#   course:\n#     promise: P.\n#     minutes: 40\n#     needs: {needs}\n# ---\n"

@@ -8,8 +8,8 @@ import nbformat
 import pytest
 from jupyter_server import serverapp
 
-from course_utils import syllabus
 from tools import open as open_task
+from tools.environment import curriculum
 from tools.environment.doctor import Finding
 
 EMPTY = nbformat.v4.writes(nbformat.v4.new_notebook())
@@ -48,7 +48,7 @@ def test_it_opens_at_the_start_page_at_a_lesson_or_without_any_at_the_list_of_fi
         return next(word for word in opened[-1][0] if word.startswith("--LabApp.default_url="))
 
     assert page().endswith("=/lab") and "There are no notebooks in" in capsys.readouterr().out
-    first = next(iter(syllabus.lessons().values())).place
+    first = next(iter(curriculum.lessons().values())).place
     (tmp_path / "notebooks" / first).parent.mkdir()
     (tmp_path / "notebooks" / first).write_text(EMPTY, encoding="utf-8")
     assert page().endswith("=/lab/tree/start.md")

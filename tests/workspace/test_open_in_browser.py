@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 from tools import open as open_task
-from tools.decks.browser import find_browser
+from tools.decks import browser
 from tools.workspace import lab as jupyter
 from tools.workspace import workspace
 
@@ -77,11 +77,11 @@ def address(log):
 @pytest.fixture(scope="module")
 def page(lab):
     """JupyterLab in a browser, with the lesson open."""
-    browser = find_browser()
-    if browser is None:
-        pytest.skip("not run: no browser (Chromium, Chrome or Edge) on this machine")
     with sync_playwright() as play:
-        program = play.chromium.launch(executable_path=browser)
+        try:
+            program = browser.launch(play)
+        except browser.NoBrowser as reason:
+            pytest.skip(f"not run: {reason}")
         shown = program.new_page(viewport={"width": 1366, "height": 768})
         shown.goto(lab.url)
         open_file(shown, LESSON)

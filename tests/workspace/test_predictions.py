@@ -8,7 +8,7 @@ import nbformat
 import pytest
 from _course import make_root
 
-from course_utils import predictions, progress
+from course_utils import progress
 from tools.publishing import execute, lessons
 from tools.workspace import workspace
 
@@ -57,7 +57,7 @@ def test_each_question_has_a_line_in_the_cell_below_or_above_an_answer_in_words_
     setup, first, second, third, in_words, card = sources(nb)
     assert in_words == 'predict(3, "")  # your prediction'
     assert nb.cells[[cell.source for cell in nb.cells].index(in_words) + 1].source == "**Answer.** So."
-    assert setup.startswith("import math\nfrom course_utils import predictions\n\npredict = predictions.Sheet(")
+    assert setup.startswith("import math\nfrom course_utils import progress\n\npredict = progress.Predictions(")
     assert setup.endswith("\n\nmath.pi")
     assert re.fullmatch(r'predict\(1, ""\)  # your prediction: .*\n\n\ndef f\(\):\n    return 2', first)
     assert second == "f()" and third == 'predict(2, "")  # your prediction\n\n3'
@@ -68,7 +68,7 @@ def test_each_question_has_a_line_in_the_cell_below_or_above_an_answer_in_words_
 def test_every_lesson_gets_its_lines_and_every_cell_still_parses():
     for one in lessons.select([]):
         published = lessons.read_published(one.notebook)
-        nb, found = workspace.for_learner(published), predictions.questions(published.cells)
+        nb, found = workspace.for_learner(published), progress.questions(published.cells)
         assert found, one.name
         calls = [n for source in sources(nb) for n in re.findall(r"^predict\((\d+), \"\"\)", source, re.M)]
         assert calls == [str(question.number) for question in found], one.name
@@ -78,79 +78,56 @@ def test_every_lesson_gets_its_lines_and_every_cell_still_parses():
         folded = [cell.source for cell in nb.cells if lessons.COLLAPSED in cell.metadata]
         assert folded == ["## Deeper"] * any(cell.source.startswith("## Deeper") for cell in nb.cells), one.name
         assert nb.cells[-1].source.startswith("## "), "else the fold takes the way to the next lesson with it"
-        (version,) = re.findall(r'predictions\.Sheet\("\w+", "(\w+)"\)', "\n".join(sources(nb)))
-        assert predictions.version(predictions.questions(workspace._bare(published).cells)) == version
-        assert predictions.Sheet(one.name, version)._questions, "the texts are found again in the kernel"
+        (version,) = re.findall(r'progress\.Predictions\("\w+", "(\w+)"\)', "\n".join(sources(nb)))
+        assert progress.version(progress.questions(workspace._bare(published).cells)) == version
+        assert progress.Predictions(one.name, version)._questions, "the texts are found again in the kernel"
 
 
 # What the call does
 
 
 @pytest.fixture
-def sheet(tmp_path, monkeypatch):
-    """The sheet of a lesson whose published notebook is `lesson()`; what it shows is collected."""
+def predict(tmp_path, monkeypatch):
+    """`predict` in a lesson whose published notebook is `lesson()`; what it shows is collected."""
     monkeypatch.setenv("COURSE_PROGRESS", str(tmp_path / progress.NAME))
     (known,) = make_root(tmp_path, integers="")
     lessons.write(lesson(), known.notebook)
-    monkeypatch.setattr(predictions.syllabus, "lessons", lambda: {"integers": known})
-    version = predictions.version(predictions.questions(lesson().cells))
-    made = predictions.Sheet("integers", version)
-    made.shown, made.after = [], []
-
-    def show(key, what, cells):
-        (made.after if callable(what) else made.shown).append((what if callable(what) else str(what), cells))
-
-    monkeypatch.setattr(made._shown, "show", show)
+    monkeypatch.setattr(progress, "ROOT", tmp_path)
+    made = progress.Predictions("integers", progress.version(progress.questions(lesson().cells)))
+    made.shown = []
+    monkeypatch.setattr(made, "_show", lambda key, what, cells: made.shown.append((str(what), what.right, cells)))
     made.kept = lambda: progress.read(tmp_path / progress.NAME)
-    made.anew = lambda: predictions.Sheet("integers", version)
     return made
 
 
-def test_a_prediction_is_kept_with_its_question_and_comes_back_under_the_result(sheet):
-    assert sheet(1, "B") == "B"
-    assert sheet.shown == [("You predicted: B", 2)]  # under the second cell, which holds the result
-    (record,) = sheet.kept()
-    assert record["question"] == "It is so. How many? **A** 1, **B** 2." and record["prediction"] == "B"
+@pytest.mark.parametrize(
+    ("given", "said", "right"),
+    [
+        ("B", "✓ You predicted B, and that is right.", True),
+        ("(b)", "✓ You predicted B, and that is right.", True),
+        ("A", "✗ You predicted A. It is B: the answer below says why.", False),
+        ("twice as many", "You predicted: twice as many", None),
+    ],
+)
+def test_a_prediction_is_kept_and_judged_under_the_result(predict, given, said, right):
+    assert predict(1, given) is None
+    assert predict.shown == [(said, right, 2)]  # under the second cell, which holds the result
+    (record,) = predict.kept()
+    assert record["question"] == "It is so. How many? **A** 1, **B** 2." and record["prediction"] == given
 
 
-@pytest.mark.parametrize("text", ["16", "C", "x"])
-def test_a_word_that_is_none_of_the_choices_is_kept_and_told(sheet, text):
-    sheet(1, text)
-    assert sheet.shown == [(f"You predicted: {text} (none of A to B, and kept as it is)", 2)]
-    assert sheet.kept()[0]["prediction"] == text
-
-
-def test_a_choice_in_brackets_or_a_sentence_is_told_as_it_is(sheet):
-    for text in ("(b)", "a.", "twice as many, I think"):
-        sheet(1, text)
-        assert "none of" not in sheet.shown[-1][0]
+def test_an_answer_without_a_choice_judges_nothing(predict):
+    predict(2, "A")
+    assert predict.shown == [("You predicted: A", None, 1)]
 
 
 @pytest.mark.parametrize("empty", ["", "  \n", None])
-def test_an_empty_one_is_not_kept_and_a_grey_line_says_so_until_there_was_one(sheet, empty):
-    assert sheet(1, empty) is None and sheet.kept() == []
-    assert [(said[:18], cells) for said, cells in sheet.shown] == [("No prediction yet.", 1)]
-    sheet(1, "B")
-    assert sheet(1) is None and len(sheet.shown) == 2
-
-
-def test_one_that_is_written_after_the_result_says_so(sheet):
-    sheet(1, "")
-    ((result_is_there, cells),) = sheet.after
-    assert cells == 2
-    result_is_there()
-    sheet(1, "B")
-    sheet(2, "three")
-    assert [said for said, _ in sheet.shown][1:] == [
-        "You predicted: B (written after the result)",
-        "You predicted: three",
-    ]
-    assert [record.get("late") for record in sheet.kept()] == [True, None]
-    sheet._seen.clear()  # as in a kernel of the next day
-    sheet(1, "A")
-    assert [said for said, _ in sheet.shown][-1] == "You predicted: A (written after the result)"
-    sheet.again("")
-    assert "at the beginning: B (written after the result)" in sheet.shown[-1][0]
+def test_an_empty_one_is_not_kept_and_a_line_says_so_until_there_was_one(predict, empty):
+    predict(1, empty)
+    assert predict.kept() == [] and [said[:18] for said, *_ in predict.shown] == ["No prediction yet."]
+    predict(1, "B")
+    predict(1, "")
+    assert len(predict.shown) == 2
 
 
 class Unspeakable:
@@ -161,29 +138,34 @@ class Unspeakable:
 @pytest.mark.parametrize(
     ("number", "value"), [(99, 8), ("B", "say \"B\"\nor 'C'"), (None, "\ud800"), ([1], Unspeakable())]
 )
-def test_whatever_is_handed_in_nothing_is_raised(sheet, number, value):
-    sheet(number, value)
-    sheet.again(value)
+def test_whatever_is_handed_in_nothing_is_raised(predict, number, value):
+    predict(number, value)
+    predict.again(value)
 
 
-def test_the_end_shows_the_first_question_and_the_other_predictions(sheet):
-    sheet.again("")
-    assert sheet.shown == []  # nothing was predicted
-    sheet(1, "B")
-    sheet(2, "x * y | z")
-    sheet.again("A")
-    said = sheet.shown[-1][0].splitlines()
+def test_the_end_shows_the_first_question_and_the_other_predictions(predict):
+    predict.again("")
+    assert predict.shown == []  # nothing was predicted
+    predict(1, "B")
+    predict(1, "C")
+    predict(2, "x * y | z")
+    predict.again("A")
+    said = predict.shown[-1][0].splitlines()
     assert said[0] == "The first question, once more. How many? A 1, B 2."
-    assert said[2:5] == ["- at the beginning: B", "- now: A", "- the page: Two (B)."]
+    assert said[1:4] == ["- at the beginning: B", "- now: A", "- the page: Two (B)."]
     assert said[-2:] == ["- And now? → x * y | z", "  The page: Three, because $a > b$."]
-    assert sheet.kept()[-1]["kind"] == "again"
+    assert predict.kept()[-1]["kind"] == "again"
+
+
+def test_the_words_of_a_learner_are_no_html(predict):
+    assert "&lt;b&gt;" in progress.Said(("<b>",))._repr_html_()
 
 
 @pytest.mark.slow
 def test_in_a_kernel_it_stands_under_the_last_cell_of_the_answer(tmp_path):
-    made = "predict = Sheet('integers', 'none'); predict._questions = {1: Question(1, 'How?', 0, 2)}"
+    made = "predict = Predictions('integers', 'none'); predict._questions = {1: Question(1, 'How?', 0, 2)}"
     nb = notebook(
-        code(f"from course_utils.predictions import Question, Sheet\n{made}"),
+        code(f"from course_utils.progress import Predictions, Question\n{made}"),
         code('predict(1, "B")\nx = 1'),
         code("print('result')"),
         code("print('more')"),

@@ -36,7 +36,7 @@ def due(path, number):
 
 
 def test_a_learner_who_has_them_sees_each_question_on_four_days_and_then_never(file):
-    seen = {question: [] for question in review.questions(QAT)}
+    seen = {question: [] for question in review.questions(QAT.name)}
     for number in range(60):
         for question in due(file, number):
             seen[question].append(number)
@@ -63,7 +63,7 @@ def test_who_comes_late_is_not_asked_the_same_again_at_once(file):
 def test_three_questions_are_of_three_lessons_where_there_are_so_many(file):
     for lesson in ("energy", "amp"):
         progress.add(file, {"kind": "check", "lesson": lesson, "exercise": "x", "status": "passed"}, now=PASSED)
-    assert {question.lesson.name for question in due(file, 9)[:3]} == {"qat", "energy", "amp"}
+    assert {question.lesson for question in due(file, 9)[:3]} == {"qat", "energy", "amp"}
 
 
 def test_nothing_is_asked_of_a_lesson_that_is_not_passed_or_was_reset(file, tmp_path):
@@ -73,7 +73,7 @@ def test_nothing_is_asked_of_a_lesson_that_is_not_passed_or_was_reset(file, tmp_
 
 
 def test_damaged_lines_and_strange_values_stop_nothing(file):
-    ask = review.questions(QAT)[0].ask
+    ask = review.questions(QAT.name)[0].ask
     with open(file, "a", encoding="utf-8") as out:
         for what in ({"times": "many", "when": "soon"}, {"times": -3, "when": day(1).isoformat()}, {"times": None}):
             out.write(json.dumps({"kind": "review", "lesson": "qat", "question": ask, **what}) + "\n")
@@ -152,14 +152,14 @@ def test_cards_have_a_question_an_answer_and_a_tag_each(tmp_path, capsys):
     assert cards_task.main([str(path)]) == 0
     rows = [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines() if line[0] != "#"]
     assert {len(row) for row in rows} == {3} and f"{len(rows)} cards" in capsys.readouterr().out
-    assert [review.questions(QAT)[0].ask, review.questions(QAT)[0].answer, "qat"] in rows
+    assert [review.questions(QAT.name)[0].ask, review.questions(QAT.name)[0].answer, "qat"] in rows
 
 
 def test_a_page_asks_three_questions_of_lessons_that_its_reader_has_read():
     day_names, earlier_ones, times = [lesson.name for lesson in course.ways()[0].lessons], [], Counter()
     for lesson in lessons.select([]):
         asked = before.three(lesson)
-        read, names = course.needed(lesson), {question.lesson.name for question in asked}
+        read, names = course.needed(lesson), {question.lesson for question in asked}
         if lesson.name in day_names:
             read = {*read, *day_names[: day_names.index(lesson.name)]}
         else:

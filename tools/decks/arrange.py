@@ -74,7 +74,9 @@ def _one(slide, foot):
         left, right = left[:at], [left[at:]] if left[at:] else []
     shown = "fragment" if slide.fragments else "shown"
     return [
-        _tag(f'<section data-timing="{slide.seconds}"><div class="page {slide.layout}">\n{slide.panel}<div class="top">'),
+        _tag(
+            f'<section data-timing="{slide.seconds}"><div class="page {slide.layout}">\n{slide.panel}<div class="top">'
+        ),
         *([slide.heading] if slide.heading else []),
         _tag('</div>\n<div class="body"><div class="left">'),
         *left,

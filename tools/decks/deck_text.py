@@ -16,9 +16,9 @@ from functools import cache
 import nbformat
 
 from course import command
-from course_utils import syllabus
 from course_utils.files import ROOT
 from tools.decks import arrange
+from tools.environment import curriculum
 from tools.publishing import inputs
 from tools.publishing import lessons as _lessons
 
@@ -34,10 +34,10 @@ DRAWN = {"image/png", "text/html"}
 
 @dataclass
 class Deck:
-    """A title, the `syllabus.Lesson` (None for a talk), and the list of `arrange.Slide`."""
+    """A title, the `curriculum.Lesson` (None for a talk), and the list of `arrange.Slide`."""
 
     title: str
-    lesson: syllabus.Lesson | None = None
+    lesson: curriculum.Lesson | None = None
     slides: list = field(default_factory=list)
 
     @property
@@ -98,8 +98,8 @@ class _Reader:
         self.path, self.lesson, self.root = path, lesson, root
         self.title, self.slides, self.acts = "", [], []
         self.words, self.act, self.shown = "the title", None, lesson  # of the slide; `shown`: the lesson it comes from
-        self.known, self.notebooks = syllabus.lessons(root), {}
-        self.link = syllabus.linked(lesson) if lesson else syllabus.plain
+        self.known, self.notebooks = curriculum.lessons(root), {}
+        self.link = curriculum.linked(lesson) if lesson else curriculum.plain
 
     def deck(self):
         text = self.path.read_text(encoding="utf-8")
@@ -129,7 +129,9 @@ class _Reader:
 
         about = yaml.safe_load(text) or {}
         if self.lesson or set(about) - {"title"}:
-            raise ValueError(f"{', '.join(about)} at the top: a talk has a title there and nothing else, a lesson nothing")
+            raise ValueError(
+                f"{', '.join(about)} at the top: a talk has a title there and nothing else, a lesson nothing"
+            )
         self.title = about.get("title", "")
 
     def _heading(self, tag, words, layout):
@@ -139,9 +141,9 @@ class _Reader:
         elif tag in ("h2", "h3"):
             self._finish()
             self.words, self.shown = words, self.lesson
-            if layout not in (None, *arrange.LAYOUTS):
-                raise ValueError(f"{words}: no layout is called {layout!r}; there are {', '.join(arrange.LAYOUTS)}")
             self.slides.append(arrange.Slide(new_stack=tag == "h2", asked=layout))
+            if layout not in (None, *arrange.LAYOUTS):
+                raise ValueError(f"no layout is called {layout!r}; there are {', '.join(arrange.LAYOUTS)}")
             self._slide().heading = _markdown(f"## {self._filled(words)}")
         else:
             self._add(f"{'#' * int(tag[1])} {words}")
@@ -180,7 +182,7 @@ class _Reader:
         if wrong := BORROWED.search(text):
             raise ValueError(f"{wrong[0]} stands in a paragraph; give it a line of its own, between empty ones")
         text = VALUE.sub(lambda match: self._value(*match.groups()), text)
-        text = LINK.sub(r"\1", syllabus.refer(text, self.root, self.link))
+        text = LINK.sub(r"\1", curriculum.refer(text, self.root, self.link))
         return PICTURE.sub(lambda match: self._picture(*match.groups()), text)
 
     def _picture(self, alt, name):

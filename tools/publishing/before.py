@@ -5,7 +5,8 @@ from functools import cache
 
 import nbformat
 
-from course_utils import review, syllabus
+from course_utils import review
+from tools.environment import curriculum
 from tools.publishing import course
 
 SUMMARY = "Three questions from earlier lessons: answer from memory before you look"
@@ -22,11 +23,11 @@ def three(lesson):
     nothing, since its reader may have read nothing.
 
     Args:
-        lesson: a `syllabus.Lesson`.
+        lesson: a `curriculum.Lesson`.
     Returns:
         list of `review.Question`, at most three; [] for a lesson that nothing comes before.
     """
-    files = [one.source.with_name(review.FILE) for one in syllabus.lessons(lesson.root).values()]
+    files = [one.source.with_name(review.FILE) for one in curriculum.lessons(lesson.root).values()]
     return _all(lesson.root, tuple(path.stat().st_mtime_ns if path.exists() else 0 for path in files)).get(
         lesson.name, []
     )
@@ -34,7 +35,7 @@ def three(lesson):
 
 @cache  # as long as the files are as they were
 def _all(root, _changed):
-    known = {name: lesson for name, lesson in syllabus.lessons(root).items() if lesson.source.exists()}
+    known = {name: lesson for name, lesson in curriculum.lessons(root).items() if lesson.source.exists()}
     of, found, asked = {name: review.questions(lesson) for name, lesson in known.items()}, {}, Counter()
     names, essentials = list(known), course.essentials(root)
     for at, (name, lesson) in enumerate(known.items()):
@@ -59,12 +60,12 @@ def cell(lesson, link):
     """The fold as a cell, or None for a lesson that nothing comes before.
 
     Args:
-        lesson: a `syllabus.Lesson`.
-        link: how to name another lesson, from `syllabus.linked`.
+        lesson: a `curriculum.Lesson`.
+        link: how to name another lesson, from `curriculum.linked`.
     """
     told = [
         f"**{n}.** {q.ask}\n\n{ANSWER.format(where=link(q.lesson, True), answer=q.answer)}"
         for n, q in enumerate(three(lesson), start=1)
     ]
     source = FOLD.format(summary=SUMMARY, text="\n\n".join(told))
-    return nbformat.v4.new_markdown_cell(syllabus.refer(source, lesson.root, link)) if told else None
+    return nbformat.v4.new_markdown_cell(curriculum.refer(source, lesson.root, link)) if told else None

@@ -7,8 +7,8 @@ import tomllib
 from dataclasses import dataclass
 from functools import cache
 
-from course_utils import syllabus
 from course_utils.files import ROOT
+from tools.environment import curriculum
 
 IN_COURSE_TOML = ("title", "name", "number", "part")
 # The clock: fitted to what readers needed, one a lesson: 51 minutes in the mean of forty-one, and 49 by the clock.
@@ -34,7 +34,7 @@ def front_matter(lesson):
     """Read the table `course` at the top of a lesson's text.
 
     Args:
-        lesson: a `syllabus.Lesson`.
+        lesson: a `curriculum.Lesson`.
     Returns:
         dict: promise, seconds, needs, goals, terms, values, as far as they are there; and minutes, worked out.
     Raises:
@@ -159,7 +159,7 @@ def _parsed(text):
 
 def needed(lesson):
     """Names of all lessons that must come before a lesson, its needs and theirs, in the order of the course."""
-    known = syllabus.lessons(lesson.root)
+    known = curriculum.lessons(lesson.root)
     found, left = set(), [lesson.name]
     while left:
         new = [need for need in front_matter(known[left.pop()]).get("needs", []) if need in known and need not in found]
@@ -170,7 +170,7 @@ def needed(lesson):
 
 def builds_on(lesson):
     """The needs of a lesson that no other of its needs implies: what a reader must be told."""
-    known = syllabus.lessons(lesson.root)
+    known = curriculum.lessons(lesson.root)
     needs = [need for need in front_matter(lesson).get("needs", []) if need in known]
     implied = {name for need in needs for name in needed(known[need])}
     return [need for need in needs if need not in implied]
@@ -196,7 +196,7 @@ def ways(root=ROOT):
     Raises:
         ValueError: a way names what is no lesson, or lacks its title or its lessons.
     """
-    known = syllabus.lessons(root)
+    known = curriculum.lessons(root)
     found = []
     for way in [*_listed(root, "way"), {"title": THE_WHOLE, "brings": WHOLE, "lessons": list(known)}]:
         if "title" not in way or not {"lessons", "wishes"} & set(way):
@@ -213,7 +213,7 @@ def ways(root=ROOT):
 
 def following(lesson):
     """(title of the way, lesson) of what comes next: in the essentials, if it is one of them, and in the course."""
-    known = syllabus.lessons(lesson.root)
+    known = curriculum.lessons(lesson.root)
     paths = [(way["title"], way["lessons"]) for way in _listed(lesson.root, "way")[:1] if "lessons" in way]
     told = []
     for title, names in [*paths, (THE_WHOLE, list(known))]:
@@ -243,11 +243,11 @@ def in_class(root=ROOT, kind="session"):
     Args:
         kind: "session" or "week".
     Returns:
-        list of dict: title ("" for a week), decks and homework (lists of `syllabus.Lesson`), pairs (a lesson or None).
+        list of dict: title ("" for a week), decks and homework (lists of `curriculum.Lesson`), pairs (a lesson or None).
     Raises:
         LookupError: a name that is no lesson.
     """
-    known = syllabus.lessons(root)
+    known = curriculum.lessons(root)
     return [
         {
             "title": one.get("title", ""),

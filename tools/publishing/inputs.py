@@ -21,7 +21,7 @@ LEFT_OUT = (
     "course_utils/checks/",
     "course_utils/learner/",
     "course_utils/__init__.py",
-    "course_utils/syllabus.py",
+    "course_utils/curriculum.py",
     "course_utils/files.py",
     "course_utils/door.py",
     "course_utils/data/files.py",
@@ -59,7 +59,7 @@ def used(answer, lesson):
 
     Args:
         answer: what the kernel said to ASK, JSON.
-        lesson: the `syllabus.Lesson` that was run.
+        lesson: the `curriculum.Lesson` that was run.
     Returns:
         dict: path below the root -> 12 hex digits. The modules of the library and of lessons that were loaded, the
         files under records/ and data/ that were opened (data sets, whose bytes are verified when they are read, left
@@ -98,7 +98,7 @@ def stale(known, lesson):
 
     Args:
         known: the notebook's metadata under KEY; {} when it was built before there was one.
-        lesson: its `syllabus.Lesson`.
+        lesson: its `curriculum.Lesson`.
     Returns:
         list of str, empty when everything that the run used is as it was.
     """

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import nbformat
 
-from course_utils import syllabus
 from course_utils.files import ROOT, write_whole
-from tools.environment.lesson_names import select
+from tools.environment import curriculum
+from tools.environment.curriculum import select
 from tools.publishing import before, boxes, inputs
 from tools.publishing import course as _course
 from tools.publishing.execute import CellFailed, execute
@@ -45,7 +45,7 @@ def read(lesson):
     runs after a restart. What leads on comes last, with links to the lessons that may follow.
 
     Args:
-        lesson: a `syllabus.Lesson`.
+        lesson: a `curriculum.Lesson`.
     Returns:
         NotebookNode: derived cell ids; cell metadata only name, tags and jupyter; solutions have their source
         hidden; the front matter, with name, number, title and part, is `nb.metadata["course"]`.
@@ -56,7 +56,7 @@ def read(lesson):
     course = {"name": lesson.name, "number": lesson.number, "title": lesson.title, "part": lesson.part_title}
     course |= _course.front_matter(lesson)
     raw = _cells(lesson.source.read_text(encoding="utf-8"))
-    cells, seen, link = [], Counter(), syllabus.linked(lesson)
+    cells, seen, link = [], Counter(), curriculum.linked(lesson)
     for cell in raw:
         key = (cell.cell_type, cell.source)
         source = _resolved(cell, lesson, course, link)
@@ -82,9 +82,9 @@ def _cells(text):
 
 def _resolved(cell, lesson, course, link):
     if cell.cell_type != "markdown":
-        return check_import(cell, lesson) + syllabus.refer(cell.source, lesson.root)
+        return check_import(cell, lesson) + curriculum.refer(cell.source, lesson.root)
     shown = SHOWN.sub(lambda match: _show(match[1], lesson, course), cell.source)
-    return boxes.put(syllabus.refer(shown, lesson.root, link), cell.metadata.get("tags", []))
+    return boxes.put(curriculum.refer(shown, lesson.root, link), cell.metadata.get("tags", []))
 
 
 def check_import(cell, lesson):
@@ -107,7 +107,7 @@ def _show(what, lesson, course):
 
 
 def _before(lesson):
-    known, link = syllabus.lessons(lesson.root), syllabus.linked(lesson)
+    known, link = curriculum.lessons(lesson.root), curriculum.linked(lesson)
     *most, last = [link(known[need], True) for need in _course.builds_on(lesson)] or [""]
     return f"Builds on {', '.join(most)}{' and ' * bool(most)}{last}." if last else ""
 
@@ -126,7 +126,7 @@ def _last_cell(lesson, leads_on=""):
 
     Its heading ends what is folded under *Deeper*.
     """
-    link = syllabus.linked(lesson)
+    link = curriculum.linked(lesson)
     ends = [f"This was the last of the essentials. [Electives](../{OVERVIEW}) follow your interest."]
     titles = {}  # of the ways in which a lesson comes next, by lesson
     for title, other in _course.following(lesson):

@@ -5,8 +5,8 @@ import re
 
 import nbformat
 
-from course_utils import syllabus
 from course_utils.files import write_whole
+from tools.environment import curriculum
 from tools.publishing import course as _course
 from tools.publishing import hosted, lessons
 
@@ -145,7 +145,7 @@ def row(*cells):
 
 def before(lesson):
     """Numbers of the lessons that one builds on."""
-    return ", ".join(syllabus.lessons(lesson.root)[need].number for need in _course.builds_on(lesson)) or "–"
+    return ", ".join(curriculum.lessons(lesson.root)[need].number for need in _course.builds_on(lesson)) or "–"
 
 
 def _sessions(root, folder):
@@ -222,13 +222,13 @@ def _symptoms(root):
     """The page of symptoms with number, title and address of the lessons that it names."""
     text = LESSON.sub(lambda match: f"[[{match[1] or match[2]}]]", (root / SYMPTOMS).read_text(encoding="utf-8"))
     folder = (root / SYMPTOMS).parent
-    return syllabus.refer(text, root, lambda lesson, _: f"[{lesson.number} {lesson.title}]({_path(lesson, folder)})")
+    return curriculum.refer(text, root, lambda lesson, _: f"[{lesson.number} {lesson.title}]({_path(lesson, folder)})")
 
 
 def _told(root):
     """The front matter of each lesson; what is not written yet is empty, as the tests of front matter say."""
     empty = {"promise": "", "minutes": 0, "seconds": 0}
-    return {lesson: empty | _course.front_matter(lesson) for lesson in syllabus.lessons(root).values()}
+    return {lesson: empty | _course.front_matter(lesson) for lesson in curriculum.lessons(root).values()}
 
 
 def _link(lesson, folder):

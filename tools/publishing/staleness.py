@@ -19,7 +19,7 @@ def faults(lesson):
     """Say how a published notebook differs from what its lesson would give.
 
     Args:
-        lesson: a `syllabus.Lesson`.
+        lesson: a `curriculum.Lesson`.
     Returns:
         list of str, empty when the two are in step: the same cells and front matter, every code cell
         run, from the first to the last in order, none with an error, and all that the run used unchanged.

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import nbformat
 
-from course_utils import syllabus
 from course_utils.files import ROOT
+from tools.environment import curriculum
 from tools.publishing import compact, inputs, lessons
 
 
 @dataclass(frozen=True)
 class Worksheet:
-    """Where a worksheet stands; `place` is below ``notebooks/`` or ``workspace/``, as of a `syllabus.Lesson`."""
+    """Where a worksheet stands; `place` is below ``notebooks/`` or ``workspace/``, as of a `curriculum.Lesson`."""
 
     name: str
     title: str
@@ -48,11 +48,11 @@ def read(sheet):
     """
     import jupytext
 
-    link, cells = syllabus.linked(sheet), []
+    link, cells = curriculum.linked(sheet), []
     for number, cell in enumerate(jupytext.reads(sheet.source.read_text(encoding="utf-8"), fmt="py:percent").cells):
         is_text = cell.cell_type == "markdown"
         make = nbformat.v4.new_markdown_cell if is_text else nbformat.v4.new_code_cell
-        source = syllabus.refer(cell.source, sheet.root, link) if is_text else cell.source
+        source = curriculum.refer(cell.source, sheet.root, link) if is_text else cell.source
         cells.append(make(source=source, id=f"{sheet.name.replace('_', '-')}-{number}"))
     metadata = {"kernelspec": dict(lessons.KERNELSPEC), "language_info": {"name": "python"}}
     return nbformat.v4.new_notebook(cells=cells, metadata=metadata)

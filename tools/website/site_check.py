@@ -25,7 +25,9 @@ def report(site):
 
 def pages(site):
     """The pages of a site without its decks, which `slides --check` looks at."""
-    return [path for path in sorted(site.rglob("*.html")) if path.relative_to(site).parts[0] not in ("slides", "_static")]
+    return [
+        path for path in sorted(site.rglob("*.html")) if path.relative_to(site).parts[0] not in ("slides", "_static")
+    ]
 
 
 def check(page, site):

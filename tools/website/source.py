@@ -9,11 +9,16 @@ import shutil
 
 import nbformat
 
-from course_utils import syllabus
 from course_utils.files import ROOT, slug
+from tools.environment import curriculum
 from tools.publishing import boxes, course, lessons
 
-FILES = ("data/README.md", "data/checkpoints/README.md", "records/README.md", "LICENSE")  # to which documents lead, beside those in docs/
+FILES = (
+    "data/README.md",
+    "data/checkpoints/README.md",
+    "records/README.md",
+    "LICENSE",
+)  # to which documents lead, beside those in docs/
 LEARNERS = ("symptoms", "errata", "glossary")  # documents that stand first in the contents
 ESSENTIAL = "• "  # before a title in the contents
 DETAILS = re.compile(r"<details><summary>(.*?)</summary>\n(.*?)\n?</details>", re.S)
@@ -47,7 +52,9 @@ def write(folder, template, slides, root=ROOT):
         nbformat.write(published[path], goal)
     _write(folder / "docs" / "glossary.md", lettered((root / "docs" / "glossary.md").read_text(encoding="utf-8")))
     _write(folder / "claims.md", claims(published, root))
-    _write(folder / "index.md", "\n\n".join([(root / "README.md").read_text(encoding="utf-8"), *contents(folder, root)]))
+    _write(
+        folder / "index.md", "\n\n".join([(root / "README.md").read_text(encoding="utf-8"), *contents(folder, root)])
+    )
 
 
 def _write(path, text):
@@ -119,7 +126,7 @@ def lettered(text):
 def claims(published, root):
     """The scorecards of all lessons on one page, as their notebooks show them."""
     texts = [CLAIMS]
-    for lesson in syllabus.lessons(root).values():
+    for lesson in curriculum.lessons(root).values():
         nb = published.get(lesson.notebook, nbformat.v4.new_notebook())
         outputs = [out for cell in nb.cells if "scorecard" in cell.metadata.get("tags", []) for out in cell.outputs]
         tables = [out.data["text/html"] for out in outputs if "text/html" in out.get("data", {})]
@@ -131,14 +138,16 @@ def claims(published, root):
 def contents(folder, root):
     """The contents of the site, a tree for each part of the course and one for all else; the essentials are marked."""
     essentials, trees = course.essentials(root), {}
-    for lesson in syllabus.lessons(root).values():
+    for lesson in curriculum.lessons(root).values():
         if (folder / "notebooks" / lesson.place).exists():
             mark = ESSENTIAL if lesson.name in essentials else ""
             line = f"{mark}{lesson.number} · {lesson.title} </notebooks/{lesson.place.removesuffix('.ipynb')}>"
             trees.setdefault(f"{lesson.part_number} · {lesson.part_title}", []).append(line)
     documents = [path.stem for path in sorted((folder / "docs").glob("*.md")) if path.stem not in LEARNERS]
     known = " ".join(sum(trees.values(), []))
-    others = [path.relative_to(folder).with_suffix("").as_posix() for path in sorted(folder.glob("notebooks/**/*.ipynb"))]
+    others = [
+        path.relative_to(folder).with_suffix("").as_posix() for path in sorted(folder.glob("notebooks/**/*.ipynb"))
+    ]
     others = [place for place in others if f"/{place}>" not in known]
     rest = [*others, "claims", *(f"docs/{name}" for name in (*LEARNERS, *documents))]
     trees["Across the course"] = [*rest, *(name.removesuffix(".md") for name in FILES if name.endswith(".md"))]

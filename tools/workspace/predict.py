@@ -5,7 +5,7 @@ import copy
 
 import nbformat
 
-from course_utils.predictions import asks, questions, version
+from course_utils.progress import asks, questions, version
 from tools.publishing import boxes
 
 FIRST = 'predict({}, "")  # your prediction: write it between the quotation marks, with none inside; then run the cell'
@@ -66,7 +66,7 @@ def _line(question):
 def _with_sheet(source, name, found):
     """The first code cell, with what makes `predict` behind its imports."""
     lines = source.split("\n")
-    sheet = ["from course_utils import predictions", "", f'predict = predictions.Sheet("{name}", "{found}")']
+    sheet = ["from course_utils import progress", "", f'predict = progress.Predictions("{name}", "{found}")']
     try:
         imports = [n.end_lineno for n in ast.parse(source).body if isinstance(n, ast.Import | ast.ImportFrom)]
     except SyntaxError:  # a magic

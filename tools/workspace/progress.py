@@ -4,9 +4,9 @@ import ast
 from dataclasses import dataclass, field
 from functools import cache
 
-from course_utils import progress, syllabus
+from course_utils import progress
 from course_utils.files import ROOT
-from course_utils.predictions import LATE
+from tools.environment import curriculum
 from tools.publishing import course
 
 PASSED, NOT_BEGUN, NOT_DONE = "passed", "not begun", "not done yet"
@@ -35,7 +35,7 @@ class Standing:
     `also`: exercises that passed and do not count, because an earlier version had them.
     """
 
-    lesson: syllabus.Lesson
+    lesson: curriculum.Lesson
     minutes: int
     promise: str
     exercises: tuple
@@ -112,7 +112,7 @@ def of(workspace, root=ROOT):
     chosen = [record.get("way") for record in records if record["kind"] == "way"]
     way = next((way for way in ways if chosen and way.title == chosen[-1]), ways[0])
     standings = {}
-    for name, lesson in syllabus.lessons(root).items():
+    for name, lesson in curriculum.lessons(root).items():
         mine, front = [record for record in records if record["lesson"] == name], course.front_matter(lesson)
         times = [str(record.get("when", "")) for record in mine if record["kind"] != "reset"]
         standings[name] = Standing(
@@ -177,6 +177,5 @@ def _predictions(records):
         if record["kind"] in ("prediction", "again"):
             question = str(record.get("question") or f"Question {record.get('number')}")
             when = "at the end: " if record["kind"] == "again" else ""
-            late = f" ({LATE})" if record.get("late") else ""
-            found.setdefault(question, []).append(f"{when}{record.get('prediction', '')}{late}")
+            found.setdefault(question, []).append(f"{when}{record.get('prediction', '')}")
     return tuple((question, tuple(texts)) for question, texts in found.items())

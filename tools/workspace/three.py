@@ -2,8 +2,9 @@
 
 import nbformat
 
-from course_utils import review, syllabus
+from course_utils import review
 from course_utils.files import ROOT, write_whole
+from tools.environment import curriculum
 from tools.publishing.before import ANSWER
 from tools.publishing.lessons import KERNELSPEC
 
@@ -24,10 +25,12 @@ ON_START_PAGE = """\
 
 def notebook(questions):
     """The notebook that asks `questions` (of `review.due`)."""
-    cells = [nbformat.v4.new_markdown_cell(TOP, id="top")]
+    known, cells = curriculum.lessons(), [nbformat.v4.new_markdown_cell(TOP, id="top")]
     for n, question in enumerate(questions, start=1):
-        asked = f"**{n}.** {question.ask}\n\n" + ANSWER.format(where=_link(question.lesson), answer=question.answer)
-        counted = f'from course_utils.review import had_it\n\nhad_it("{question.lesson.name}", {question.number})'
+        asked = f"**{n}.** {question.ask}\n\n" + ANSWER.format(
+            where=_link(known[question.lesson]), answer=question.answer
+        )
+        counted = f'from course_utils.review import had_it\n\nhad_it("{question.lesson}", {question.number})'
         cells += [
             nbformat.v4.new_markdown_cell(asked, id=f"question-{n}"),
             nbformat.v4.new_code_cell(counted, id=f"had-{n}"),
@@ -53,12 +56,12 @@ def write(workspace, questions):
 
 
 def _link(lesson):
-    return f"[{syllabus.plain(lesson)}]({lesson.place})"
+    return f"[{curriculum.plain(lesson)}]({lesson.place})"
 
 
 def cards(root=ROOT):
     """All questions of the course as the lines of a text that Anki imports: question, answer, tag."""
     yield from ("#separator:tab", "#html:false", "#tags column:3", "#deck:Resource-efficient deep learning")
-    for lesson in syllabus.lessons(root).values():
-        for question in review.questions(lesson):
+    for lesson in curriculum.lessons(root).values():
+        for question in review.questions(lesson.name, root):
             yield "\t".join([*(" ".join(text.split()) for text in (question.ask, question.answer)), lesson.name])

@@ -11,7 +11,7 @@ import nbformat
 
 from course_utils import progress
 from course_utils.files import ROOT, command
-from course_utils.predictions import is_folded
+from course_utils.progress import is_folded
 from tools.publishing import lessons
 from tools.workspace import predict
 from tools.workspace.copies import UNREADABLE, digest, digest_of, metadata, read, read_state, was_run, write_state
