@@ -63,7 +63,7 @@ def run(job, tool, memory):
         elif tool:
             command = _container(tool, memory)
         else:
-            own = {"cwd": folder, "env": os.environ | _variables(folder)}
+            own = {"cwd": folder, "env": os.environ | _variables(folder) | {"PATH": os.environ.get("PATH", "")}}
         text = json.dumps({"memory": memory, **job}).encode()
         try:
             done = subprocess.run(command, input=text, capture_output=True, timeout=SECONDS, **own)
@@ -80,31 +80,13 @@ def run(job, tool, memory):
 def _container(tool, memory):
     """A command line in podman or docker. The container ends by itself: what is killed here only talks to it."""
     options = "--network=none --read-only --cap-drop=ALL --security-opt=no-new-privileges --security-opt=label=disable"
-    user = [f"--user={os.getuid()}:{os.getgid()}"] if tool == "docker" and os.name == "posix" else []
-    most = [f"--memory={memory}", "--pids-limit=256", f"--tmpfs={SCRATCH}:rw,mode=1777"]
-    course = [f"--volume={ROOT}:/course:ro", f"--workdir={SCRATCH}"]
+    options += f" --memory={memory} --pids-limit=256 --tmpfs={SCRATCH}:rw,mode=1777 --workdir={SCRATCH}"
+    if tool == "docker" and os.name == "posix":  # in podman the container's root is whoever started it
+        options += f" --user={os.getuid()}:{os.getgid()}"
     variables = [f"--env={name}={value}" for name, value in _variables(SCRATCH, ["/course"]).items()]
-    python = [
-        "timeout",
-        "--signal=KILL",
-        str(SECONDS),
-        "python",
-        "-B",
-        f"/course/{INSIDE.relative_to(ROOT).as_posix()}",
-    ]
-    return [
-        tool,
-        "run",
-        "--rm",
-        "--interactive",
-        *options.split(),
-        *user,
-        *most,
-        *course,
-        *variables,
-        _image(),
-        *python,
-    ]
+    python = f"timeout --signal=KILL {SECONDS} python -B /course/{INSIDE.relative_to(ROOT).as_posix()}"
+    start = [tool, "run", "--rm", "--interactive", *options.split(), f"--volume={ROOT}:/course:ro", *variables]
+    return [*start, _image(), *python.split()]
 
 
 def _bubblewrap(*command):
@@ -124,8 +106,9 @@ def _variables(scratch, path=None):
     """The environment variables of an answer: one thread, homes in its folder, and a path to import from, as here."""
     one = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "COURSE_THREADS"), "1")
     homes = dict.fromkeys(("HOME", "TMPDIR", "TEMP", "TMP", "COURSE_WORKSPACE"), scratch)
-    fixed = {"PATH": os.defpath, "LANG": "C.UTF-8", "MPLBACKEND": "Agg", "PYTHONUTF8": "1", "COURSE_PROGRESS": "0"}
-    return one | homes | fixed | {"PYTHONPATH": os.pathsep.join(path or map(os.path.abspath, sys.path))}
+    fixed = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "PYTHONUTF8": "1", "MPLBACKEND": "Agg"}
+    path = os.pathsep.join(path or map(os.path.abspath, sys.path))
+    return one | homes | fixed | {"PYTHONPATH": path, "COURSE_PROGRESS": "0"}
 
 
 def _image():
