@@ -317,7 +317,7 @@ claims.show("blocks")
 #
 # ### Narrower or shallower?
 #
-# Cutting channels makes a network *narrower*, and leaving out blocks makes it *shallower*. You may hear that width stands for the content of the input, and depth for the non-linearity. We have no source for this. Which of the two *your* model can spare, you find out by cutting both ways down to the same number of weights.
+# Cutting channels makes a network *narrower*, and leaving out blocks makes it *shallower*. Which of the two *your* model can spare, you find out by cutting both ways down to the same number of weights.
 #
 # For language models, with small batches, [Kim et al., 2024](https://arxiv.org/abs/2402.02834), made Llama models faster by leaving out blocks, where narrower layers brought nothing. A block less also saves its part of the KV cache.
 #

@@ -176,7 +176,7 @@ for (rows, name), gain in gains.items():
 # **Better (A), because most of the overhead is paid once for all 256 rows, while each row brings its gain.** Rounding isn't paid once, but each rounded input of `fc1` is multiplied 120 times. But a small layer may still lose: the last one, `fc3`, has only 840 weights, and 256 rows don't make up for its overhead.
 
 # %% [markdown]
-# So is more rows always more gain? No. In a layer thousands wide, the overhead hardly counts, and int8 gains with a single row, probably because it waits for a quarter of the bytes. Many rows share this wait, so there the gain can get smaller again.
+# But more rows aren't always more gain. A layer thousands wide gains with a single row already, probably because it waits for a quarter of the bytes, and many rows share this wait.
 #
 # Measure your layers twice, and convert only those that gain both times. To do so, put *names* of layers into the set in place of a type. A name that matches nothing is skipped without a warning, so print the copy.
 

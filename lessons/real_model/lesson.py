@@ -312,10 +312,6 @@ claims.show("real_model")
 #
 # GGUF has another form, Q8_0, with codes of 8 bits and a step for each group, but no minimum that could be rounded. We wrote SmolLM2's weights into such a file. In OpenVINO, its KL divergence from our float32 model is 0.005, and 96 % of the first choices are the same. The floor is about one and a half times as high (143 MB in place of 97), but on the machine of our record (`records/language`), where neither comes near its floor, it was hardly slower: 39 tokens per second in place of 42.
 #
-# ### A tied head is untied by rounding
-#
-# How large is our int8 model as a file? The codes that a token needs take up 135 MB, but the file takes 249. torchao rounds linear layers. The head is one, but the table isn't, so it stays in float32, and one matrix becomes two: 107 MB for the blocks and 29 for the head, both with their steps, and 113 for the table.
-#
 # ### Does it fit, and which file may I open?
 #
 # A model needs room for its weights, for the cache of the longest text, and for all else that runs. In 16 bits, 7 billion weights take 14 GB, and in 5 bits 4.4 GB. If they don't all fit, some of them come from the disk for every token, and then the bandwidth that counts is that of the disk.

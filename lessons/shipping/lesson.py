@@ -276,13 +276,11 @@ claims.show("shipping")
 #
 # ### Why not a still smaller file?
 #
-# We have no $d$ for the files smaller than narrow int8's, but we can say how large it is at most. Of the 5,000 images that choose, narrow float gets 4,538 right and 462 wrong. The best of the smaller models gets 4,471 right and 529 wrong. The two differ on an image only if one of them is wrong there. So they differ most if they share no mistake: then $d$ = 462 + 529 = 991. Even then, the rule allows a lag of about 2√991 ≈ 63 images, and it's 67. The others are further behind, and what the rule allows grows only with the root. That doesn't prove that the smaller one is worse, because narrow float was chosen on these images, so its lead is too large. But the rule was there first.
+# We have no $d$ for the files smaller than narrow int8's, but we can say how large it is at most. Of the 5,000 images that choose, narrow float gets 4,538 right and 462 wrong. The best of the smaller models gets 4,471 right and 529 wrong. The two differ on an image only if one of them is wrong there. So they differ most if they share no mistake: then $d$ = 462 + 529 = 991. Even then, the rule allows a lag of about 2√991 ≈ 63 images, and it's 67. The others are further behind, and what the rule allows grows only with the root. Its lead is too large, since narrow float was chosen on these images, but the rule was there first.
 #
 # ### A task without a solution
 #
 # Make the smallest folder that names clothes, with more than 88 % of Fashion-MNIST's test images right. It holds `predict.py` with two functions, `load(folder)` and `predict(model, images)`. The images are uint8, of shape (N, 28, 28). All bytes of all files count, and those of the code as well. Torch and numpy are free.
-#
-# If you make twenty folders and report the best one, you've let the test images choose. So choose on half of them, and report on the other half.
 
 # %% [markdown]
 # **Sources.** M. Dehghani et al., *The efficiency misnomer*, 2021, [arXiv:2110.12894](https://arxiv.org/abs/2110.12894): how networks rank differently by parameters, MACs or time.

@@ -278,7 +278,7 @@ claims.show("ticket")
 #
 # Pruning is older than deep networks. A *decision tree* that may grow freely learns its training examples by heart, noise included. So you let it grow, and then cut back the branches that don't help on examples it hasn't seen (Breiman et al., *Classification and Regression Trees*, 1984). The aim there is better answers, not fewer bytes.
 #
-# Researchers also prune to find an architecture: instead of building many small networks you train a large one, and remove what it doesn't need. Whether the network that you find is worth more than another one of its size must be tested with controls, as in section 4.
+# Researchers also prune to find an architecture: instead of building many small networks you train a large one, and remove what it doesn't need.
 
 # %% [markdown]
 # ### The record of the paper's experiment

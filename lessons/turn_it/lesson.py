@@ -230,7 +230,7 @@ show.ways()
 # %% [markdown]
 # So a rotation helps because it mixes the features. On each text and with each of three random rotations, the KL divergence is less than a twentieth of the original's. SmoothQuant can do equally well (*Deeper*).
 #
-# Folding alone helps a little on two texts. With 5 bits, it does harm on all three.
+# Folding alone helps a little on two texts.
 #
 # ### The layers that we left out
 #
@@ -253,7 +253,7 @@ for name, one in (("original", model), ("rotated", rotated)):
 #
 # Could we turn these inputs, too? Then `gate_proj` and `up_proj` would have to write turned numbers, and a nonlinearity and a product come next. A ReLU sets negative numbers to 0, and turning changes which these are.
 #
-# **A rotation can be merged into the weights around a function $f$ if $f(xQ) = f(x)R$, with a matrix $R$ that we know beforehand.** For RMSNorm, $R$ is $Q$. For a ReLU there's none if $Q$ mixes features. There, the rotation has to be computed while the model runs, as QuaRot does for these inputs (*Deeper*).
+# **A rotation can be merged into the weights around a function $f$ if $f(xQ) = f(x)R$, with a matrix $R$ that we know beforehand.** For RMSNorm, $R$ is $Q$. For a ReLU there's none if $Q$ mixes features: it has to be computed while the model runs, as QuaRot does for these inputs (*Deeper*).
 
 # %% [markdown]
 # ## Exercise · Turn the values
@@ -310,7 +310,7 @@ def turn_values_solution(w_v, w_o, q):
 #
 # - If all inputs of a layer share one step, as here, the largest sets it: in language models a large feature, or the first token.
 # - Give the head its own copy, fold the gains, turn what writes and what reads the residual stream, and test in float.
-# - A rotation helps because it mixes features, so a permutation doesn't help. It can be merged around a function $f$ if $f(xQ) = f(x)R$ with a known matrix $R$, but not around a nonlinearity such as ReLU.
+# - A rotation helps because it mixes features, so a permutation doesn't help. It can be merged around a function $f$ if $f(xQ) = f(x)R$ with a known matrix $R$, so not around a ReLU.
 
 # %% [markdown]
 # ## Scorecard
