@@ -18,6 +18,7 @@ LEADS_TO_CHECKS = re.compile(
     r"\blessons\b|course_utils(\.| import )checks?\b|\bcheck\.\w+\.|\(check\b|_solution\b"
     r"|\b(lesson|tasks|checks|answers)\.py\b|\.ipynb\b"
 )
+NO_CODE = ("check.", "predict(", "predict.", "predict = progress.")  # lines of the course that ask for an answer
 FIXED = ("def ", "async def ", "class ", "@", "import ", "from ")  # what they bind is changed by nothing else
 
 
@@ -75,29 +76,34 @@ class Submission:
     def attempts(self, name, call, ids):
         """What is run for an exercise, one after the other until one passes: (call of its check, statements) of each.
 
-        What the answer needs comes first; then also what may change a value that it uses. The same without what stands
-        below the check, and, where the student changed the call, with the call that was published.
+        What the answer needs comes first, then also what may change a value that it uses, then everything, where the
+        student wrote more than that. The same without what stands below the check, and, where the student changed the
+        call, with the call that was published.
         """
         at = [n for n, cell in enumerate(self.cells) if f"check.{name}(" in cell.source]
         at = at or [n for n, cell in enumerate(self.cells) if cell.id in ids] or [len(self.cells)]
-        statements = [one for one in self.statements if not one.text.startswith("check.")]
+        statements = [one for one in self.statements if not one.text.startswith(NO_CODE)]
         above = [one for one in statements if one.cell in self.cells[: at[-1] + 1]]
         bound = frozenset().union(*(one.binds for one in above))
         below = [one for one in statements if one not in above and (one in self.own or not one.binds & bound)]
         typed = [one.text for one in self.statements if one.text.startswith(f"check.{name}(")]
         found = []
         for one in (*typed[-1:], call):
-            for those in (above + below, above):
-                for part in (self._needed(those, _names(one)[1]), self._needed(those, _names(one)[1], changes=True)):
-                    found += [(one, part)] if (one, part) not in found else []
-        return found
+            answer = _names(one)[1]
+            counts_below = self._needed(above + below, answer) != self._needed(above, answer)
+            for those in (above + below, above) if counts_below else (above,):
+                part, more = self._needed(those, answer), self._needed(those, answer, changes=True)
+                found += [(one, part), (one, more)]
+                besides = [s for s in those if s in self.own and s not in part and not s.text.startswith(FIXED)]
+                found += [(one, those)] if more != part or besides else []
+        return [one for n, one in enumerate(found) if one not in found[:n]]
 
     def _needed(self, statements, names, changes=False):
         """The statements that bind one of the names, or one that such a statement uses, and so on; and the setup's.
 
         Args:
-            changes: also those that use a value of these statements, since they may change it; all, where a name is
-                bound nowhere.
+            changes: also those that use a value of these statements, by themselves or through a function, since they
+                may change it; all, where a name is bound nowhere.
         """
         wanted, values, part = set(names), set(), None
         while True:
@@ -105,7 +111,7 @@ class Submission:
             part = [s for s in statements if s.binds & wanted or s.uses & values or s.text in always or "*" in s.binds]
             wanted = wanted.union(*(one.uses for one in part))
             if changes:
-                values = values.union(*(one.binds for one in part if not one.text.startswith(FIXED)))
+                values = values.union(*(s.binds for s in part if s.uses & values or not s.text.startswith(FIXED)))
             if part == before:
                 unknown = wanted.difference(dir(builtins), *(one.binds for one in part))
                 return statements if changes and unknown else part
