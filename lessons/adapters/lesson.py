@@ -23,8 +23,8 @@
 import torch
 
 from course_utils import claims, runtime
-from lessons.adapters import checks as check
 from lessons.adapters import show
+from lessons.adapters import tasks as check
 
 torch.set_num_threads(1)
 runtime.seed_all(0)
@@ -325,6 +325,7 @@ claims.show("adapters")
 #
 # Better levels cost nothing. Ours reach from the lowest weight of a row to its highest. Let's narrow each row's range by the factor with the smallest squared error, without any training:
 
+
 # %% better_levels
 def on_better_levels(weight, bits=2):
     low, high = weight.aminmax(dim=1, keepdim=True)
@@ -351,7 +352,7 @@ print(f"2 bits, better levels: KL {language.change(original, *logits(narrowed, u
 # %% [markdown]
 # **Sources.** E. Hu et al., *LoRA*, 2021, [arXiv:2106.09685](https://arxiv.org/abs/2106.09685); T. Dettmers et al., *QLoRA*, 2023, [arXiv:2305.14314](https://arxiv.org/abs/2305.14314).
 #
-# **Going further.** Y. Li et al., *LoftQ*, 2023, [arXiv:2310.08659](https://arxiv.org/abs/2310.08659), begins with an adapter fitted to the rounding error; J. Kim et al., *PEQA*, 2023, [arXiv:2305.14152](https://arxiv.org/abs/2305.14152), trains the scales alone. Projects: with `matrices` from `lessons.adapters.levels`, see that `within(whole, matrices(whole), 5_000_000)` has rank 5; train an adapter on your own code; give the float model adapters for capitals as well.
+# **Going further.** Y. Li et al., *LoftQ*, 2023, [arXiv:2310.08659](https://arxiv.org/abs/2310.08659), begins with an adapter fitted to the rounding error; J. Kim et al., *PEQA*, 2023, [arXiv:2305.14152](https://arxiv.org/abs/2305.14152), trains the scales alone. Project: give the float model adapters for capitals as well.
 #
 # **Credits.** LoRA and its start from zeros after Hu et al. Text CC BY 4.0, code MIT.
 #
