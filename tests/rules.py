@@ -48,53 +48,51 @@ class Exercise:
     """One task of a lesson, as numbers of cells from 1; None where the part is missing."""
 
     name: str
-    stub: int
-    check: int | None
+    stub: int | None
+    check: int
     solution: int | None
 
 
 def exercises(nb):
-    """The tasks of a lesson: each name that its cell defines and a check asks for."""
-    code = [(n, tags(c), c.source, _names.names_of(c.source)) for n, c in numbered(nb, kind="code")]
-    found = []
-    for n, own, _, names in code:
-        for name in sorted(names.bound) if "exercise" in own else ():
-            checks = [m for m, t, text, _ in code if "check" in t and re.search(rf"\({name}\)", text)]
-            solved = [m for m, t, _, n in code if "solution" in t and f"{name}_solution" in n.bound]
-            if checks or solved:
-                found.append(Exercise(name, n, checks[0] if checks else None, solved[0] if solved else None))
+    """The tasks of a lesson: each check, the cell above it that has what it judges, and the solution."""
+    code, found = numbered(nb, kind="code"), []
+    for check, cell in numbered(nb, kind="code", tag="check"):
+        for name in re.findall(r"\bcheck\.(\w+)\(", cell.source):
+            asked = _names.names_of(cell.source).read - {"check"}
+            above = [n for n, c in code if n < check and "exercise" in tags(c) and asked <= _bound(c)]
+            below = [n for n, c in code if n > check and "solution" in tags(c) and f"{name}_solution" in _bound(c)]
+            found.append(Exercise(name, above[-1] if above else None, check, below[0] if below else None))
     return found
 
 
+def _bound(cell):
+    return _names.names_of(cell.source).bound
+
+
 def tasks(nb):
-    """What is to be written, its check, its solution: in this order, and no other cell leans on them."""
+    """What is to be written, its check below, its solution below that; and no other cell leans on them."""
     found = exercises(nb)
     faults = [
         f"cell {n}: no check asks for what is written here: put a cell `check.NAME(NAME)` with the tag check below it"
         for n, _ in numbered(nb, tag="exercise")
-        if n not in [one.stub for one in found if one.check]
+        if n not in [one.stub for one in found]
     ]
-    faults += [
-        f"cell {n}: a check of what no cell with the tag exercise defines"
-        for n, _ in numbered(nb, tag="check")
-        if n not in [one.check for one in found]
-    ]
-    faults += [
-        f"{one.name}: its cells must come in this order: exercise, check, solution"
-        for one in found
-        if one.check and not one.stub < one.check < (one.solution or len(nb.cells) + 1)
-    ]
-    faults += [
-        f"cell {n}: a solution needs the tag hide-cell too, else it lies open"
-        for n, c in numbered(nb, tag="solution")
-        if "hide-cell" not in tags(c)
-    ]
-    theirs = {name for one in found for name in (one.name, f"{one.name}_solution")}
+    for one in found:
+        if not one.stub:
+            faults.append(f"cell {one.check}: check.{one.name} judges what no cell above with the tag exercise defines")
+    for n, cell in numbered(nb, tag="solution"):
+        if n not in [one.solution for one in found]:
+            faults.append(f"cell {n}: a solution defines NAME_solution, and stands below the cell with check.NAME(...)")
+        if "hide-cell" not in tags(cell):
+            faults.append(f"cell {n}: a solution needs the tag hide-cell too, else it lies open")
     own = {n for one in found for n in (one.stub, one.check, one.solution)}
+    theirs = {name for n, cell in numbered(nb, kind="code") if n in own for name in _bound(cell) - {"check"}}
     for n, cell in numbered(nb, kind="code"):
         used = _names.names_of(cell.source)
         if n not in own:
-            faults += [f"cell {n}: {name} is for the learner to write" for name in theirs & (used.read | used.bound)]
+            faults += [
+                f"cell {n}: {name} is for the learner to write" for name in sorted(theirs & (used.read | used.bound))
+            ]
     return faults
 
 

@@ -51,7 +51,7 @@ def test_imports_point_one_way(imports):
     places = {*ALLOWED, "course"}
     expect_none(
         [
-            f"{name} imports {target}; {package} may import {', '.join(sorted(ALLOWED[package]))} and packages from outside"
+            f"{name} imports {target}; {package} may import {', '.join(sorted(ALLOWED[package]))}, and packages"
             for name, targets in imports.items()
             for target in sorted(targets)
             if target.partition(".")[0] in places - ALLOWED[package := name.partition(".")[0]]

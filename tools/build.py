@@ -14,6 +14,7 @@ from tools.environment import curriculum
 from tools.publishing import compact, execute, lessons, openmp, pages, staleness, worksheets
 
 REQUIRES = ("dev",)
+TESTS = ("tests/lessons", "tests/test_tasks.py", "tests/test_repository.py")
 BAR_WITHOUT_RATE = "{l_bar}{bar}| {n_fmt}/{total_fmt}{postfix}"
 
 
@@ -127,7 +128,7 @@ def environment():
 def _next(changed, written, root):
     """What to type next: the tests of these pages, and what goes into the commit."""
     names = [page.name for page in changed if isinstance(page, curriculum.Lesson)]
-    tests = ["tests/lessons", "tests/test_tasks.py", "-k", f'"{" or ".join(names)}"'] if names else ["tests/publishing"]
+    tests = [*TESTS, "-k", f'"{" or ".join(names)}"'] if names else ["tests/publishing"]
     sources = [page.source.parent if page.name in names else page.source for page in changed]
     files = [path.relative_to(root).as_posix() for path in (*sources, *written)]
     return f"\nNext:\n  {command('test', *tests)}\n  git add {' '.join(files)}"

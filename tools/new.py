@@ -21,7 +21,7 @@ Lesson {number}, {title}: lessons/{name}/ with lesson.py, the page, and tasks.py
 
 Next:
   {build}
-  and write, where lesson.py says TO WRITE. docs/contributing.md shows the rest: drawings, a deck, claims, questions."""
+  and write, where lesson.py says TO WRITE. docs/writing.md shows the rest: drawings, a deck, claims, questions."""
 
 
 def main(argv):

@@ -109,19 +109,9 @@ def _standing(lesson, records):
 
 @cache
 def exercises_of(lesson):
-    """The names of a lesson's exercises, as its tasks.py or checks.py defines them; empty without these."""
+    """The names of a lesson's exercises, as its tasks.py defines them; empty without one."""
     path = lesson.source.with_name("tasks.py")
-    if path.exists():
-        calls = [n.value for n in ast.parse(path.read_text(encoding="utf-8")).body if isinstance(n, ast.Assign)]
-        makes = ("page.write", "page.work_out", "page.decide")
-        return tuple(c.args[0].value for c in calls if isinstance(c, ast.Call) and ast.unparse(c.func) in makes)
-    path = lesson.source.with_name("checks.py")
-    if not path.exists():
-        return ()
-    return tuple(
-        node.name
-        for node in ast.parse(path.read_text(encoding="utf-8")).body
-        if isinstance(node, ast.FunctionDef)
-        for decorator in node.decorator_list
-        if isinstance(decorator, ast.Call) and getattr(decorator.func, "id", "") in ("check", "exercise")
-    )
+    made = ast.parse(path.read_text(encoding="utf-8")).body if path.exists() else []
+    calls = [one.value for one in made if isinstance(one, ast.Assign) and isinstance(one.value, ast.Call)]
+    makes = ("page.write", "page.work_out", "page.decide")
+    return tuple(call.args[0].value for call in calls if ast.unparse(call.func) in makes)
