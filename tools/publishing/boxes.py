@@ -1,7 +1,7 @@
 """Boxes on the page: a question to predict, its answer (closed until it is clicked), and what to remember.
 
 A lesson's text has none of this: a question begins with "**Predict.**", an answer is a cell with the tag `answer`, and
-what to remember is the list under "## Remember". `put` adds what JupyterLab, VS Code, GitHub and the site show as a box.
+what to remember is the list under "## Remember". `put` adds what Jupyter, VS Code, GitHub and the site show as boxes.
 """
 
 import re
