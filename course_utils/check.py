@@ -421,7 +421,7 @@ class Write(Task):
             the answer fails is shown.
         run: ``run(answer, *case)`` gives what is compared; default what the answer gives. A dict is told by its first
             entry that differs; its key begins a sentence, as "the loss of step 2" (is 3 where 2 is expected).
-        same: whether two results agree.
+        same: whether two results agree, or two entries of dicts.
         wrong: a sentence -> a wrong version, or a list of them: a function, or an edit of the solution, as
             "old text -> new text", or a tuple of edits. The sentence is said of an answer that does the same in all
             cases. Under "" stand wrong versions of which nothing is said but the case.
@@ -454,7 +454,12 @@ class Write(Task):
     def alike(self, one, other):
         if one.error or other.error:
             return type(one.error) is type(other.error) and str(one.error) == str(other.error)
-        return self.same(one.value, other.value) and one.changed == other.changed
+        return self.agree(one.value, other.value) and one.changed == other.changed
+
+    def agree(self, one, other):
+        if isinstance(one, dict) and isinstance(other, dict):
+            return one.keys() == other.keys() and all(self.same(one[key], other[key]) for key in one)
+        return self.same(one, other)
 
     def verdict(self, answer):
         if not callable(answer):
@@ -495,7 +500,7 @@ class Write(Task):
             if one.printed:
                 return "Your function prints its result. It must give it back: write return before it.", []
             return "Your function gives nothing back. What it makes must stand behind return.", []
-        if self.same(one.value, right.value):
+        if self.agree(one.value, right.value):
             if one.changed:
                 said = f"your function changes {one.changed}, which belongs to the caller: work on a copy."
                 return f"The result is right, but {said}", []
@@ -507,7 +512,7 @@ class Write(Task):
 
     def beside(self, case, one):
         """The answer's result, and the right one, as rows."""
-        if self.same(one.value, self.expected(case).value):
+        if self.agree(one.value, self.expected(case).value):
             return []
         what, got, want = self.first_difference(one, self.expected(case))
         return [("compared", what)] * bool(what) + [("yours", tell(got)), ("right", tell(want))]
@@ -516,7 +521,7 @@ class Write(Task):
         """(what it is, the answer's, the right one) of the first entry of a dict that differs; or of the whole."""
         got, want = one.value, right.value
         for key in want if isinstance(got, dict) and isinstance(want, dict) else ():
-            if key not in got or not self.same({key: got[key]}, {key: want[key]}):
+            if key not in got or not self.same(got[key], want[key]):
                 return str(key), got.get(key, "missing"), want[key]
         return "", got, want
 
@@ -537,7 +542,8 @@ class Write(Task):
             lines += [] if verdict.passed else [f"{function.__name__} is right, and refused:\n{verdict}"]
         for number, (sentence, version) in enumerate(self.wrong):
             verdict = self.verdict(version)
-            if verdict.status != NOT_YET or sentence and verdict.sentence != sentence:
+            said = verdict.sentence if verdict.sentence in dict(self.wrong) else ""
+            if verdict.status != NOT_YET or said != sentence:
                 lines.append(f"wrong version {number} ({sentence!r}) gets:\n{verdict}")
         return lines + unplain([sentence for sentence, _ in self.wrong])
 

@@ -23,8 +23,8 @@
 import torch
 
 from course_utils import claims, runtime
-from lessons.adapters import tasks as check
 from lessons.adapters import show
+from lessons.adapters import tasks as check
 
 torch.set_num_threads(1)
 runtime.seed_all(0)

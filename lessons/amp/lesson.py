@@ -24,8 +24,8 @@
 import torch
 
 from course_utils import claims, runtime
-from lessons.amp import checks as check
 from lessons.amp import show
+from lessons.amp import tasks as check
 
 runtime.seed_all(0)
 torch.set_num_threads(1)

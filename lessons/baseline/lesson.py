@@ -28,8 +28,8 @@
 import torch
 
 from course_utils import claims
-from lessons.baseline import tasks as check
 from lessons.baseline import show
+from lessons.baseline import tasks as check
 
 torch.manual_seed(0)
 torch.set_num_threads(1)

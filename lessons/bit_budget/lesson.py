@@ -23,8 +23,8 @@
 import torch
 
 from course_utils import claims
-from lessons.bit_budget import tasks as check
 from lessons.bit_budget import show
+from lessons.bit_budget import tasks as check
 
 torch.set_grad_enabled(False)  # the lesson only runs networks
 torch.set_num_threads(1)

@@ -27,8 +27,8 @@
 import torch
 
 from course_utils import claims, runtime
-from lessons.decoding import tasks as check
 from lessons.decoding import show
+from lessons.decoding import tasks as check
 
 torch.set_grad_enabled(False)  # the lesson only runs networks
 runtime.seed_all(0)

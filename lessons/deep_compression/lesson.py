@@ -23,8 +23,8 @@
 import torch
 
 from course_utils import claims
-from lessons.deep_compression import tasks as check
 from lessons.deep_compression import show
+from lessons.deep_compression import tasks as check
 
 torch.set_num_threads(1)
 

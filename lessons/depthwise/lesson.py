@@ -23,8 +23,8 @@
 import torch
 
 from course_utils import claims, legacy_int8
-from lessons.depthwise import checks as check
 from lessons.depthwise import show
+from lessons.depthwise import tasks as check
 
 torch.set_num_threads(1)
 torch.set_grad_enabled(False)  # the lesson only runs networks

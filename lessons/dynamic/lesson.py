@@ -26,8 +26,8 @@
 import torch
 
 from course_utils import claims, legacy_int8, runtime
-from lessons.dynamic import checks as check
 from lessons.dynamic import show
+from lessons.dynamic import tasks as check
 
 runtime.seed_all(0)
 torch.set_num_threads(1)

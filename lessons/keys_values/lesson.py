@@ -25,8 +25,8 @@
 import torch
 
 from course_utils import claims, runtime
-from lessons.keys_values import tasks as check
 from lessons.keys_values import show
+from lessons.keys_values import tasks as check
 
 torch.set_grad_enabled(False)  # the lesson only runs networks
 runtime.seed_all(0)

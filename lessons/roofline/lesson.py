@@ -27,8 +27,8 @@
 import torch
 
 from course_utils import claims, legacy_int8, runtime
-from lessons.roofline import tasks as check
 from lessons.roofline import show
+from lessons.roofline import tasks as check
 
 runtime.seed_all(0)
 torch.set_num_threads(1)

@@ -29,8 +29,8 @@
 import torch
 
 from course_utils import claims, legacy_int8
-from lessons.static import checks as check
 from lessons.static import show
+from lessons.static import tasks as check
 
 torch.set_num_threads(1)
 torch.set_grad_enabled(False)  # the lesson only runs networks

@@ -73,11 +73,11 @@ def test_the_layout_is_the_one_asked_for_else_that_of_what_stands_on_the_slide(t
 
 
 WRONG = {
-    "slide 2, Seen: no cell of bits is called 'lang'; there are double, drawn, long": "{output}`lang`",
+    "slide 2, Seen: no cell of bits is called 'lang'; its notebook has double, drawn, long. What": "{output}`lang`",
     "slide 2, Seen: later has no notebook yet. Make it with: ": "{output}`later/long`",
     "slide 2, Seen: drawn has 0 figures under a slider, and no number 2": "{figure}`drawn 2`",
     "slide 2, Seen: double is a solution": "{code}`double`",
-    "slide 2, Seen: no value of bits is called 'saved'; its front matter has []": "It is {value}`saved`.",
+    "slide 2, Seen: no value of bits is called 'saved'; its notebook has none": "It is {value}`saved`.",
     "{output}`long` stands in a paragraph": "It is\n{output}`long`",
     "'{note} two minutes' is no note": ":::{note} two minutes\nSay.\n:::",
     "slide 3, Bare: no layout is called 'splitt'; there are split": "{.splitt}\n## Bare",

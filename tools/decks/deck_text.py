@@ -203,10 +203,7 @@ class _Reader:
         lesson, nb = self._notebook(name)
         cells = {cell.metadata["name"]: cell for cell in nb.cells if "name" in cell.metadata}
         if cell_name not in cells:
-            raise ValueError(
-                f"no cell of {lesson.name} is called {cell_name!r}; there are {', '.join(sorted(cells))}. "
-                f"One that is new in lesson.py comes with: {command('build', lesson.name)}"
-            )
+            raise ValueError(_lacking("cell", cell_name, lesson, cells))
         self.shown = self.shown or lesson
         return cells[cell_name]
 
@@ -214,7 +211,7 @@ class _Reader:
         lesson, nb = self._notebook(name)
         values = nb.metadata.get(_lessons.RUN, {}).get("values", {})
         if value not in values:
-            raise ValueError(f"no value of {lesson.name} is called {value!r}; its front matter has {sorted(values)}")
+            raise ValueError(_lacking("value", value, lesson, values))
         return values[value]
 
     def _borrowed(self, kind, name, cell_name, state):
@@ -232,6 +229,13 @@ class _Reader:
         if kind != "code" and not cell.outputs:
             raise ValueError(f"{cell_name} shows no {kind}")
         return cell
+
+
+def _lacking(kind, name, lesson, there):
+    return (
+        f"no {kind} of {lesson.name} is called {name!r}; its notebook has {', '.join(sorted(there)) or 'none'}. "
+        f"What is new in lesson.py comes with: {command('build', lesson.name)}"
+    )
 
 
 def _state(outputs, number, cell_name):
