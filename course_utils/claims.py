@@ -160,12 +160,13 @@ def read(lesson: str, root: Path = ROOT) -> dict[str, Claim]:
         lesson: its name.
         root: the repository, or a folder with the same layout.
 
+    Returns:
+        dict, empty where the lesson has no file of claims.
     Raises:
-        FileNotFoundError: the lesson has no file of claims.
         ValueError: an id twice, a field that there is not, or a claim that is not complete; the message names it.
     """
-    found = {}
-    for table in tomllib.loads((root / "lessons" / lesson / "claims.toml").read_text(encoding="utf-8"))["claim"]:
+    found, path = {}, root / "lessons" / lesson / "claims.toml"
+    for table in tomllib.loads(path.read_text(encoding="utf-8")).get("claim", []) if path.exists() else ():
         if strange := [*(table.keys() - {field.name for field in fields(Claim)}), *({table["id"]} & found.keys())]:
             raise ValueError(
                 f"lessons/{lesson}/claims.toml, {table['id']}: {strange[0]!r} is no field, or is there twice"

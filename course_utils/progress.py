@@ -80,7 +80,7 @@ def keep(kind: str, lesson: str, **what: object) -> None:
     """Add a record, unless the last one about the same says the same; never raises, and says once that it cannot.
 
     Args:
-        kind: "check", "prediction", "again", "review", "way" or "reset".
+        kind: "check", "prediction", "again", "review", "track" or "reset".
         lesson: the name of the lesson's folder; "" for what concerns the whole course.
         what: plain values, as JSON takes them.
     """

@@ -33,15 +33,16 @@ def write(path, record):
     print(f"Written to {path}.")
 
 
-def write_runs(path, command, runs):
+def write_runs(path, command, runs, **more):
     """Write a record of many trainings: the command and where it ran, then the runs, one a line.
 
     Args:
         path: of the record.
         command: that makes it.
         runs: dicts of plain values.
+        more: what else stands before the runs.
     """
-    head = json.dumps({"command": command, **runtime.provenance()}, indent=1)
+    head = json.dumps({"command": command, **runtime.provenance(), **more}, indent=1)
     rows = ",\n".join(json.dumps(run) for run in runs)
     write_whole(path, f'{head[:-2]},\n "runs": [\n{rows}\n]\n}}\n')
     print(f"{len(runs)} runs written to {path}.")

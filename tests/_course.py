@@ -25,7 +25,7 @@ def published(lesson):
 
 
 def answers(lesson):
-    """The module with the wrong and the odd answers of a lesson."""
+    """The module with the wrong and the odd answers of a lesson that has no tasks.py yet."""
     return importlib.import_module(f"lessons.{lesson.name}.answers")
 
 

@@ -1,170 +1,134 @@
-"""Run lessons that are out of step, and write their notebooks with outputs, and the pages about all lessons."""
+"""Bring notebooks up to date with their lessons: those that changed are run. And the pages about all lessons."""
 
 import argparse
+import json
 import tempfile
 import time
 
-import psutil
+import nbformat
 from tqdm import tqdm
 
-from course import command
+from course import command, say
 from tools.decks import deck_text
-from tools.publishing import compact, inputs, openmp, pages, worksheets
-from tools.publishing import lessons as _lessons
-from tools.publishing.staleness import faults, is_published, refresh
-
-__all__ = ["build", "environment", "faults", "is_published", "main", "refresh"]
+from tools.environment import curriculum
+from tools.publishing import compact, execute, lessons, openmp, pages, staleness, worksheets
 
 REQUIRES = ("dev",)
-OPTION_REQUIRES = {"--publish": ("deploy",)}  # the worksheet weighs with ONNX Runtime, too
-BUSY_PERCENT = 25  # of one core; a desktop at rest stays below it
+TESTS = ("tests/lessons", "tests/test_tasks.py", "tests/test_repository.py")
 BAR_WITHOUT_RATE = "{l_bar}{bar}| {n_fmt}/{total_fmt}{postfix}"
 
 
 def main(argv):
-    """Build the lessons that need it, in the order of the course; returns 1 when one failed."""
+    """Build what needs it, in the order of the course, and say what to type next; returns 1 when something failed."""
     parser = argparse.ArgumentParser(prog="course.py build", description=__doc__)
-    parser.add_argument("lessons", nargs="*", metavar="NAME", help="lessons to run even when they are in step")
-    parser.add_argument("--all", action="store_true", help="run every lesson")
-    parser.add_argument(
-        "--publish",
-        action="store_true",
-        help="for what is committed: alone on the machine, claims of speed judged, steady timings only",
-    )
+    parser.add_argument("lessons", nargs="*", metavar="NAME", help="lessons or worksheets (default: all)")
+    parser.add_argument("--again", action="store_true", help="run them even when nothing has changed")
     args = parser.parse_args(argv)
-    named = [name for name in args.lessons if name not in worksheets.ALL]
-    lessons = [] if args.lessons and not named else _lessons.select(named)
-    sheets = _sheets(args, lessons)
-    for name in pages.refresh(lessons[0].root) if lessons else []:
-        print(f"{name} brought up to date")
-    if not (args.all or args.lessons):
-        lessons = [lesson for lesson in lessons if not refresh(lesson) or (args.publish and not is_published(lesson))]
-    if not lessons and not sheets:
-        print("Every notebook is in step with its lesson; nothing to run.")
-        return 0
-    if args.publish and psutil.cpu_percent(interval=2.0) * psutil.cpu_count() > BUSY_PERCENT:
-        print("Not begun: another program is busy on this machine, and timings taken now would not hold.")
-        return 1
-    failed = [sheet for sheet in sheets if not _try_sheet(sheet, args.publish)]
-    failed += _build_all(lessons, args.publish) if lessons else []
-    made = [one.name for one in (*sheets, *lessons) if one not in failed]
-    if made and not args.publish:
-        again = command("build", "--publish", *made)
-        print(f"Not published yet: {', '.join(made)}. Before you commit, alone on the machine: {again}")
-    return 1 if failed else 0
-
-
-def _sheets(args, lessons):
-    """The worksheets to run: those that are named, all of them, or where nothing is named what is out of step."""
-    if args.lessons:
-        return [worksheets.ALL[name] for name in args.lessons if name in worksheets.ALL]
-    ours = [sheet for sheet in worksheets.ALL.values() if lessons and sheet.root == lessons[0].root]
-    return [sheet for sheet in ours if args.all or worksheets.faults(sheet)]
-
-
-def _try_sheet(sheet, publish):
-    """Build one worksheet for `main`, and say what came of it; True = it went well."""
-    start = time.perf_counter()
+    chosen = [worksheets.ALL[name] for name in args.lessons if name in worksheets.ALL]
+    if named := [name for name in args.lessons if name not in worksheets.ALL]:
+        chosen += lessons.select(named)
     try:
-        worksheets.build(sheet, env=environment(), publish=publish)
-    except _lessons.CellFailed as failed:
-        print(f"worksheets/{sheet.name}.py, cell {failed.number}: {failed.error}")
+        return _build(chosen or [*curriculum.lessons().values(), *worksheets.ALL.values()], again=args.again)
+    except (ValueError, LookupError) as wrong:  # of a text, or of course.toml
+        say(str(wrong.args[0]))
+        return 1
+
+
+def _build(chosen, *, again):
+    root = chosen[0].root
+    written = [root / name for name in pages.refresh(root)]
+    to_run = chosen if again else [page for page in chosen if not _caught_up(page, written)]
+    built = []
+    if to_run:
+        with execute.bar(sum(map(_cells, to_run))) as bar:
+            built = [page for page in to_run if _try(page, bar)]
+    written += [page.notebook for page in built]
+    if len(built) < len(to_run):
+        return 1
+    changed = [page for page in chosen if page.notebook in written]
+    say(_next(changed, written, root) if written else "Everything is up to date; nothing was run.")
+    return 0
+
+
+def _caught_up(page, written):
+    """Whether a notebook is up to date, perhaps after its text was renewed without a run."""
+    if not page.notebook.exists():
         return False
-    except ValueError as wrong:
-        print(wrong)
+    nb = lessons.read_published(page.notebook)
+    if staleness.changes(page, nb):
         return False
-    print(f"{sheet.name}: {time.perf_counter() - start:.0f} s")
+    new = staleness.refreshed(page, nb)
+    if nbformat.writes(new) != nbformat.writes(nb):
+        lessons.write(new, page.notebook)
+        written.append(page.notebook)
+        say(f"{page.name}: its text has changed, and its code has not: brought up to date without a run")
     return True
 
 
-def _build_all(lessons, publish):
-    """Build one after the other, tell each result; gives those that failed. What a run shows moves the clock."""
-    cells = sum(cell.cell_type == "code" for lesson in lessons for cell in _lessons.read(lesson).cells)
-    with tqdm(total=cells, unit="cell") as bar:
-        failed = [lesson for lesson in lessons if not _try(lesson, bar, publish)]
-    for lesson in lessons:
-        refresh(lesson)
-    pages.refresh(lessons[0].root)
-    return failed
+def _cells(page):
+    return sum(cell.cell_type == "code" for cell in lessons.read(page).cells) + 1  # the last one asks for the values
 
 
-def build(lesson, *, on_cell=None, publish=False):
-    """Run one lesson and publish it; on failure the published notebook is left as it was.
+def _try(page, bar):
+    """Build one page, and say what came of it; True = it went well."""
+    start, file = time.perf_counter(), page.source.relative_to(page.root).as_posix()
+    bar.set_description(page.name)
+    try:
+        build(page, on_cell=lambda _: bar.update())
+        if page.source.with_name("deck.md").exists():
+            deck_text.of_lesson(page)
+    except lessons.CellFailed as failed:
+        line = failed.source.splitlines()[failed.line - 1]
+        stays = f"notebooks/{page.place} was left as it was."
+        tqdm.write(f"{file}, cell {failed.number}: {failed.error}\n> {line}\n{stays}")
+        return False
+    except ValueError as wrong:
+        tqdm.write(str(wrong))
+        return False
+    tqdm.write(f"{page.name}: run in {time.perf_counter() - start:.0f} s")
+    return True
+
+
+def build(page, *, on_cell=None):
+    """Run one lesson or worksheet and write its notebook; on failure the one that is there is left as it was.
 
     Args:
-        lesson: a `curriculum.Lesson`; the notebook goes to the folder `notebooks` of its root.
+        page: a `curriculum.Lesson` or a `worksheets.Worksheet`.
         on_cell: called with its number after each code cell.
-        publish: judge claims of speed too, and accept steady timings only.
     Raises:
-        CellFailed: a cell failed.
-        ValueError: a value of the front matter cannot be worked out, or the run loaded the library of another folder.
+        CellFailed: a cell failed, or one of the front matter's values, which count as a last cell.
     """
-    nb = _lessons.read(lesson)
-    values = nb.metadata["course"].get("values", {})
+    nb, used = lessons.read(page), staleness.used(page)
+    values = nb.metadata.get("course", {}).get("values", {})
+    asked = ", ".join(f"{name!r}: str({expression})" for name, expression in values.items())
+    nb.cells.append(nbformat.v4.new_code_cell(f"import json\nprint(json.dumps({{{asked}}}))"))
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        nb = _lessons.execute(
-            nb,
-            folder=folder,
-            env=environment(publish),
-            on_cell=on_cell,
-            lesson=lesson.name,
-            before=inputs.WATCH,
-            ask={"used": inputs.ASK} | {name: f"str({of})" for name, of in values.items()},
-        )
-        answers = nb.metadata.pop("answers")
-        nb.metadata[inputs.KEY] = {
-            "published": publish,
-            "torch": inputs.torch_version(),
-            "files": inputs.used(answers.pop("used"), lesson),
-            "values": {name: {"of": values[name], "is": text} for name, text in answers.items()},
-        }
-        nb = compact.compact(nb, root=lesson.root, folder=folder)
-    _lessons.write(nb, lesson.notebook)
+        ran = lessons.execute(nb, folder=folder, env=environment(), on_cell=on_cell, lesson=page.name)
+        told = json.loads(ran.cells.pop().outputs[0].text)
+        ran.metadata = {**nb.metadata, lessons.RUN: {"used": used, "values": told}}  # nothing of the kernel
+        lessons.write(compact.compact(ran, root=page.root, folder=folder), page.notebook)
 
 
-def environment(publish=False):
+def environment():
     """Give the changes to the environment for a run that is kept; None = not set."""
     return {
-        "COURSE_STRICT": "1",
+        "COURSE_STRICT": "1",  # a claim that does not hold fails the build, but one of speed
         "COURSE_THREADS": "1",
         "OMP_NUM_THREADS": "1",
         "COURSE_PROGRESS": "0",
         "COURSE_QUICK": None,
         "COURSE_MODELS": "fetch",  # a page shows the real models, never a stand-in
-        "COURSE_JUDGE_SPEED": "1" if publish else None,
+        "COURSE_JUDGE_SPEED": None,
         "MPLBACKEND": None,
         "TQDM_BAR_FORMAT": BAR_WITHOUT_RATE,
         **openmp.environment(),  # as a learner's kernel has it
     }
 
 
-def _try(lesson, bar, publish):
-    """Build one lesson for `main`, and say what came of it; True = it went well."""
-
-    start = time.perf_counter()
-
-    def on_cell(number):
-        bar.set_postfix_str(f"{lesson.name} cell {number}", refresh=False)
-        bar.update()
-
-    try:
-        build(lesson, on_cell=on_cell, publish=publish)
-        stated = _lessons.read(lesson).metadata["course"].get("seconds", "not stated")
-        said, good = f"{lesson.name}: {time.perf_counter() - start:.0f} s (front matter: {stated})", True
-        if lesson.source.with_name("deck.md").exists():
-            deck_text.of_lesson(lesson)
-    except _lessons.CellFailed as failed:
-        said, good = _blame(lesson, failed), False
-    except ValueError as wrong:
-        said, good = str(wrong), False
-    tqdm.write(said)
-    return good
-
-
-def _blame(lesson, failed):
-    """Say which cell failed, and at which line of it."""
-    line = failed.source.splitlines()[failed.line - 1]
-    return (
-        f"lessons/{lesson.name}/lesson.py, cell {failed.number}: {failed.error}\n> {line}\n"
-        f"notebooks/{lesson.place} was left as it was."
-    )
+def _next(changed, written, root):
+    """What to type next: the tests of these pages, and what goes into the commit."""
+    names = [page.name for page in changed if isinstance(page, curriculum.Lesson)]
+    tests = [*TESTS, "-k", f'"{" or ".join(names)}"'] if names else ["tests/publishing"]
+    sources = [page.source.parent if page.name in names else page.source for page in changed]
+    files = [path.relative_to(root).as_posix() for path in (*sources, *written)]
+    return f"\nNext:\n  {command('test', *tests)}\n  git add {' '.join(files)}"

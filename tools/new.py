@@ -1,4 +1,4 @@
-"""Start a lesson: make its folder from a skeleton that runs, and give it its line in lessons/course.toml."""
+"""Start a lesson: make its folder from a small skeleton that runs, and give it its line in lessons/course.toml."""
 
 import argparse
 import difflib
@@ -7,32 +7,21 @@ import keyword
 import re
 import tomllib
 
+from course import command
 from course_utils.files import ROOT, write_whole
 from tools.environment import curriculum
-from tools.environment.env import command
 
-# Texts, no modules: they import a lesson that is not there.
-TEMPLATE = ROOT / "tools" / "publishing" / "lesson_template"
-FILES = ("lesson.py", "deck.md", "show.py", "checks.py", "claims.toml", "answers.py", "review.toml")
+TEMPLATE = ROOT / "tools" / "publishing" / "lesson_template"  # texts: modules would import a lesson that is not there
+FILES = ("lesson.py", "tasks.py")
 PLACEHOLDER = "new_lesson"
-TO_WRITE = "TO WRITE"
 NAME = re.compile(r"[a-z][a-z0-9_]{1,29}")
-# [[title]] and the like mean something else in a lesson's text.
-SHOWN = ("title", "promise", "goals", "abilities", "minutes", "builds_on", "agenda")
-STEPS = """\
-What is left to do (the skeleton says "TO WRITE" at each place; docs/contributing.md says more):
-  lesson.py     promise, seconds, goals, needs, and as `terms` the words that this lesson explains; then the lesson
-  deck.md       the talk: about twelve slides, which borrow cells of the lesson by name
-  show.py       its drawings, tables and sweeps, each called by one line of the lesson
-  claims.toml   every published figure, with its source, and what must hold of the measured value
-  checks.py     the right answer of each exercise in labelled lines, its inputs, and at most five ideas
-  answers.py    three odd but right answers of each exercise, and the wrong ones that people write, as patches
-  review.toml   three to five questions for weeks later, about ideas and not numbers
-  docs/glossary.md   an entry for each of the terms
-  lessons/course.toml   the lesson's name in a [[way]], by which readers come to it
-Then run:
-  {build}    makes the notebook, and the lesson's row in README and the overview
-  {test}    names what is missing"""
+MEANT = ("title", "abilities", "builds_on")  # [[title]] and the like mean something else in a lesson's text
+SAID = """\
+Lesson {number}, {title}: lessons/{name}/ with lesson.py, the page, and tasks.py, its checks.
+
+Next:
+  {build}
+  and write, where lesson.py says TO WRITE. docs/writing.md shows the rest: drawings, a deck, claims, questions."""
 
 
 def main(argv):
@@ -43,9 +32,8 @@ def main(argv):
     parser.add_argument("title", metavar="TITLE", help='as readers see it, for example "Sparse attention"')
     parser.add_argument("--part", required=True, help="name of the part of the course; they are listed below")
     args = parser.parse_args(argv)
-    lesson = make(args.name, args.title, part=args.part)
-    print(f"Lesson {lesson.number}, {lesson.title}: lessons/{lesson.name}/ with {', '.join(FILES)}.")
-    print(STEPS.format(build=command("build", lesson.name), test=command("test")))
+    made = make(args.name, args.title, part=args.part)
+    print(SAID.format(number=made.number, title=made.title, name=made.name, build=command("build", made.name)))
     return 0
 
 
@@ -66,7 +54,7 @@ def make(name, title, *, part, root=ROOT):
     course = root / "lessons" / "course.toml"
     before = course.read_text(encoding="utf-8")
     _refuse(name, title, part, tomllib.loads(before)["part"], root)
-    after = _with_line(before, part, name, title)
+    after = _with_line(before, part, name, title.strip())
     for file in FILES:
         text = (TEMPLATE / f"{file}.txt").read_text(encoding="utf-8")
         write_whole(root / "lessons" / name / file, text.replace(PLACEHOLDER, name))
@@ -77,11 +65,10 @@ def make(name, title, *, part, root=ROOT):
 
 def _refuse(name, title, part, parts, root):
     """End with a sentence when a lesson cannot be made of this."""
-    if not NAME.fullmatch(name) or keyword.iskeyword(name) or name in (*SHOWN, PLACEHOLDER):
+    if not NAME.fullmatch(name) or keyword.iskeyword(name) or name in (*MEANT, PLACEHOLDER):
         raise SystemExit(
             f"{name!r} cannot be the name of a lesson: it is that of a folder, of a Python module, and of a reference "
-            "[[name]]. Take small letters, digits and _, 2 to 30 of them, a letter first, and no word that already "
-            "means something, for example sparse_attention."
+            "[[name]]. Take small letters, digits and _, 2 to 30 of them, a letter first, for example sparse_attention."
         )
     if not title.strip() or not title.isprintable() or "|" in title:
         raise SystemExit(f'{title!r} cannot be a title: expected one line of text without "|".')
@@ -98,12 +85,10 @@ def _refuse(name, title, part, parts, root):
 
 def _with_line(text, part, name, title):
     """The text of course.toml with one more line, the last in the part's table of lessons."""
-    line = f"{name} = {json.dumps(title.strip(), ensure_ascii=False)}\n"
+    line = f"{name} = {json.dumps(title, ensure_ascii=False)}\n"
     table = rf'(\[\[part\]\]\nname = "{part}"\n(?:(?!\[).*\n)*\[part\.lessons\]\n(?:\w+ = .*\n)*)'
-    after = re.sub(table, lambda match: match[1] + line, text, count=1)
-    wanted = tomllib.loads(text)
-    next(known for known in wanted["part"] if known["name"] == part)["lessons"][name] = title.strip()
-    if tomllib.loads(after) != wanted:
+    after, count = re.subn(table, lambda match: match[1] + line, text, count=1)
+    if not count:
         raise SystemExit(
             f"lessons/course.toml is not laid out as expected: the part {part} needs a line name = ... and after it a "
             f"table [part.lessons]. Nothing was made; mend it, or add the line yourself: {line}"

@@ -4,7 +4,8 @@ import argparse
 
 from course import command, say
 from course_utils import progress
-from tools.publishing import course, lessons
+from tools.environment import curriculum
+from tools.publishing import lessons
 from tools.workspace import progress as _progress
 from tools.workspace import start
 
@@ -20,13 +21,13 @@ def main(argv):
         + " It is kept in workspace/.progress.jsonl, by the checks and predictions of your notebooks.",
     )
     parser.add_argument("lessons", nargs="*", metavar="NAME", help="lessons to show in full, for example energy or 1.2")
-    parser.add_argument("--way", metavar="TITLE", help='the way to follow, or a part of its title: "CNN"')
-    parser.add_argument("--all", action="store_true", help="every lesson of the course, not those of your way alone")
+    parser.add_argument("--track", metavar="TITLE", help='the track to follow, or a part of its title: "CNN"')
+    parser.add_argument("--all", action="store_true", help="every lesson of the course, not those of your track alone")
     args = parser.parse_args(argv)
     wanted = lessons.select(args.lessons) if args.lessons else []
     try:
-        if args.way is not None:
-            choose(args.way)
+        if args.track is not None:
+            choose(args.track)
         found = _progress.of(WORKSPACE)
         said = start.write(WORKSPACE, found=found) if WORKSPACE.is_dir() else []
     except OSError as error:
@@ -39,25 +40,25 @@ def main(argv):
 
 
 def choose(words):
-    """Make a way the learner's own.
+    """Make a track the learner's own.
 
     Raises:
         SystemExit: none or more than one is called so; the message lists them.
         OSError: the file cannot be written.
     """
-    ways = [way.title for way in course.ways()]
-    fitting = [title for title in ways if words.lower() == title.lower()]
-    fitting = fitting or [title for title in ways if words.strip() and words.strip().lower() in title.lower()]
+    titles = [track.title for track in curriculum.tracks()]
+    fitting = [title for title in titles if words.lower() == title.lower()]
+    fitting = fitting or [title for title in titles if words.strip() and words.strip().lower() in title.lower()]
     if len(fitting) != 1:
-        many = "No way is" if not fitting else f"{len(fitting)} ways are"
-        raise SystemExit(f"{many} called {words!r}. There are: {'; '.join(ways)}.")
-    progress.add(WORKSPACE / progress.NAME, {"kind": "way", "lesson": "", "way": fitting[0]})
+        many = "No track is" if not fitting else f"{len(fitting)} tracks are"
+        raise SystemExit(f"{many} called {words!r}. There are: {'; '.join(titles)}.")
+    progress.add(WORKSPACE / progress.NAME, {"kind": "track", "lesson": "", "track": fitting[0]})
 
 
 def overview(found, every=False):
-    """The lines for the learner's way, with what was begun beside it; or for the whole course."""
-    way = [found.standings[lesson.name] for lesson in found.way.lessons]
-    shown = [s for s in found.standings.values() if every or s in way or s.passed or s.begun]
+    """The lines for the learner's track, with what was begun beside it; or for the whole course."""
+    track = [found.standings[lesson.name] for lesson in found.track.lessons]
+    shown = [s for s in found.standings.values() if every or s in track or s.passed or s.begun]
     width, part = max(len(standing.lesson.title) for standing in shown), None
     for standing in shown:
         lesson = standing.lesson
@@ -65,16 +66,16 @@ def overview(found, every=False):
             part = lesson.part
             yield f"\n{lesson.part_number} · {lesson.part_title}"
         mark = "✓" if standing.finished else "…" if standing.begun else " "
-        on_way = "  on your way" if standing in way and len(way) < len(shown) else ""
-        yield f"  {mark} {lesson.number:<5} {lesson.title:<{width}}  {standing.minutes} min  {standing.count}{on_way}"
-    yield f"\nYour way, {found.way.title}: {_sum(way)}."
-    if len(way) < len(found.standings):
+        on_track = "  on your track" if standing in track and len(track) < len(shown) else ""
+        yield f"  {mark} {lesson.number:<5} {lesson.title:<{width}}  {standing.count}{on_track}"
+    yield f"\nYour track, {found.track.title}: {_sum(track)}."
+    if len(track) < len(found.standings):
         yield f"The whole course: {_sum(found.standings.values())}."
     if found.also:
         yield f"You also passed {found.also}."
     yield from (f"Begun: {s.lesson.number} {s.lesson.title}, {s.count}." for s in found.begun[:3] if s != found.next)
     if found.next:
-        yield f"Next: {found.next.lesson.number} {found.next.lesson.title}, {found.next.minutes} min."
+        yield f"Next: {found.next.lesson.number} {found.next.lesson.title}."
     else:
         yield "You have finished it."
     if len(shown) < len(found.standings):

@@ -3,16 +3,17 @@
 import argparse
 import subprocess
 import sys
+import tempfile
 import time
 import tomllib
 
 from course import DOOR, ROOT, command, say
-from tools.publishing import lessons as _lessons
+from tools.publishing import lessons
 
 REQUIRES = ("dev", "deploy", "llm", "cluster", "setup", "site")
 
 LOGS = ROOT / "build" / "release"
-MAX_BYTES = 64 * 2**20  # a machine with a GPU, to which the tree travels, takes no more
+MAX_BYTES = 64 * 2**20  # what is downloaded before the first lesson
 COMMANDS = {  # what each one needs is in the task's own help
     "tests": ("test", "--full"),
     "backwards": ("test", "tests/lessons/backwards.py"),
@@ -29,7 +30,7 @@ def main(argv):
 
     A check that fails does not stop the others. What a command prints is kept in build/release/NAME.log.
     """
-    checks = {"words": words, "figures": figures, "published": published}
+    checks = {"words": words, "figures": figures, "notebooks": notebooks, "speed": speed}
     checks |= dict.fromkeys(COMMANDS)
     parser = argparse.ArgumentParser(prog="course.py release", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(checks)} (default: all)")
@@ -85,26 +86,38 @@ def tracked(root=ROOT):
 def figures():
     """Print what is long and what is heavy, for somebody to look at; only a tree of over 64 MiB is a fault."""
     sizes = tracked()
-    lines = {name: (ROOT / name).read_bytes().count(b"\n") for name in sizes if name.endswith(".py")}
-    notebooks = {name: size for name, size in sizes.items() if name.startswith("notebooks/")}
-    for place in ("course_utils", "lessons", "records", "tools", "tests"):
-        own = {name: count for name, count in lines.items() if name.startswith(f"{place}/")}
-        longest = ", ".join(f"{name} {own[name]:,}" for name in sorted(own, key=own.get, reverse=True)[:3])
-        say(f"  {place}: {sum(own.values()):,} lines in {len(own)} files; the longest: {longest}")
-    most = sorted(sizes, key=sizes.get, reverse=True)[:4]
-    heaviest = ", ".join(f"{name} {sizes[name] / 1e6:.1f} MB" for name in most)
-    largest = max(notebooks.values(), default=0)
-    say(f"  {len(notebooks)} notebooks: {sum(notebooks.values()) / 1e6:.1f} MB, the largest {largest / 1e3:.0f} kB")
-    total = sum(sizes.values())
-    say(f"  tracked: {total / 2**20:.1f} MiB of {MAX_BYTES / 2**20:.0f}; the heaviest: {heaviest}")
-    return [] if total < MAX_BYTES else [f"the tracked tree has {total / 2**20:.1f} MiB"]
+    for place in ("course_utils", "weigh", "lessons", "records", "tools", "tests"):
+        own = [name for name in sizes if name.startswith(f"{place}/") and name.endswith(".py")]
+        lines = {name: (ROOT / name).read_bytes().count(b"\n") for name in own}
+        longest = ", ".join(f"{name} {lines[name]:,}" for name in sorted(lines, key=lines.get, reverse=True)[:3])
+        say(f"  {place}: {sum(lines.values()):,} lines in {len(lines)} files; the longest: {longest}")
+    heaviest = sorted(sizes, key=sizes.get, reverse=True)[:4]
+    total, most = sum(sizes.values()) / 2**20, MAX_BYTES / 2**20
+    say(f"  tracked: {total:.1f} MiB; the heaviest: {', '.join(f'{n} {sizes[n] / 2**20:.1f} MiB' for n in heaviest)}")
+    return [f"the tracked tree has {total:.1f} MiB, at most {most:.0f}"] if total > most else []
 
 
-def published():
-    """Every notebook was published, with the files as they are. List the faults."""
+def notebooks():
+    """Every notebook is up to date with its lesson. List the faults."""
+    from tools.publishing import staleness, worksheets
+
+    pages = [*lessons.select([]), *worksheets.ALL.values()]
+    return [fault for page in pages for fault in staleness.faults(page)]
+
+
+def speed():
+    """Claims of speed hold, on this machine when it is quiet; nothing is written. List the faults."""
+    from course_utils import claims
     from tools import build
 
-    lessons = _lessons.select([])
-    return [f"{lesson.name}: {fault}" for lesson in lessons for fault in build.faults(lesson)] + [
-        f"{lesson.name}: built, but not with --publish" for lesson in lessons if not build.is_published(lesson)
-    ]
+    faults = []
+    for lesson in lessons.select([]):
+        if not any(claim.kind == "speed" for claim in claims.read(lesson.name).values()):
+            continue
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+            try:
+                env = build.environment() | {"COURSE_JUDGE_SPEED": "1"}
+                lessons.execute(lessons.read(lesson), folder=folder, env=env, lesson=lesson.name)
+            except lessons.CellFailed as failed:
+                faults.append(str(failed))
+    return faults

@@ -1,7 +1,6 @@
 """Run lessons in the terminal, without a browser, and print their scorecards."""
 
 import argparse
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,14 +9,13 @@ from tqdm import tqdm
 
 from tools.environment.curriculum import Lesson
 from tools.environment.doctor import START
-from tools.publishing import bar as bars
+from tools.publishing import execute, openmp
 from tools.publishing import lessons as _lessons
-from tools.publishing import openmp
 from tools.workspace import progress, workspace
 
 WORKSPACE = workspace.WORKSPACE
 RESULTS = workspace.RESULTS / "run"
-VERDICTS = ("passed", "not done yet", "not yet")
+VERDICTS = {"✓": "passed", "○": "not done yet", "✗": "not yet"}  # by the mark with which a verdict begins
 
 
 @dataclass(frozen=True)
@@ -53,7 +51,7 @@ def main(argv):
         return 1
     jobs = [job for lesson in lessons if (job := _job(lesson, fresh=args.fresh))]
     env = openmp.environment() | ({"COURSE_QUICK": "1", "COURSE_PROGRESS": "0"} if args.quick else {})
-    with bars.cells(sum(job.cells for job in jobs)) as bar:
+    with execute.bar(sum(job.cells for job in jobs)) as bar:
         good = [_run(job, env, bar) for job in jobs]
     return 0 if all(good) and len(jobs) == len(lessons) else 1
 
@@ -117,12 +115,11 @@ def summary(nb):
         str of one or more lines.
     """
     cards = [text for cell in nb.cells if "scorecard" in cell.metadata.get("tags", []) for text in _texts(cell)]
-    counts = dict.fromkeys(VERDICTS, 0)
+    counts = dict.fromkeys(VERDICTS.values(), 0)
     for cell in nb.cells:
         for text in _texts(cell) if "check" in cell.metadata.get("tags", []) else []:
-            found = re.match(rf"\W*({'|'.join(VERDICTS)}):", text, re.IGNORECASE)
-            if found:
-                counts[found.group(1).lower()] += 1
+            if text[:1] in VERDICTS:
+                counts[VERDICTS[text[0]]] += 1
     return "\n".join([*cards, "Exercises in this file: " + ", ".join(f"{n} {name}" for name, n in counts.items())])
 
 

@@ -37,8 +37,8 @@ def main(argv):
 
 def make(lessons, folder, site):
     """Make the site in `site`, from what is written to `folder`; both are emptied. Returns Sphinx's exit status."""
-    for old in (folder, site):
-        shutil.rmtree(old, ignore_errors=True)
+    for old in filter(Path.exists, (folder, site)):
+        shutil.rmtree(old)
     addresses = make_slides(lessons, site)
     source.write(folder, HERE / "website" / "site_template", addresses)
     shutil.copyfile(MATHJAX, folder / "static" / "mathjax.js")

@@ -46,9 +46,7 @@ def main(argv):
         parser.error("a talk says itself what it borrows; name no lessons beside it")
     lessons = [] if args.talk else _lessons.select(args.lessons)
     if without := [lesson.name for lesson in lessons if not deck_text.source(lesson).exists()]:
-        print(
-            f"No slides of {', '.join(without)}: a deck is lessons/NAME/deck.md. docs/contributing.md shows its form."
-        )
+        print(f"No slides of {', '.join(without)}: a deck is lessons/NAME/deck.md. docs/decks.md shows its form.")
     made, wrong = {}, []
     for one in [args.talk.resolve()] if args.talk else lessons:
         try:

@@ -24,8 +24,8 @@
 import torch
 
 from course_utils import claims, runtime
-from lessons.amp import checks as check
 from lessons.amp import show
+from lessons.amp import tasks as check
 
 runtime.seed_all(0)
 torch.set_num_threads(1)
@@ -109,7 +109,7 @@ print(torch.tensor(1.5e-8, dtype=torch.float16).item())
 # %% [markdown]
 # ### Autocast chooses a type for each operation
 #
-# If a weight stored in fp16 is 1, and a step adds 0.0001, the sum is rounded back to 1: the step is **swallowed**. bf16 swallows even larger steps. At a learning rate of 0.01, our network got 41 to 45 % right from three seeds with its weights in bf16, and 66 to 68 % with fp16 or fp32. But smaller steps would be swallowed in fp16, too. So the weights stay in fp32: don't call `net.half()` or `net.bfloat16()`. But most of the time goes into products of matrices, and a product only *reads* the weights, so a copy in 16 bits will do.
+# If a weight stored in fp16 is 1, and a step adds 0.0001, the sum is rounded back to 1: the step is **swallowed**. bf16 swallows even larger steps. So the weights stay in fp32: don't call `net.half()` or `net.bfloat16()`. But most of the time goes into products of matrices, and a product only *reads* the weights, so a copy in 16 bits will do.
 #
 # This is **mixed precision**. `torch.autocast` makes the copies, and gives each operation of the forward pass its type:
 #

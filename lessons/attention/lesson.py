@@ -25,8 +25,8 @@ import torch
 
 from course_utils import claims, runtime
 from course_utils.tables import Table
-from lessons.attention import checks as check
 from lessons.attention import show
+from lessons.attention import tasks as check
 
 runtime.seed_all(0)
 torch.set_num_threads(1)
@@ -323,9 +323,7 @@ claims.show("attention")
 #
 # If Ada and Ben change places in our book, attention adds up the same products, and finds 6.76 again. Attention doesn't know the order of the tokens that it sees.
 #
-# So take two features of a query as the hand of a clock. **Rotary position embedding** (RoPE, [Su et al., 2021](https://arxiv.org/abs/2104.09864)) turns it by an angle for each position, say 30°. A key is turned in the same way. Let both point to 0° before. A query at position 2 then stands at 60°, and a key at position 1 at 30°. Both have length 1, so their dot product is the cosine of the angle between them: cos 30° = 0.87. And at positions 12 and 11? 360° and 330°, so it's 0.87 again. The score depends on how far two tokens are *apart*, and not on where they stand.
-#
-# Must the score be largest at distance 0? No, since the layers can make a query that points elsewhere: one at −30° fits best the token just before it. And with a single hand, tokens 12 positions apart would look as if they stood in the same position. So a query has many pairs of features, and each pair turns at a speed of its own.
+# So take two features of a query as the hand of a clock. **Rotary position embedding** (RoPE, [Su et al., 2021](https://arxiv.org/abs/2104.09864)) turns it by an angle for each position, say 30°. A key is turned in the same way. Let both point to 0° before. A query at position 2 then stands at 60°, and a key at position 1 at 30°. Both have length 1, so their dot product is the cosine of the angle between them: cos 30° = 0.87. And at positions 12 and 11? 360° and 330°, so it's 0.87 again. The score depends on how far two tokens are *apart*, and not on where they stand. A query has many such pairs of features, and each pair turns at a speed of its own, or tokens 12 positions apart would look the same.
 #
 # ### What the root is for
 #

@@ -28,8 +28,8 @@
 import torch
 
 from course_utils import claims
-from lessons.baseline import checks as check
 from lessons.baseline import show
+from lessons.baseline import tasks as check
 
 torch.manual_seed(0)
 torch.set_num_threads(1)
@@ -302,8 +302,6 @@ claims.show("baseline")
 # ### Two networks, or two methods?
 #
 # If the bar of the fine copy lies to the right of 0, this copy may be a little better than its network. But a test like ours speaks of *two networks*, on images of one kind. Whether rounding to `float8_e4m3fn` helps or hurts is a question about a *method*, and a network trained from another seed may answer it differently. So train several networks, round each, and note how often the copy is ahead. Now a network takes the place of an image.
-#
-# In seven more networks, the fine copy was ahead twice, and behind four times. The coarse copy was worse only once, and as good four times. So which float will do is a matter of the network.
 #
 # With so few tosses you can count exactly. Five coins fall in 2⁵ = 32 ways, and in two of them all fall alike. So luck alone gives 5 : 0 or 0 : 5 in 6 of 100 cases, and 6 : 0 or 0 : 6 in 3. This is the **sign test**, and `scipy.stats.binomtest(won, won + lost).pvalue` works it out for any numbers. For two networks on the same images it's the exact form of McNemar's test, which [Dietterich, 1998](https://doi.org/10.1162/089976698300017197), recommends where each method is trained only once. Our $2\sqrt d$ approximates it: from five disagreements on, luck passes it in no more than about 7 of 100 tests.
 #

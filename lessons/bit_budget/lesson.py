@@ -23,8 +23,8 @@
 import torch
 
 from course_utils import claims
-from lessons.bit_budget import checks as check
 from lessons.bit_budget import show
+from lessons.bit_budget import tasks as check
 
 torch.set_grad_enabled(False)  # the lesson only runs networks
 torch.set_num_threads(1)
@@ -127,7 +127,7 @@ sensitivity = {name: {b: divergence({name: b}) for b in range(2, 7)} for name in
 show.sensitivities(sensitivity, sizes)
 
 # %% [markdown]
-# At 2 bits, block 1 stands far above all the others. It's a depthwise layer. But so are blocks 3 and 5, whose weights are changed about as much by rounding, and they stand lowest. So only measuring tells. When we chose each channel's scale for the smallest squared error, fc came close behind block 1.
+# At 2 bits, block 1 stands far above all the others. It's a depthwise layer. But so are blocks 3 and 5, whose weights are changed about as much by rounding, and they stand lowest. So only measuring tells.
 
 # %% [markdown]
 # ## 3. Bits where they save most
@@ -179,6 +179,8 @@ from lessons.bit_budget.network import in_turn
 
 choices = {
     "2 bits for all": all_2,
+    "in turn, 2.1 bits": in_turn(sizes, budget=2.1 * total),
+    "greedy, 2.1 bits": greedy(sizes, sensitivity, budget=2.1 * total),
     "in turn, 2.25 bits": in_turn(sizes, budget=2.25 * total),
     "greedy, 2.25 bits": greedy(sizes, sensitivity, budget=2.25 * total),
     "greedy, 2.5 bits": chosen,
@@ -193,14 +195,18 @@ right = {name: accuracy(with_bits(bits)) for name, bits in choices.items()}
 show.whole(choices, sizes, sums, together, right)
 
 # %% [markdown] tags=["answer"]
-# **About twice as much (C), probably because more of the errors push in the same direction than in opposite ones.** How much more, the squares can't tell: they hold for small moves, and ours are large. The sum is too small for each choice, but it tells the good ones from the bad one.
+# **About twice as much (C), probably because more of the errors push in the same direction than in opposite ones.** The sum is too small for each choice, but it tells large losses from small ones.
 
 # %% [markdown]
-# Compared with one width for all layers, greedy pays. An eighth more bits for the weights bring back most of what 2 bits lost. With 2.5 bits, greedy is about as good as 3 bits for all, with a sixth fewer bits for the weights. But we also tried scales chosen for the smallest squared error, as in section 2. With them, 3 bits for all had a divergence of 0.029, and greedy with 2.5 bits had 0.036, so 3 bits were better.
+# If all eight errors pushed in one direction, the divergence would even be about eight times the sum. But the squares are only a guide: they hold for small moves, and ours are large.
 #
-# But do we need the sensitivities? The row *in turn* is a control that does without them. It goes round the layers, the smallest first, and gives each of them one bit more if it still fits. By the sums, the two choices at 2.25 bits are equally good. Yet with all layers rounded, *in turn* has the smaller divergence. How can the sum miss this? It has a number for each layer and none for two layers together, so it can't see whether their errors strengthen each other.
+# Compared with one width for all layers, greedy pays: with our scales and 2.5 bits, it's about as good as 3 bits for all, with a sixth fewer bits for the weights.
 #
-# On these 2,000 test images *in turn* is slightly ahead, and on all 10,000 it was, too. So here the sensitivities gain nothing over size alone. Why? A quarter of a bit more for each weight makes 7,552 bits, and a third bit for block 4 or 6 costs more than that. So under both rules these two stay at 2 bits, and most of either sum comes from them. Among the others, both rules serve block 1 early: greedy because it's sensitive, *in turn* because it's small. If a large layer were the sensitive one, size alone would serve it last.
+# But do we need the sensitivities? The rows *in turn* are a control that does without them. It goes round the layers, the smallest first, and gives each of them one bit more if it still fits. At 2.1 bits the two choices differ in a single bit: greedy gives it to fc, which has the second highest sensitivity, *in turn* to block 5, which is slightly smaller, and the least sensitive of all. Here measuring pays, with clearly more right answers for as many bits.
+#
+# At 2.25 bits it doesn't. By the sums, the two choices are equally good. Yet with all layers rounded, *in turn* has the smaller divergence. How can the sum miss this? It has a number for each layer and none for two layers together, so it can't see whether their errors strengthen each other.
+#
+# In right answers, the two differ by less than a point, which decides nothing (*Deeper*). So here the sensitivities gain nothing over size alone. Why? A quarter of a bit more for each weight comes to 7,552 bits. Going from 2 bits to 3 in block 4 or 6 costs more than that, so under both rules these two stay at 2 bits, and most of either sum comes from them. And for the small layers there's enough, so block 1 and fc get their bits under both rules. **In this network, measuring pays while there are too few bits even for the small layers.**
 #
 # The rule also assumes that the best next step leads to the best choice. Eight layers with five possible widths make 390,625 choices. That's few enough to add up the sensitivities of each, and to take the smallest sum:
 
@@ -272,7 +278,7 @@ def share_out_solution(sizes, sensitivity, budget):
 #
 # - To find a layer's sensitivity, round it alone, and measure by the KL divergence how far the answers move from the float network's. That needs no label.
 # - Give the next bit where it saves most for each bit of the file: small layers often get many, because a bit for them costs little.
-# - Losses of layers needn't add up, and the best next step needn't lead to the best choice. So test the whole choice, beside simple ones, on fresh images.
+# - Losses of layers needn't add up, and the best next step needn't lead to the best choice. So test the whole choice, beside simple ones, on fresh images: in our network measuring gained something over size alone with 2.1 bits, and nothing with 2.25.
 
 # %% [markdown]
 # ## Scorecard

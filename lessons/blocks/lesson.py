@@ -25,8 +25,8 @@
 import torch
 
 from course_utils import claims, runtime
-from lessons.blocks import checks as check
 from lessons.blocks import show
+from lessons.blocks import tasks as check
 
 torch.set_grad_enabled(False)  # the lesson only runs networks
 runtime.seed_all(0)
@@ -239,7 +239,7 @@ show.healed_bars()
 #
 # With 8 bits and a step of 16 bits for 32 weights, a weight takes 8.5 bits. With one matrix in the place of six blocks, 80 % of the weights are left, so it's 8.5 · 0.80 = **6.8 bits for each weight of the thirty blocks**. All thirty in 5 bits take 5.5.
 #
-# We cut blocks 17 to 19, or 14 to 19. Left out together, these six cost 0.6 to 1.0, less than their six single losses added up. One matrix replaces them all, with a vector for the first token. *Deeper* tells how the test texts crept into our choice.
+# We cut blocks 17 to 19, or 14 to 19. Left out together, these six cost 0.6 to 1.0, less than their six single losses added up. One matrix replaces them all, with a vector for the first token. That leaves 0.4 to 0.9: it wins back far less than for block 29. *Deeper* tells how the test texts crept into our choice.
 
 # %% bits_or_blocks tags=["hide-input"]
 # Draws the KL divergence over the bits for each weight of the thirty blocks, for 30, 27 and 24 blocks, from records/blocks.
@@ -317,7 +317,7 @@ claims.show("blocks")
 #
 # ### Narrower or shallower?
 #
-# Cutting channels makes a network *narrower*, and leaving out blocks makes it *shallower*. Which of the two *your* model can spare, you find out by cutting both ways down to the same number of weights.
+# Cutting channels makes a network *narrower*, and leaving out blocks makes it *shallower*. You may hear that width stands for content and depth for non-linearity; we have no source for it. Which of the two *your* model can spare, you find out by cutting both ways down to the same number of weights.
 #
 # For language models, with small batches, [Kim et al., 2024](https://arxiv.org/abs/2402.02834), made Llama models faster by leaving out blocks, where narrower layers brought nothing. A block less also saves its part of the KV cache.
 #

@@ -31,8 +31,8 @@ import torch
 from torch import nn
 
 from course_utils import claims, legacy_int8
-from lessons.choosing import checks as check
 from lessons.choosing import show
+from lessons.choosing import tasks as check
 
 torch.set_num_threads(1)
 torch.set_grad_enabled(False)  # the lesson only runs networks

@@ -27,8 +27,8 @@
 import torch
 
 from course_utils import claims, runtime
-from lessons.decoding import checks as check
 from lessons.decoding import show
+from lessons.decoding import tasks as check
 
 torch.set_grad_enabled(False)  # the lesson only runs networks
 runtime.seed_all(0)
@@ -243,7 +243,7 @@ for job, seconds in times.items():
 #
 # for a token, and **31.5 MB** for 512. That's the longest text that our models take into account: their **context**.
 #
-# A server writes many texts side by side, as a *batch*. They share one reading of the weights, but each attends to its own keys and values. With 16 texts of 512 characters, a step reads 567 / 16 + 31.5 = 67 MB for each new character, and with a single text 599 MB. **A batch shares the weights but not the cache.** More texts help until arithmetic takes longer than reading. When we tried it, a step of the wide model with 16 texts gave only 1.8 times as many characters a second, partly because `torch.cat` copies all caches.
+# A server writes many texts side by side, as a *batch*. They share one reading of the weights, but each attends to its own keys and values. With 16 texts of 512 characters, a step reads 567 / 16 + 31.5 = 67 MB for each new character, and with a single text 599 MB. **A batch shares the weights but not the cache.** More texts help until arithmetic takes longer than reading.
 #
 # The 16 caches, about 500 MB, also have to be stored, so on a server their memory often limits the batch ([Kwon et al., 2023](https://arxiv.org/abs/2309.06180)).
 #
@@ -316,7 +316,7 @@ show.shared_heads()
 #
 # A step over five tokens reads the weights once, as a step over one token does. So let something cheap propose the next four tokens, and feed them in right after the last token, all in one step. This is **speculative decoding** ([Leviathan et al., 2023](https://arxiv.org/abs/2211.17192)), and the proposal is the **draft**. The logits after the last token of the text say what the model itself would have written first, and so check the first token of the draft. Those after the first token of the draft check the second, and so on. Keep the draft up to the first difference, take the model's own token at that point, and throw away the rest, in the cache as well. Up to rounding, greedy decoding gives the same text as without a draft.
 #
-# By hand: let each token of a draft be right in 8 of 10 cases, if those before it were. A draft of two then gives 1 + 0.8 + 0.64 = 2.44 tokens a step, because each step also yields one token from the model itself. If only 3 of 10 are right, it gives 1.39. That may not make up for the time of the draft and of the longer step. On our processor, the wide model's step over five tokens took about twice as long as over one.
+# By hand: let each token of a draft be right in 8 of 10 cases, if those before it were. A draft of two then gives 1 + 0.8 + 0.64 = 2.44 tokens a step, because each step also yields one token from the model itself. If only 3 of 10 are right, it gives 1.39. That may not make up for the time of the draft and of the longer step.
 #
 # ### Where the cache is in a real program
 #

@@ -5,7 +5,7 @@
 #     seconds: 50
 #     needs: [prune_module, integers]
 #     goals:
-#       - write the weights of a pruned network as gaps, shared values and short words;
+#       - write a row of pruned weights by hand as gaps, shared values and short words;
 #       - count every byte of the file, and say what each stage brings alone and on top of the others;
 #       - prove that a process which knows only the format reads the same network.
 #     terms: [centroid, codebook, Huffman coding, prefix code, weight sharing]
@@ -23,8 +23,8 @@
 import torch
 
 from course_utils import claims
-from lessons.deep_compression import checks as check
 from lessons.deep_compression import show
+from lessons.deep_compression import tasks as check
 
 torch.set_num_threads(1)
 
@@ -35,7 +35,7 @@ torch.set_num_threads(1)
 #
 # We train it on MNIST with `train`, and keep 5,000 of the training images back, the *held-out* ones, for choices. All other results are on the test images.
 #
-# **Predict.** Under *gzip*, does the file shrink **A** by nine tenths, **B** by half, **C** by about a tenth?
+# **Predict.** Under *gzip*, does the file shrink **A** by nine tenths, **B** by half, **C** by less than a tenth?
 
 # %%
 import gzip
@@ -53,7 +53,7 @@ plain = saved(dense)  # the bytes that torch.save writes
 print(f"{percent_right(dense):.1f} % right, {len(plain):,} bytes, under gzip {len(gzip.compress(plain)):,}")
 
 # %% [markdown] tags=["answer"]
-# **By about a tenth (C), because gzip needs strings that repeat, or bytes that are more frequent than others.** The digits of a trained weight such as 0.0317459 hardly ever come twice, and all digits are about equally frequent. So only the byte with a weight's rough size, often the same, should compress.
+# **By less than a tenth (C), because gzip needs strings that repeat, or bytes that are more frequent than others.** The digits of a trained weight such as 0.0317459 hardly ever come twice, and all digits are about equally frequent. So only the byte with a weight's rough size, often the same, should compress.
 
 # %% [markdown]
 # Of the four bytes of a float, the last holds its sign and its rough size, and the first two only its least significant digits. We zip each alone:
@@ -95,7 +95,7 @@ print(f"pruned {percent_right(pruned):.1f} %, twin {percent_right(twin):.1f} % r
 #
 # `0  0  0.7  0  −1.0  0.6  0  0  0  1.4  0  0.7  −0.3`
 #
-# Our first layer has 235,200 positions, so a position would take 18 bits. It's cheaper to store the *gaps*, the numbers of zeros between a weight and the one before: 2, 1, 0, 3, 1, 0.
+# In [[prune_module]] we stored one bit for each position. With a twelfth of the weights left, that's about 12 bits for each of them. It's cheaper to store the *gaps*, the numbers of zeros between a weight and the one before: 2, 1, 0, 3, 1, 0.
 #
 # Most gaps are short, but some are very long. With 5 bits we have 32 symbols: 0 to 30 are gaps, and the last one, 31, is an *escape*. It means "31 zeros, and no weight yet". So a gap of 70 is written as 31, 31, 8, and a gap of 31 as 31, 0.
 
@@ -210,7 +210,7 @@ print(f"{len(plain) / path.stat().st_size:.1f} times smaller than at first")
 # %% [markdown]
 # The *digest* is a fingerprint of all weights and biases: one changed bit would give another. So the reader has exactly our network, and coding loses nothing. Pruning and sharing together did lose accuracy: in this one network, after these two passes, the file makes about a third more errors than the twin.
 #
-# Now that values repeat, gzip shrinks `saved(small)` to about twice our file's size.
+# Now that values repeat, gzip alone comes to about twice our file's size, without any format of ours: `len(gzip.compress(saved(small)))`.
 #
 # But only the *file* is small. The reader unpacks it into an ordinary network, which needs as much memory and time as before.
 #
@@ -229,7 +229,7 @@ show.eight_files(files)
 # **About five times (B), because the place of a weight costs little beside 32 bits, but a lot beside 4.**
 
 # %% [markdown]
-# Pruning keeps one weight in twelve, and adds its place. With floats, that's 32 + 6 bits instead of 12 · 32, about a tenth. With shared values, it's 4 + 6 instead of 12 · 4, about a fifth. Sharing can't shrink the 6 bits of a place, so on top of pruning it brings four times, not eight.
+# Pruning keeps one weight in twelve, and adds its place. With floats, that's 32 + 6 bits instead of 12 · 32, about a tenth. With shared values, it's 4 + 6 instead of 12 · 4, about a fifth. Coding then shortens both files by about a fifth, so this hardly changes. Sharing can't shrink the 6 bits of a place, so on top of pruning it brings four times, not eight.
 
 # %% [markdown]
 # ## Exercise · How should a layer say where its weights are?
@@ -300,12 +300,12 @@ claims.show("deep_compression")
 #
 # ### What the paper does differently
 #
-# The paper gives each layer a codebook of its own, and trains on after sharing. All weights with the same value move together, so the gradient of a centroid is the *sum* of its weights' gradients. The file doesn't grow, since it has the centroids anyway. The paper reports no loss of accuracy. Its file is 40 times smaller than at first, and ours a bit more than that, because its values take 6 bits and ours 4. With 64 values, ours would be about 37 times smaller.
+# The paper gives each layer a codebook of its own, and trains on after sharing. All weights with the same value move together, so the gradient of a centroid is the *sum* of its weights' gradients. The file doesn't grow, since it has the centroids anyway. The paper reports no loss of accuracy. Its file is 40 times smaller than at first, and ours a bit more than that, probably because its values take 6 bits and ours 4.
 
 # %% [markdown]
 # **Sources.** S. Han, H. Mao and W. J. Dally, *Deep compression*, 2015, [arXiv:1510.00149](https://arxiv.org/abs/1510.00149), tables 1 and 2; D. Huffman, *A method for the construction of minimum-redundancy codes*, 1952, [doi:10.1109/JRPROC.1952.273898](https://doi.org/10.1109/JRPROC.1952.273898); C. Shannon, 1948, [doi:10.1002/j.1538-7305.1948.tb01338.x](https://doi.org/10.1002/j.1538-7305.1948.tb01338.x), on the entropy.
 #
-# **Going further.** S. Han et al., *EIE*, 2016, [arXiv:1602.01528](https://arxiv.org/abs/1602.01528), a processor that computes with pruned and shared weights. Projects: biases in 8 bits; a small dense network with shared values whose file is as large as ours; one byte for each position under xz, which comes closer to our file than gzip does.
+# **Going further.** S. Han et al., *EIE*, 2016, [arXiv:1602.01528](https://arxiv.org/abs/1602.01528), a processor that computes with pruned and shared weights. Projects: biases in 8 bits; a small dense network with shared values whose file is as large as ours; one byte for each position under xz.
 #
 # **Credits.** The recipe is that of Han, Mao and Dally; format and code are written for this course. Text CC BY 4.0, code MIT.
 #

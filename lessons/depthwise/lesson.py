@@ -23,8 +23,8 @@
 import torch
 
 from course_utils import claims, legacy_int8
-from lessons.depthwise import checks as check
 from lessons.depthwise import show
+from lessons.depthwise import tasks as check
 
 torch.set_num_threads(1)
 torch.set_grad_enabled(False)  # the lesson only runs networks
@@ -355,16 +355,16 @@ show.in_the_world()
 #
 # Say that channel A goes up to 8 and channel B up to 0.5, and that the weights that read them go up to 0.5 and 2. With $c$ = √(8 / 0.5) = 4 for A, both of its numbers become 2. With $c$ = √(0.5 / 2) = 0.5 for B, both become 1. A was 16 times as wide as B, and now it's twice as wide. Calibrate afterwards, because the activations have changed.
 #
-# Another remedy of the paper is *bias correction*: measure how far rounding has shifted the mean of a channel's results, as it did in our channel 4, and subtract this shift from the bias.
+# Another remedy of the paper is *bias correction*, which we tried on channel 4.
 #
 # ### Which engine does what?
 #
-# PyTorch's default for `x86` has a scale per channel, and that for `qnnpack`, the engine for ARM, has one per layer. So a network can lose its points on a phone or an Apple laptop and keep them on a PC, though `qnnpack` takes a scale per channel as well, if you give it that observer. The defaults also differ in the steps of the activations: 127 for `x86`, 255 for `qnnpack`. So before you compare two machines, print both qconfigs.
+# PyTorch's default for `x86` has a scale per channel, and that for `qnnpack`, the engine for ARM, has one per layer. So a network can lose its points on a phone or an Apple laptop and keep them on a PC, though `qnnpack` takes a scale per channel as well, if you give it that observer. So before you compare two machines, print both qconfigs.
 
 # %% [markdown]
 # **Sources.** R. Krishnamoorthi, *Quantizing deep convolutional networks for efficient inference*, 2018, [arXiv:1806.08342](https://arxiv.org/abs/1806.08342): one scale per layer or one per channel, on MobileNets. T. Sheng et al., *A quantization-friendly separable convolution for MobileNets*, 2018, [arXiv:1803.08607](https://arxiv.org/abs/1803.08607): channels without variance in a MobileNet that fell from 70.5 to 1.8 %.
 #
-# **Going further.** Projects: correct the bias of channel 4; equalize the channels of DepthwiseCNN; follow layer 0 through a training, and find out when its channels die.
+# **Going further.** Projects: equalize the channels of DepthwiseCNN; follow layer 0 through a training, and find out when its channels die.
 #
 # **Credits.** After *Introduction to Quantization on PyTorch* by Raghuraman Krishnamoorthi, James Reed, Min Ni, Chris Gottbrath and Seth Weidman. Part of the course's idea is Tal Daniel's (Technion, EE 046211, tutorial 10). Text CC BY 4.0, code MIT.
 

@@ -28,8 +28,8 @@
 import torch
 
 from course_utils import claims
-from lessons.distillation import checks as check
 from lessons.distillation import show
+from lessons.distillation import tasks as check
 
 torch.set_num_threads(1)
 

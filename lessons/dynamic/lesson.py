@@ -26,8 +26,8 @@
 import torch
 
 from course_utils import claims, legacy_int8, runtime
-from lessons.dynamic import checks as check
 from lessons.dynamic import show
+from lessons.dynamic import tasks as check
 
 runtime.seed_all(0)
 torch.set_num_threads(1)
@@ -189,7 +189,7 @@ print(quantize_dynamic(lenet, {"fc1"}, dtype=torch.qint8))
 # %% [markdown]
 # ## 4. How small the file gets
 #
-# A layer that loses time still saves bytes. An int8 weight takes one byte where an fp32 weight takes four, and what isn't converted keeps its four.
+# An int8 weight takes one byte where an fp32 weight takes four, and what isn't converted keeps its four.
 #
 # **Predict.** The linear layers of our Transformer have 85 million weights. Another 24 million are in its embeddings, the tables with a row for each token and position. How many times smaller does the file get: **A** 4.0, **B** 3.5, or **C** 2.4?
 
@@ -230,7 +230,7 @@ print(f"fp32, × 255: {(answers(lenet, 255) == before).float().mean():6.1%} the 
 # **Fewer (C), because each call has one range. The bright picture widens it for all 64, and so the others are rounded coarsely.**
 
 # %% [markdown]
-# How coarsely? Say that an ordinary picture gives `fc1` inputs between 0 and 1. Beside the bright one the range reaches 255, so the scale is 255 / 127 = 2, and everything up to 1 becomes 0. To `fc1`, these pictures look alike, so it can hardly tell them apart.
+# How coarsely? Say that an ordinary picture gives `fc1` inputs between 0 and 1. Beside the bright one the range reaches 255, so the scale is 255 / 127 = 2, and everything up to 1 becomes 0.
 #
 # The first line answers our question: a few answers in a thousand have changed. The second is a warning. With one range for the whole call, an int8 answer can depend on the rest of its batch. In fp32, LeNet's don't, as the third line shows. So check the inputs first, and test with batches like those that you'll serve.
 
@@ -300,8 +300,6 @@ claims.show("dynamic")
 # | bfloat16, compiled and frozen | 0.26 | 2.31 |
 # | int8, dynamic | 2.49 | 3.56 |
 #
-# On both, int8 is the fastest of these four, but on the EPYC bfloat16 brings more than half of its gain.
-#
 # ### What is the overhead made of?
 #
 # Is it the search and the rounding? Here's a control. A **trace** (`torch.jit.trace`) is a recorded run of a model, which is replayed without Python between the layers. It searches and rounds just the same. We run 100 layers, 64 → 64, in both ways.
@@ -334,7 +332,7 @@ fresh = quantize_dynamic(models.LeNet(), {nn.Linear}, dtype=torch.qint8)
 print(fresh.load_state_dict(torch.load("lenet_int8.pt")))
 
 # %% [markdown]
-# **Sources.** The example with BERT follows *Introduction to Quantization on PyTorch* ([2020](https://pytorch.org/blog/introduction-to-quantization-on-pytorch/)) by Raghuraman Krishnamoorthi et al. The interface, [`quantize_dynamic`](https://docs.pytorch.org/docs/stable/generated/torch.ao.quantization.quantize_dynamic.html), is documented there.
+# **Sources.** The example with BERT follows *Introduction to Quantization on PyTorch* ([2020](https://pytorch.org/blog/introduction-to-quantization-on-pytorch/)) by Raghuraman Krishnamoorthi et al. The interface is [`quantize_dynamic`](https://docs.pytorch.org/docs/stable/generated/torch.ao.quantization.quantize_dynamic.html).
 #
 # **Recommended video.** Chris Gottbrath, *Deep Dive on PyTorch Quantization*, [youtube.com/watch?v=c3MT2qV5f9w](https://www.youtube.com/watch?v=c3MT2qV5f9w).
 #

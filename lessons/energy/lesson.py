@@ -24,8 +24,8 @@
 # Imports the drawings of this lesson, its check and the scorecard.
 from course_utils import claims
 from course_utils.tables import Table
-from lessons.energy import checks as check
 from lessons.energy import show
+from lessons.energy import tasks as check
 
 # %% [markdown]
 # ## 1. Half the price of arithmetic

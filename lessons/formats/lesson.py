@@ -26,8 +26,8 @@
 import torch
 
 from course_utils import claims, runtime
-from lessons.formats import checks as check
 from lessons.formats import show
+from lessons.formats import tasks as check
 
 runtime.seed_all(0)
 torch.set_num_threads(1)

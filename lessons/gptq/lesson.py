@@ -23,8 +23,8 @@
 import torch
 
 from course_utils import claims, runtime
-from lessons.gptq import checks as check
 from lessons.gptq import show
+from lessons.gptq import tasks as check
 
 torch.set_grad_enabled(False)  # the lesson only runs networks
 runtime.seed_all(0)

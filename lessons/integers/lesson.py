@@ -23,8 +23,8 @@
 import torch
 
 from course_utils import claims, legacy_int8
-from lessons.integers import checks as check
 from lessons.integers import show
+from lessons.integers import tasks as check
 
 torch.set_grad_enabled(False)  # nothing is trained here
 torch.set_num_threads(1)

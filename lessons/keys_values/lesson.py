@@ -25,8 +25,8 @@
 import torch
 
 from course_utils import claims, runtime
-from lessons.keys_values import checks as check
 from lessons.keys_values import show
+from lessons.keys_values import tasks as check
 
 torch.set_grad_enabled(False)  # the lesson only runs networks
 runtime.seed_all(0)
@@ -151,7 +151,7 @@ print(f"values alone in {bits} bits: KL {kl(values=lambda x: by_token(x, bits)):
 show.stripes()
 
 # %% [markdown]
-# The keys have stripes. In this head one feature is far larger than all others, with the same sign for nearly every token, and there are a few fainter ones. Some columns of the values lean to one sign, such as 24, but they're no larger than the spots around them. All 90 heads have a feature whose mean is large: in more than half of them it's above 10, while the median size of all numbers in the keys is 0.9.
+# The keys have stripes. In this head one feature is far larger than all others, with the same sign for nearly every token, and there are a few fainter ones. All 90 heads have a feature whose mean is large: in more than half of them it's above 10, while the median size of all numbers in the keys is 0.9.
 #
 # What does such a feature do to the other 63? Take a token with only four features, 12, 0.5, −0.5 and 1, in 2 bits. The levels go from −0.5 to 12 in three steps of 4.2: −0.5, 3.7, 7.8 and 12. So the key becomes **12, −0.5, −0.5, −0.5**. The small numbers are all equal now, and they are what tells one token from another. The 12 doesn't: it adds about the same to the scores of all tokens that have it, so the softmax weighs these against each other as if it weren't there.
 #
@@ -238,7 +238,7 @@ show.table(
 # %% [markdown]
 # *Off by* is now the mean of the three texts. One token of 256 makes the difference. With the first one in float, less than a third of the KL divergence is left on each text. With the eleventh in float, it hardly changes on two texts, once up and once down, and on the licence nearly three quarters of it stays. **The error counts all tokens alike, and attention doesn't.**
 #
-# So for values, a step for each token isn't about stripes. It lets a token with small values keep its short steps. In the last row, the values are rounded by feature, cost about as much as by token, and lose about as much, but only with one token in float. Rounding by token needs no such exception, and has a second advantage: a value can be rounded as soon as its token arrives, instead of waiting for 63 others.
+# So for values, a step for each token lets a token with small values keep its short steps. By feature, at about the same bytes (last row), they lose about as much, but only with one token in float. And by token, a value can be rounded as soon as its token arrives, instead of waiting for 63 others.
 
 # %% [markdown]
 # ## 5. How many bits, then?
@@ -316,7 +316,7 @@ claims.show("keys_values")
 # %% [markdown]
 # **Sources.** Z. Liu et al., *KIVI*, 2024, [arXiv:2402.02750](https://arxiv.org/abs/2402.02750); G. Xiao et al., *Efficient streaming language models with attention sinks*, 2023, [arXiv:2309.17453](https://arxiv.org/abs/2309.17453).
 #
-# **Going further.** C. Hooper et al., *KVQuant*, 2024, [arXiv:2401.18079](https://arxiv.org/abs/2401.18079), rounds keys before the positions; Z. Su and K. Yuan, *KVSink*, 2025, [arXiv:2508.04257](https://arxiv.org/abs/2508.04257), looks for the tokens that must stay floats. Projects: your own language in place of the manual; only the first token's values rounded, by feature, and then only the eleventh's; the last 32 values in float as well.
+# **Going further.** C. Hooper et al., *KVQuant*, 2024, [arXiv:2401.18079](https://arxiv.org/abs/2401.18079), rounds keys before the positions; Z. Su and K. Yuan, *KVSink*, 2025, [arXiv:2508.04257](https://arxiv.org/abs/2508.04257), looks for the tokens that must stay floats.
 #
 # **Credits.** SmolLM2 is by Hugging Face, under Apache-2.0. All code was written for this course. Text CC BY 4.0, code MIT.
 #

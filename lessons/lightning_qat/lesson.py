@@ -31,8 +31,8 @@ from torch import nn
 
 from course_utils import claims, legacy_int8
 from course_utils.callbacks import ignore_advice
-from lessons.lightning_qat import checks as check
 from lessons.lightning_qat import show, watched
+from lessons.lightning_qat import tasks as check
 from lessons.lightning_qat.task import QUIET, batches, load, mape
 
 legacy_int8.ignore_deprecations()

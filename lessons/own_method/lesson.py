@@ -23,8 +23,8 @@
 import torch
 
 from course_utils import claims
-from lessons.own_method import checks as check
 from lessons.own_method import show
+from lessons.own_method import tasks as check
 
 torch.set_num_threads(1)
 
@@ -52,9 +52,11 @@ prune.l1_unstructured(cut.fc1, "weight", amount=0.5)
 report(cut)
 
 # %% [markdown] tags=["answer"]
-# **About a third (A), because half of the weights are gone, but not half of each group.** Four weights can stay or go in 16 ways. One way leaves four of them, and four ways leave three. That's 5 of 16, or 31 %, if all are equally likely. In `fc1` it's a little more, probably because some rows keep more than half of their weights, and others fewer.
+# **About a third (A), because half of the weights are gone, but not half of each group.** Four weights can stay or go in 16 ways. One way leaves four of them, and four ways leave three. That's 5 of 16, or 31 %, if all are equally likely.
 
 # %% [markdown]
+# In `fc1` it's a little more than 31 %, probably because some rows keep more than half of their weights, and others fewer.
+#
 # Why not remove more?
 #
 # **Try it.** Change 0.5 to 0.98, and run this cell again. Then change it back.

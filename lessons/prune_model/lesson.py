@@ -23,8 +23,8 @@
 import torch
 
 from course_utils import claims, runtime
-from lessons.prune_model import checks as check
 from lessons.prune_model import show
+from lessons.prune_model import tasks as check
 
 runtime.seed_all(0)
 torch.set_num_threads(1)
@@ -150,7 +150,7 @@ print_sparsity("new LeNet, 20 % cut globally", new)
 show.one_threshold(lenet, amount=0.95)
 
 # %% [markdown]
-# In part: the wider a layer's range, the more of it is left. When we gave four LeNets the reversed ranges, nearly all the weights left were in `fc1`, and not three fifths as usual. But training has a say, too: in four with equal ranges, `conv1` still kept the largest share.
+# In part, it seems: the wider a layer's range, the more of it is left. But training has a say, too: it has moved many weights far beyond the range in which they started.
 
 # %% [markdown]
 # ## 4. Which cut is better? A fair comparison
@@ -171,7 +171,7 @@ show.fair_comparison()
 # %% [markdown]
 # Start at the end of the fourth row, with the best rate. There random weights, with the counts of the local cut, read about a quarter of the digits.
 #
-# From there we can change one thing at a time. If each layer keeps its largest weights, with the same counts, we have the local cut, and it reaches 84 %. If the weights stay random, but with the counts of the global cut, it's 88 %. The global cut does both, and reaches 95 %. **Here, how many weights each layer keeps matters about as much as which ones.** That's because all that LeNet sees of an image has to pass through its two convolutions. The local cut leaves them 46 weights, the global one 364. When we tried it on one network, global counts in the convolutions alone brought it to 95 %, and in the linear layers alone to 87 %.
+# From there we can change one thing at a time. If each layer keeps its largest weights, with the same counts, we have the local cut, and it reaches 84 %. If the weights stay random, but with the counts of the global cut, it's 88 %. The global cut does both, and reaches 95 %. **Here, how many weights each layer keeps matters about as much as which ones.** That's probably because all that LeNet sees of an image has to pass through its two convolutions. The local cut leaves them 46 weights, the global one 364.
 #
 # In the column for the rate 0.001, PyTorch's default for Adam, global pruning is over 40 points ahead of local pruning. With the best rate for each, it's about 11. So most of that lead was due to the rate. At 0.001 the local cut needs more than 200 steps.
 #

@@ -23,8 +23,8 @@
 import torch
 
 from course_utils import claims
-from lessons.prune_module import checks as check
 from lessons.prune_module import show
+from lessons.prune_module import tasks as check
 
 torch.set_num_threads(1)
 

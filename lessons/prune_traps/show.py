@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn.utils import prune
 
 from course_utils import data, diagrams, plots, training
-from course_utils.checks.models import linear
+from course_utils.check import linear
 from course_utils.tables import Table
 
 NEW, FILED, MASK = torch.tensor([[0.02, 0.3, -0.2]]), torch.tensor([[0.9, 0.1, 0.5]]), torch.tensor([[1.0, 1.0, 0.0]])

@@ -28,8 +28,8 @@ import warnings
 import torch
 
 from course_utils import claims
-from lessons.pt2e import checks as check
 from lessons.pt2e import show
+from lessons.pt2e import tasks as check
 
 torch.set_num_threads(1)
 torch.set_grad_enabled(False)  # the lesson only runs networks, and section 4 needs it
@@ -317,7 +317,7 @@ claims.show("pt2e")
 # torch.export.save(to_save, "resnet.pt2")
 # ```
 #
-# Now the file has about half the size of the float one. It isn't a quarter, because the list of operations takes at least as much room as the int8 weights of so small a network. Another x86 machine needs PyTorch, torchao, a C++ compiler and this file, but not the code of the network:
+# Now the file is smaller than the float one, though not a quarter of it, because the list of operations takes room as well. Another x86 machine needs PyTorch, torchao, a C++ compiler and this file, but not the code of the network:
 #
 # ```python
 # import torch

@@ -27,8 +27,8 @@
 import torch
 
 from course_utils import claims, legacy_int8
-from lessons.qat import checks as check
 from lessons.qat import show
+from lessons.qat import tasks as check
 
 torch.set_num_threads(1)
 torch.set_flush_denormal(True)  # numbers below 1e-38 count as 0, which is faster
@@ -215,7 +215,7 @@ races = show.races()
 # **All six (A), because only QAT's weights could adapt to three levels.** QAT wins by about three to nine points, and each time it closes more than half of the gap between its opponent and the float network. So training with the rounding does help at 2 bits.
 
 # %% [markdown]
-# The gap between the two sides is far smaller than the headline said, and a more careful opponent makes it smaller still. In three networks we also let it choose another scale for each layer. It made up between a third and nearly all of the gap. QAT stayed ahead, but how far depends on its opponent.
+# The gap between the two sides is far smaller than the headline said. And an opponent that may choose another scale for each layer could make it smaller still. So how far QAT is ahead depends on its opponent.
 
 # %% [markdown]
 # ## 5. PyTorch's way to int8

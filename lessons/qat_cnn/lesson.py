@@ -27,8 +27,8 @@
 import torch
 
 from course_utils import claims, legacy_int8
-from lessons.qat_cnn import checks as check
 from lessons.qat_cnn import show
+from lessons.qat_cnn import tasks as check
 
 torch.set_num_threads(1)
 torch.set_flush_denormal(True)  # numbers below 1e-38 count as 0, which is faster
@@ -152,7 +152,7 @@ after_eval = [rounded_accuracy(model) for model in trained]
 print("after .eval(), not converted:", *(f"{percent:.1f} %" for percent in after_eval))
 
 # %% [markdown] tags=["answer"]
-# **Worse than both (C), because `.eval()` gives batch norm other statistics, and changes nothing else here.** So most of the damage is done before any conversion. From networks so damaged, `convert` takes about ten points more.
+# **Worse than both (C), because `.eval()` gives batch norm other statistics, and changes nothing else here.** So most of the damage is done before any conversion. From networks so damaged, `convert` takes seven to ten points more; why, we haven't found out.
 
 # %% [markdown]
 # Batch norm has two sets of statistics:
@@ -176,7 +176,7 @@ show.one_channel(seen)
 # Training subtracts the dots, and a copy would subtract the line. They drift apart in three steps:
 #
 # 1. **The filter is rounded away.** On the coarse scale, only 1, 1 and −1 are left of the nine weights. The results of this filter vary more than those of the float filter, so the running $\sigma$ rises, and the folded weights shrink, as in **Try it**. First the two 1s become 0, and in batch 8 the −1, too.
-# 2. **The weights leap.** Now all results are 0, and so is their standard deviation. Batch norm divides by nearly 0, so the gradient becomes over a thousand times as large as usual. It pushes all nine weights up, and momentum repeats the push in the next batches. For two batches the −1 comes back, because the batch of zeros has lowered the running $\sigma$, and $\gamma$ has grown. Then only positive integers are left, and the mean, about −6 since batch 2, lies between 6 and 15.
+# 2. **The weights leap.** Now all results are 0, and so is their standard deviation. Batch norm divides by nearly 0, so the gradient becomes over a thousand times as large as usual. It pushes all nine weights up, and momentum repeats the push in the next batches. For two batches the −1 comes back, because the batch of zeros has lowered the running $\sigma$, and $\gamma$ has grown. Then only positive integers are left, and the mean, which had been about −6, lies between 6 and 15.
 # 3. **The running mean lags behind,** because each batch closes only a tenth of the gap. At the end, training subtracts 14, and the copy would subtract 3.
 #
 # But is this mean to blame for the bad copies? To *correct* a running mean, we set it to the mean that training subtracts. We correct once channel 4 alone, and once all other channels.
@@ -195,7 +195,7 @@ for model, before in zip(trained, after_eval, strict=True):
 # **The one (A), because it's off by more than a $\sigma$ in each training, and nearly all the others by far less.**
 
 # %% [markdown]
-# The points still missing are due to other running statistics, such as channel 4's $\sigma$.
+# The points still missing are mostly due to other running statistics, as section 5 shows: it measures all of them again.
 
 # %% [markdown]
 # ## 5. The repair: statistics that fit
@@ -233,7 +233,7 @@ of_frozen = [accuracy(int8_copy(model)) for model in frozen]
 print("int8 copies, batch norm frozen:", *(f"{percent:.1f} %" for percent in of_frozen))
 
 # %% [markdown]
-# All three are good. Training now subtracts the same mean as the copy, so the loss sees a shift, and the weights learn to correct it. And no batch can divide by nearly 0, because $\sigma$ stays at 2.93.
+# All three are good. Training now subtracts the same mean as the copy, so the loss sees a shift, and the weights learn to correct it. And in channel 4 no batch can divide by nearly 0, because its $\sigma$ stays at 2.93.
 #
 # **When should you freeze?** With one coarse scale per layer, before the first batch, because then nothing can leap. A tenth of our learning rate protects as well: the weights move too little to leap, and six copies with free batch norm reached 88 to 90 %.
 #
@@ -330,7 +330,7 @@ show.deviation(seen)
 # %% [markdown]
 # *The running σ can't catch up.* The −1 stands for −0.176, whatever $\sigma$ is. But then the module divides by $\gamma/\sigma$, which shrinks as $\sigma$ rises, so the results become larger, too. Their deviation stays about 1.4 times the running one, and $\sigma$ rises on, until the weight behind the −1 is less than half of the scale.
 #
-# *The gradient becomes huge.* Batch norm adds a tiny `eps` to the variance, so now it divides by 0.003, after about 6 in batch 7. On its way back, the gradient passes the same division, and becomes 2,000 times larger.
+# *The gradient becomes huge.* Batch norm adds a tiny `eps` to the variance, so now it divides by 0.003, after about 6 in batch 7. On its way back, the gradient passes the same division, which alone makes it 2,000 times larger.
 #
 # *All nine weights move up.* They see nearly the same pixels, so the gradient pushes them the same way. By batch 11, our 0.518 has become 0.65, which counts as 1 again, since $\gamma$ has grown, too.
 #
@@ -338,7 +338,7 @@ show.deviation(seen)
 #
 # ### In a longer training
 #
-# Our copies were made at a bad moment. Left free for 30 more batches, all six reached 86 to 90 %, but one fell again later. So convert a copy after each epoch, and judge it.
+# Convert a copy after each epoch, and judge it.
 #
 # Before the last epoch, switch off the observers by `prepared.apply(tq.disable_observer)`, so that the scales stay. And don't freeze batch norm by `.eval()`: the next `model.train()` undoes it.
 #

@@ -27,8 +27,8 @@
 import torch
 
 from course_utils import claims, legacy_int8, runtime
-from lessons.roofline import checks as check
 from lessons.roofline import show
+from lessons.roofline import tasks as check
 
 runtime.seed_all(0)
 torch.set_num_threads(1)
@@ -311,9 +311,7 @@ print(f"One layer again and again is {again.ratio('one layer, 256 times'):.1f} t
 #
 # Both jobs also spend some time on each call before anything is multiplied. The bound doesn't count that, so a very small layer stays well below its roof. And a benchmark that calls one small layer in a loop looks faster than a real network will be.
 #
-# Does memory cost nothing in a compute-bound layer? On an AMD EPYC with a ridge of 3.7, we gave both jobs 16 inputs. That's an intensity of 7.5, and yet the 256 layers took 1.7 times as long. With 256 inputs it was 1.03 times. So near the ridge both times count, probably because they overlap only in part.
-#
-# Do half the bytes take half the time? In floats of 16 bits, the network of section 1 was only 1.1 times as fast there.
+# Does memory cost nothing in a compute-bound layer? Not near the ridge, where fetching and computing take about as long, and may overlap only in part. Give both jobs 16 inputs, and see.
 #
 # ### Another machine, another ridge
 #

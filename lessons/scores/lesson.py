@@ -23,8 +23,8 @@
 import torch
 
 from course_utils import claims
-from lessons.scores import checks as check
 from lessons.scores import show
+from lessons.scores import tasks as check
 
 torch.set_num_threads(1)
 
@@ -206,7 +206,7 @@ tried = show.Tried(net, guess, {"magnitude": net.fc1.weight.detach().abs(), "Wan
 tried.draw()
 
 # %% [markdown] tags=["answer"]
-# **Near 0 (C), because in a trained network the slopes of the images nearly cancel, and what's left over belongs to these images.** So it's the second weakness that counts here, the sign. The curvature hardly counts: removing one small weight is a short walk, and we aren't exactly at a minimum, because over just these 2,000 images the slope isn't 0.
+# **Near 0 (C), because in a trained network the slopes of the images nearly cancel, and what's left over belongs to these images.** So the second weakness counts here, the sign. The curvature hardly does: removing one small weight is a short walk, and over just these 2,000 images we aren't at a minimum.
 
 # %% [markdown]
 # So on new images, we can hardly tell whether the loss will rise or fall without a weight. But it may be enough to know how *far* the loss moves. If it moves little, up or down, the weight can go.

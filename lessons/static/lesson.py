@@ -29,8 +29,8 @@
 import torch
 
 from course_utils import claims, legacy_int8
-from lessons.static import checks as check
 from lessons.static import show
+from lessons.static import tasks as check
 
 torch.set_num_threads(1)
 torch.set_grad_enabled(False)  # the lesson only runs networks
@@ -200,7 +200,7 @@ speed = show.speed(three, test_images[:64])
 show.price_and_gain(right, kilobytes, speed)
 
 # %% [markdown]
-# Int8 costs less than a point of accuracy. On 2,000 images, half a point can be chance, so we can't see here whether fusion helps the accuracy. It helps the file and the speed. How much faster int8 is depends on the processor and on fp32, so measure. With `torch.jit.optimize_for_inference`, fp32 became 1.3 times as fast on an AMD EPYC.
+# Int8 costs less than a point of accuracy. On 2,000 images, half a point can be chance, so we can't see here whether fusion helps the accuracy. It helps the file and the speed. How much faster int8 is depends on the processor and on fp32, so measure.
 
 # %% [markdown]
 # ## 5. What one bad calibration image does
@@ -294,11 +294,11 @@ claims.show("static")
 #
 # ### Couldn't an observer cut off the bright image?
 #
-# It could, but what lies outside is clipped. PyTorch's default, the *histogram* observer, looks for the range with the smallest sum of squared errors. A pixel of 255 that is cut to 1 is off by 254. With the wide range, an ordinary pixel is off by 1 at most. Our image has hundreds of bright pixels, so the range stays wide, and ends at 244.
+# It could, but what lies outside is clipped. PyTorch's default, the *histogram* observer, looks for the range with the smallest sum of squared errors. A pixel of 255 that is cut to 1 is off by 254. With the wide range, an ordinary pixel is off by 1 at most. Our image has hundreds of bright pixels, so the range stays wide.
 #
-# With a *single* bright pixel the range ended at 1, and yet only 12 % were right. An observer only watches, so the pixel went on into the later layers and made their ranges wide. Cut the images themselves: with `images.clamp(max=1)` we got 90.8 %.
+# And if it did cut the range? An observer only watches, so the pixel goes on into the later layers and makes their ranges wide. Cut the images themselves, with `images.clamp(max=1)`.
 #
-# `MovingAverageMinMaxObserver` averages the ranges of the batches. Here its range ended at 3.4, and 90.1 % were right. But it begins with the first batch. With the bright image there, the range ended at 238.
+# `MovingAverageMinMaxObserver` averages the ranges of the batches, so a single bright image counts less. But it begins with the first batch, and with the bright image there, the range stays wide.
 #
 # ### Stubs in a model of your own
 #

@@ -23,8 +23,8 @@
 import torch
 
 from course_utils import claims
-from lessons.structured import checks as check
 from lessons.structured import show
+from lessons.structured import tasks as check
 
 torch.manual_seed(0)
 torch.set_num_threads(1)
@@ -302,7 +302,7 @@ update_bn(images[:2000].split(500), again)
 print(f"just cut: {show.accuracy(cut_resnet):.0f} % right   measured again: {show.accuracy(again):.0f} % right")
 
 # %% [markdown]
-# Did it matter *which* channels went? Six times we drew them at random, in place of the smallest. After measuring again, these networks got 23 to 40 % of the images right, and ours lies in the middle. So don't rely on size to find the right channels: draw some at random, too, and compare.
+# Did it matter *which* channels went? Draw them at random a few times, in place of the smallest, measure again, and compare. Don't rely on size alone to find the right channels.
 
 # %% [markdown]
 # **Sources.** H. Li et al., *Pruning filters for efficient ConvNets*, 2016, [arXiv:1608.08710](https://arxiv.org/abs/1608.08710). Z. Liu et al., *Rethinking the value of network pruning*, 2018, [arXiv:1810.05270](https://arxiv.org/abs/1810.05270): in larger networks, fully trained new weights became as good as fine-tuned cut networks, or better. G. Fang et al., *DepGraph: towards any structural pruning*, 2023, [arXiv:2301.12900](https://arxiv.org/abs/2301.12900). B. Li et al., *EagleEye*, 2020, [arXiv:2007.02491](https://arxiv.org/abs/2007.02491).

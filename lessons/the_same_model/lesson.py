@@ -23,8 +23,8 @@
 import torch
 
 from course_utils import claims, runtime
-from lessons.the_same_model import checks as check
 from lessons.the_same_model import show
+from lessons.the_same_model import tasks as check
 
 torch.set_grad_enabled(False)  # the lesson only runs networks
 runtime.seed_all(0)
@@ -83,10 +83,10 @@ print(f"another first choice at {others.sum()} of {len(others)} places")
 show.some_places(tokenizer, ids[0], original, copy)
 
 # %% [markdown] tags=["answer"]
-# **A, ten or more, because a small change is enough where another token is nearly as probable as the first choice.** In every row of the table, the *original* gives the other token at least half of the first one's probability. So the copy is a different model, and neither the answer nor the perplexity told us. That doesn't make it a worse one: section 4 comes back to this.
+# **A, ten or more, because a small change is enough where another token is nearly as probable as the first choice.** In every row of the table, the *original* gives the other token at least half of the first one's probability. So the copy is a different model, and neither the answer nor the perplexity told us.
 
 # %% [markdown]
-# In about an hour you will be able to
+# Is it a worse one? Not necessarily: section 4 comes back to this. In about an hour you will be able to
 #
 # [[abilities]]
 #

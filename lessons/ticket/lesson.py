@@ -25,8 +25,8 @@
 import torch
 
 from course_utils import claims, runtime
-from lessons.ticket import checks as check
 from lessons.ticket import show
+from lessons.ticket import tasks as check
 
 runtime.seed_all(0)
 torch.set_num_threads(1)
@@ -292,7 +292,7 @@ claims.show("ticket")
 # | 7 % | 98.23 | 97.58 | 96.85 |
 # | 3.6 % | 97.93 | 96.99 | 95.94 |
 #
-# The whole network gets 98.09 % of the test digits right. With 21 % of the weights the ticket is *above* the whole network, and with 7 % still as good. Both controls stay behind the ticket, but the gaps are smaller than after 200 steps: almost nothing at 51 %, and half a point at 21 %. At 7 % and below the positions matter, too: *reinit* is ahead of *random* there, by half as much as the ticket is. `python course.py lottery --paper` repeats the experiment, in a few hours.
+# The whole network gets 98.09 % of the test digits right. With 21 % of the weights the ticket is *above* the whole network, and with 7 % still as good. Both controls stay behind the ticket, but the gaps are smaller than after 200 steps: almost nothing at 51 %, and half a point at 21 %. At 7 % and below the positions matter, too: *reinit* is ahead of *random* there, by half as much as the ticket is. `python course.py bench lottery` repeats the experiment, in a few hours.
 
 # %% [markdown]
 # **Sources.** J. Frankle and M. Carbin, *The Lottery Ticket Hypothesis: Finding Sparse, Trainable Neural Networks*, ICLR 2019, [arXiv:1803.03635](https://arxiv.org/abs/1803.03635), whose [first version](https://arxiv.org/abs/1803.03635v1) of 2018 was called *The Lottery Ticket Hypothesis: Training Pruned Neural Networks*; H. Zhou et al., *Deconstructing Lottery Tickets*, 2019, [arXiv:1905.01067](https://arxiv.org/abs/1905.01067).

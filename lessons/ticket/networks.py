@@ -6,8 +6,6 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import nn
 
-from course_utils.checks import values
-
 
 class Draws:
     """A function that draws a network of linear layers at each call, others each time; every second has a bias.
@@ -31,9 +29,6 @@ class Draws:
             value.data = torch.tensor(own).view(value.shape).round(decimals=3)
         return net
 
-    def __repr__(self) -> str:
-        return f"<draws {values.show(dict(Draws(self.widths, self.numbers)().state_dict()))}; then others>"
-
 
 def adds(steps: Sequence[float]) -> Callable[[nn.Sequential], None]:
     """A training of linear layers that can be followed by hand, and in which masks and biases count."""
@@ -48,11 +43,10 @@ def adds(steps: Sequence[float]) -> Callable[[nn.Sequential], None]:
             added = added - 1.25 * torch.arange(len(weight)) * bias.detach()[0]
             gain = gain + (zeros_last * added).sum() + steps[0] * bias.sum()
         gain.backward()
-        torch.optim.SGD(net.parameters(), lr=1, maximize=True).step()
+        for value in net.parameters():
+            value.data += value.grad
         net(ones)
 
-    less = "less 0, 1.25, 2.5, … of its first bias"
-    train.__name__ = f"<adds {steps}, {less}, to a layer's weights, zeros last; {steps[0]} to its biases>"
     return train
 
 

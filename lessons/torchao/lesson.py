@@ -28,8 +28,8 @@ from torch import nn
 
 from course_utils import claims, runtime
 from course_utils.sizes import size_report
-from lessons.torchao import checks as check
 from lessons.torchao import show
+from lessons.torchao import tasks as check
 
 runtime.seed_all(0)
 torch.set_grad_enabled(False)  # the lesson only runs networks

@@ -27,8 +27,8 @@
 import torch
 
 from course_utils import claims
-from lessons.training_memory import checks as check
 from lessons.training_memory import experiment, show
+from lessons.training_memory import tasks as check
 
 torch.manual_seed(0)
 torch.set_num_threads(1)
@@ -253,7 +253,7 @@ def gradient(model, parts):
 
 # %% the_same_gradient tags=["hide-input"]
 # Compares the gradient in eight parts with that of the whole batch, and the peaks.
-from lessons.training_memory.checks import Checkpointed  # as section 4 writes it
+from lessons.training_memory.tasks import Checkpointed  # as section 4 writes it
 
 whole, in_parts = gradient(deep, 1), gradient(deep, 8)
 apart = ((whole - in_parts).norm() / whole.norm()).item()

@@ -98,7 +98,7 @@ def features(models, text):
         fig,
         alt="Three rows of bars, one for each feature, on one scale. In the first row one bar stands far above all others, "
         f"in the second another one does; in the third all bars are low and about equally high. {'; '.join(told)}.",
-        caption=f"Largest size of each feature over all tokens. {'; '.join(told)}.",
+        caption=f"A bar: the largest size of a feature over all tokens. The medians are those of all inputs. {'; '.join(told)}.",
     )
 
 

@@ -23,8 +23,8 @@
 import torch
 
 from course_utils import claims, runtime
-from lessons.weight_only import checks as check
 from lessons.weight_only import show
+from lessons.weight_only import tasks as check
 
 torch.set_grad_enabled(False)  # the lesson only runs networks
 runtime.seed_all(0)
@@ -244,7 +244,7 @@ show.race_table(races)
 # In two cases, 16 bits can still be faster:
 #
 # - **There's no fast kernel for your processor or system.** PyTorch's is slow on Windows, for instance, because there it unpacks one code at a time.
-# - **Many inputs come at once**, as in a long prompt or a batch. Each fetched weight is then multiplied many times, so computing takes most of the time, and there's little fetching to save. And this kernel computes in 32-bit floats, while newer processors have much faster instructions for 16-bit floats, which the 16-bit layer uses. When we switched these instructions off, the kernel won with 64 inputs as well: it was 2.45 times as fast.
+# - **Many inputs come at once**, as in a long prompt or a batch. Each fetched weight is then multiplied many times, so computing takes most of the time, and there's little fetching to save. And this kernel computes in 32-bit floats, while newer processors have much faster instructions for 16-bit floats, which the 16-bit layer uses.
 
 # %% [markdown]
 # ## Exercise · Read a group

@@ -25,8 +25,8 @@ import warnings
 import torch
 
 from course_utils import claims
-from lessons.zero_worth import checks as check
 from lessons.zero_worth import show
+from lessons.zero_worth import tasks as check
 
 for notice in ("Sparse CSR tensor support", "Sparse invariant checks", "Validating sparse tensor invariants"):
     warnings.filterwarnings("ignore", notice)

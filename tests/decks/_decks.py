@@ -3,6 +3,7 @@
 import base64
 import io
 import itertools
+from functools import partial
 
 import nbformat
 from matplotlib.figure import Figure
@@ -10,7 +11,6 @@ from matplotlib.figure import Figure
 from tools import slides
 from tools.decks import deck_text
 from tools.environment import curriculum
-from tools.publishing import inputs
 from tools.publishing import lessons as _lessons
 
 ALT = 'Two bars, the second "thirty" times as high & wider'
@@ -31,6 +31,11 @@ NOTE = ":::{note} 2 min\nAsk the room: how many bits?\n:::\n\n"
 TITLE = f"*How few bits?*\n\n{NOTE}"
 QUESTION = "## A surprise\n\n**Predict.** How many times longer? **A** 16, **B** 4.\n\n"
 ANSWER = "**The processor was waiting.** It took four times as long.\n\n"
+DECKS = {  # of this course: name -> what makes it
+    lesson.name: partial(deck_text.of_lesson, lesson)
+    for lesson in curriculum.lessons().values()
+    if deck_text.source(lesson).exists()
+} | {path.stem: partial(deck_text.of_talk, path) for path in sorted(deck_text.TALKS.glob("*.md"))}
 _folders = itertools.count()
 
 
@@ -66,7 +71,7 @@ def course(folder, *cells, values=(), **more):
     (folder / "lessons" / "course.toml").write_text(COURSE, encoding="utf-8")
     known = curriculum.lessons(folder)
     for name, made in {"bits": cells, **more}.items():
-        about = {"course": {"name": name}, inputs.KEY: {"values": {n: {"of": "", "is": text} for n, text in values}}}
+        about = {"course": {"name": name}, _lessons.RUN: {"values": dict(values)}}
         _lessons.write(nbformat.v4.new_notebook(cells=list(made), metadata=about), known[name].notebook)
     return known
 

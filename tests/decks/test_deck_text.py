@@ -3,10 +3,9 @@
 import json
 
 import pytest
-from _decks import ANSWER, NOTE, QUESTION, TITLE, code, deck, figure, printed, result
+from _decks import ANSWER, DECKS, NOTE, QUESTION, TITLE, code, deck, figure, printed, result
 
-from tools.decks import arrange, deck_text
-from tools.publishing import lessons
+from tools.decks import arrange
 
 SAID = printed("4 times as long")
 CELLS = [
@@ -74,16 +73,13 @@ def test_the_layout_is_the_one_asked_for_else_that_of_what_stands_on_the_slide(t
 
 
 WRONG = {
-    "slide 2, Seen: no cell of bits is called 'lang'; there are double, drawn, long": "{output}`lang`",
-    "slide 2, Seen: no lesson is called 'bites'": "{output}`bites/long`",
+    "slide 2, Seen: no cell of bits is called 'lang'; its notebook has double, drawn, long. What": "{output}`lang`",
     "slide 2, Seen: later has no notebook yet. Make it with: ": "{output}`later/long`",
-    "slide 2, Seen: long shows no figure": "{figure}`long`",
     "slide 2, Seen: drawn has 0 figures under a slider, and no number 2": "{figure}`drawn 2`",
     "slide 2, Seen: double is a solution": "{code}`double`",
-    "slide 2, Seen: no value of bits is called 'saved'; its front matter has []": "It is {value}`saved`.",
+    "slide 2, Seen: no value of bits is called 'saved'; its notebook has none": "It is {value}`saved`.",
     "{output}`long` stands in a paragraph": "It is\n{output}`long`",
     "'{note} two minutes' is no note": ":::{note} two minutes\nSay.\n:::",
-    "[[bites]]: no lesson is called 'bites'": "As in [[bites]].",
     "slide 3, Bare: no layout is called 'splitt'; there are split": "{.splitt}\n## Bare",
     "No such file or directory": "![Not there](no.svg)",
 }
@@ -112,14 +108,6 @@ def test_a_talk_says_of_each_slide_its_lesson_and_act(tmp_path):
             deck(tmp_path, wrong, *CELLS, talk=True)
 
 
-DECKS = [lesson for lesson in lessons.select([]) if deck_text.source(lesson).exists()]
-
-
-@pytest.mark.parametrize("lesson", DECKS, ids=lambda lesson: lesson.name)
-def test_the_deck_of_every_lesson_borrows_what_there_is(lesson):
-    deck_text.of_lesson(lesson)  # says what is wrong
-
-
-@pytest.mark.parametrize("name", ["lecture", "tutorial"])
-def test_the_talks_of_this_course_borrow_what_there_is(name):
-    deck_text.of_talk(deck_text.TALKS / f"{name}.md")
+@pytest.mark.parametrize("name", DECKS)
+def test_every_deck_and_talk_of_this_course_borrows_what_there_is(name):
+    assert DECKS[name]().slides  # else it says what is wrong

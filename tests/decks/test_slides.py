@@ -2,7 +2,6 @@
 
 import re
 
-import pytest
 from _decks import ALT, ANSWER, NOTE, TITLE, code, course, deck, figure, printed, result
 
 from tools import slides
@@ -50,14 +49,6 @@ def test_a_deck_is_one_file_with_all_that_it_needs_and_no_note_shows_before_a_st
     assert "<style>aside.notes { display: none; }</style>" in html
 
 
-def test_the_decks_of_the_site_share_a_folder_that_has_all_they_load(tmp_path):
-    slides.write_beside(deck(tmp_path, TEXT, *CELLS), tmp_path / "slides" / "1.1_bits.html", "../notebooks/bits.html")
-    html = (tmp_path / "slides" / "1.1_bits.html").read_text(encoding="utf-8")
-    loaded = re.findall(r'<(?:link|script)[^>]*?(?:src|href)="([^"]*)"', html)
-    assert len(loaded) == 12 and [name for name in loaded if not (tmp_path / "slides" / name).is_file()] == []
-    assert '<a class="back" href="../notebooks/bits.html">' in html
-
-
 def test_lessons_in_one_deck_stand_one_after_the_other_each_with_its_own_foot(tmp_path):
     one, two = (deck(tmp_path, f"{TITLE}## Why\n\n{ANSWER}{NOTE}") for _ in range(2))
     html = slides.to_html(slides.joined([one, two]))
@@ -82,9 +73,3 @@ def test_an_old_notebook_is_told_and_what_to_type(tmp_path, monkeypatch, capsys)
     deck_text.source(lesson).write_text(TEXT, encoding="utf-8")
     monkeypatch.setattr(slides._lessons, "read", lambda lesson: slides.nbformat.v4.new_notebook())
     assert slides.of(lesson).slides and capsys.readouterr().out.endswith("build bits\n")
-
-
-@pytest.mark.parametrize("wrong", [["--one"], ["energy", "--lecture"]])
-def test_a_call_that_makes_no_sense_is_refused(wrong):
-    with pytest.raises(SystemExit):
-        slides.main(wrong)

@@ -19,7 +19,6 @@ def test_the_examples_run_in_order(monkeypatch):
             result = shell.run_cell(example)
         assert result.success, (example, result.error_in_exec or result.error_before_exec)
         shown.append(output.stdout)
-    assert len(shown) == 10
     assert "Sparsity in conv1.weight: 50.00%" in shown[5]
     assert re.search(r"peak .*B on c", shown[7])
     assert re.search(

@@ -21,7 +21,6 @@ SLOW = (
     "turn_it",
 )
 COMPILED = "torchao"  # minutes of a C++ compiler
-ELSEWHERE = {"lottery"}  # made by the task of that name
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +32,7 @@ def own_environment():
 
 def test_every_record_has_a_script_and_the_list_names_them(capsys):
     folders = {path.parent.name for path in (ROOT / "records").glob("*/*.json")}
-    assert folders <= set(bench.scripts()) | ELSEWHERE
+    assert folders <= set(bench.scripts())
     assert bench.main([]) == 0
     listed = capsys.readouterr().out
     assert all(f"  {name} " in listed and bench.title(path) in listed for name, path in bench.scripts().items())

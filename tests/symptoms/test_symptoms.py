@@ -1,6 +1,6 @@
 """The page of symptoms: each error that it quotes is produced here, and each piece of its code runs.
 
-The code of the rows on quantization runs in test_answers.
+That of the rows which bring a whole network to int8 runs in test_answers.
 """
 
 import copy
@@ -18,7 +18,7 @@ import torch.ao.quantization as tq
 import torch.nn.functional as F
 import transformers
 from _page import CODE, ROWS
-from lightning.pytorch.callbacks import ModelCheckpoint, ModelPruning
+from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, ModelPruning
 from safetensors.torch import save_file
 from test_answers import FOLLOWED
 from torch import nn
@@ -322,22 +322,45 @@ row(
     "ConvTranspose",
     lambda: tq.prepare(transposed()),
     lambda: tq.convert(seen(tq.prepare_qat(transposed(qat=True)), IMAGES)),
+    model=transposed,
+    then=lambda n: tq.convert(seen(tq.prepare(n.model), IMAGES))(IMAGES).isfinite().all(),
 )
 row("data-dependent", lambda: torch.export.export(Branching(), (X,)))
 row("quantization is deprecated", a.dynamic, lambda: exec("from torchao.quantization import int8_weight_only"))
 row("NoQEngine", lambda: setattr(torch.backends.quantized, "engine", "none"), sum_without_engine)
 row("qscheme", lambda: tq.MinMaxObserver(qscheme=torch.per_channel_affine), float_qparams)
-row("calculate_qp", lambda: tq.convert(tq.prepare(wrapped())))
-row("NonDynam", lambda: tq.prepare_qat(a.attention()))
-row("Embedding", lambda: static(a.words(), torch.tensor([1])))
+row("did nothing", then=lambda n: "Dynamic" in str(n.model))
+row(
+    "calculate_qp",
+    lambda: tq.convert(tq.prepare(wrapped())),
+    model=wrapped,
+    images=lambda: X,
+    then=lambda n: n.int8(X).any(),
+)
+row("depthwise", then=lambda n: isinstance(n.model.qconfig.weight(), tq.PerChannelMinMaxObserver))
+row("NonDynam", lambda: tq.prepare_qat(a.attention()), model=a.attention)
+row("Embedding", lambda: static(a.words(), torch.tensor([1])), model=a.words)
 row(
     "prepare_qat",
     lambda: tq.prepare_qat(a.normed().eval()),
     lambda: tq.fuse_modules(a.normed(), [["conv", "bn"]]),
+    model=a.normed,
+    then=lambda n: tq.prepare_qat(n.model.train()),
 )
-row("got Double", lambda: static(wrapped(dtype=torch.float64), X.double())(X.double()))
-row("not method", lambda: F.linear(X, a.dynamic()[0].weight))
-row("fast path", a.fast)
+row(
+    "each time it is evaluated",
+    model=lambda: seen(tq.prepare_qat(named(linear=nn.Linear(8, 8)).train()), X),
+    then=lambda n: n.model(X).equal([n.model(X), n.model(100 * X), n.model(X)][2]),
+)
+row(
+    "got Double",
+    lambda: static(wrapped(dtype=torch.float64), X.double())(X.double()),
+    model=lambda: wrapped(dtype=torch.float64),
+    x=X.double,
+    then=lambda n: static(n.model, n.x),
+)
+row("not method", lambda: F.linear(X, a.dynamic()[0].weight), layer=lambda: a.dynamic()[0])
+row("fast path", a.fast, then=lambda n: a.fast())
 
 
 def keeps(layer):
@@ -392,7 +415,13 @@ def file_of(content):
 row("smaller after", layer=a.big, then=lambda n: a.smaller(n.path, a.big().state_dict()))
 row("size mismatch", lambda: a.linear().load_state_dict(a.narrow()), state=a.narrow)
 row("load failed", lambda: torch.load(file_of(a.linear())))
-row('"0.scale", "', lambda: a.linear().load_state_dict(a.dynamic().state_dict()))
+row(
+    '"0.scale", "',
+    lambda: a.linear().load_state_dict(a.dynamic().state_dict()),
+    model=a.linear,
+    state=lambda: a.dynamic().state_dict(),
+)
+row("has 0 parameters", scripted=lambda: torch.jit.script(static(a.conv(), IMAGES)), then=lambda n: n.n_bytes > 0)
 row(
     "invalid load key",
     lambda: torch.load(pointer(), weights_only=False),
@@ -432,6 +461,26 @@ def pruned_by(callback):
 
 row("best checkpoint", world=cut_late, then=lambda n: n.scored > 1.1 * n.best.best_model_score)
 row("far more", then=lambda n: pruned_by(ModelPruning("l1_unstructured", amount=0.5)) > 0.7 > pruned_by(n.callback))
+row(
+    "keyword argument 'monitor'",
+    lambda: ModelPruning("l1_unstructured", amount=0.5, monitor="val_loss"),
+    trainer=lambda: Names(callback_metrics={"val_loss": 0.05}),
+    then=lambda n: pruned_by(n.callback) > 0.5,
+)
+
+
+def fit_with(*callbacks, model=Lit):
+    return a.trainer(callbacks=list(callbacks)).fit(model(), LOADER, LOADER)
+
+
+row(
+    "Early stopping",
+    lambda: fit_with(EarlyStopping("val_loss")),
+    lambda: fit_with(ModelCheckpoint(monitor="val_loss")),
+    then=lambda n: fit_with(
+        EarlyStopping("val_loss"), model=type("Logs", (Lit,), {"validation_step": n.validation_step})
+    ),
+)
 row("AMP with", lambda: a.trainer(precision="16-mixed"))
 row("name 'Quant", lambda: exec("from lightning.pytorch.callbacks import QuantizationAwareTraining"))
 IDS, CLASSES = torch.tensor([[1, 2], [3, 4]]), torch.tensor([0, 1])

@@ -1,14 +1,9 @@
 """A network of your own: every step works on seven kinds of model, or says why not, and the model stays as it was."""
 
-import contextlib
 import copy
-import functools
-import gzip
 import json
 import re
 import subprocess
-import time
-from pathlib import Path
 from types import SimpleNamespace
 
 import _forked
@@ -18,16 +13,13 @@ from torch import nn
 
 import weigh
 from course_utils import checkpoints, legacy_int8, models
-from course_utils.checks import calls, isolation
-from course_utils.runtime import threads
 from course_utils.sizes import size_report
 from course_utils.tables import si
 from tools import weigh as task
 from tools.publishing import worksheets
-from weigh import shipped, ways, weighing
+from weigh import shipped, ways
 from weigh.forms import Built
-from weigh.result import choose, front
-from weigh.sheet import CALLS, JUDGE_S, OVER, OutOfTime, within
+from weigh.result import choose
 
 # Said by torch where an int8 layer is copied or saved; a learner sees it as a warning.
 pytestmark = pytest.mark.filterwarnings("ignore:TypedStorage is deprecated")
@@ -79,19 +71,7 @@ def floats(*shape):
     return [torch.randn(shape) for _ in range(4)]
 
 
-class Reading(nn.Module):
-    """Uses the weight of a layer without calling it, as the attention of a Swin Transformer does."""
-
-    def __init__(self):
-        super().__init__()
-        self.first, self.read = nn.Linear(16, 64), nn.Linear(64, 10)
-
-    def forward(self, x):
-        return nn.functional.linear(self.first(x).relu(), self.read.weight, self.read.bias)
-
-
 KINDS = {
-    "reading": lambda: (Reading(), floats(8, 16)),
     "mlp": lambda: (mlp(), floats(8, 16)),
     "lstm": lambda: (Texts(), [torch.randint(50, (8, 12)) for _ in range(4)]),
     "encoder": lambda: (models.Encoder(1, 32, 2, 50, 16, 5), [torch.randint(50, (8, 12)) for _ in range(4)]),
@@ -146,10 +126,6 @@ def test_what_int8_touches_is_told_by_what_ran(rows):
     assert rows("encoder")[ways.TORCHAO].in_int8.endswith("% of the MACs")
 
 
-def test_a_layer_whose_weight_is_read_stays_float(rows):
-    assert rows("reading")[ways.DYNAMIC].in_int8 == "62% of the MACs"
-
-
 @pytest.mark.parametrize(("overflow", "weights", "activations"), [(False, 127, 255), (True, 64, 127)])
 def test_integers_are_smaller_where_sums_of_products_overflow(overflow, weights, activations, monkeypatch):
     monkeypatch.setattr(ways, "ON_ARM", False)
@@ -194,12 +170,6 @@ def test_random_weights_are_told():
     assert "agreement then says little" in weigh.look(models.SmallResNet(), floats(4, 1, 28, 28)).facts["answers"]
 
 
-def test_a_way_that_finds_nothing_says_that_the_outputs_are_the_same():
-    sheet = sheet_of("mlp")
-    same = ways.Way("int8 of nothing", lambda sheet, keep: ways._eager(sheet.copy()))
-    assert weigh.run(sheet, ways=[same], clock=False, say=str)[0].remark == ways.NOTHING
-
-
 def test_the_model_is_left_as_it_was():
     model, batches = KINDS["resnet"]()
     model.train()
@@ -223,13 +193,6 @@ def test_the_guilty_layer_is_named_and_stays_float():
     assert made[0].agreement > sheet.rows[1].agreement
 
 
-def test_nobody_is_to_blame_where_no_answer_is_lost():
-    sheet = sheet_of("mlp")
-    weigh.run(sheet, ways=[way for way in weigh.routes(sheet) if way.name == ways.DYNAMIC], clock=False, say=str)
-    sheet.rows[0].agreement = 1.0
-    assert sheet.rows[0].built and weigh.blame(sheet) == []
-
-
 def test_both_cuts_and_the_dense_network_get_the_same_training():
     called = []
     sheet = sheet_of("mlp", train=lambda model: called.append((model.training, next(model.parameters()).requires_grad)))
@@ -237,6 +200,7 @@ def test_both_cuts_and_the_dense_network_get_the_same_training():
     assert names == [ways.TRAINED, ways.MASKED, ways.CUT] and called == [(True, True)] * 3
 
 
+@pytest.mark.slow
 def test_weigh_does_all_and_a_fresh_process_opens_the_file(tmp_path, monkeypatch):
     monkeypatch.setattr(shipped, "subprocess", subprocess)  # no fork: Python begins anew
     torch.manual_seed(0)
@@ -248,6 +212,12 @@ def test_weigh_does_all_and_a_fresh_process_opens_the_file(tmp_path, monkeypatch
     assert "A fresh process ran these lines" in report["opened_elsewhere"], report["opened_elsewhere"]
     assert sheet.rows[0].accuracy == 1 and any(row.front for row in sheet.rows)
     weigh.figure(sheet)
+
+
+@pytest.mark.slow  # not computing: it need not run as on other processors
+def test_the_worksheet_has_its_cells_and_is_in_step():
+    assert len(worksheets.read(worksheets.YOURS).cells) == 16
+    assert worksheets.faults(worksheets.YOURS) == []
 
 
 def weighed(*rows, sheet=None, train=None):
@@ -285,15 +255,6 @@ def test_nobody_ships_what_was_not_trained_after_the_cut_while_something_else_fi
     assert choose(sheet, {"ms": 20})[0].name == ways.CUT
 
 
-def test_the_recommendation_says_on_how_many_inputs_it_rests():
-    sheet = weighed((ways.FLOAT, 16, 40, 1.0), (ways.STATIC, 4, 20, 1.0))
-    assert "no answer changes on the 16 inputs that also chose it (so few allow up to 17% in use)" in weigh.recommend(
-        sheet
-    )
-    sheet.rows[1].agreement = 0.985
-    assert "1.5% of its answers change on the 16 inputs that also chose it" in weigh.recommend(sheet)
-
-
 def test_what_chose_a_form_does_not_report_on_it():
     """A form that is right wherever it was judged, and wrong on what was kept back, is not praised."""
     sheet = weigh.look(mlp(), floats(8, 16) * 2, labels=[torch.zeros(8).long()] * 8)
@@ -303,19 +264,6 @@ def test_what_chose_a_form_does_not_report_on_it():
     said = weigh.recommend(sheet)
     assert "of its answers change on the 16 inputs kept back until now" in said and "points of accuracy" in said
     assert said.startswith("Not yet to ship") and "98% were asked for" in said
-
-
-def test_the_recommendation_says_its_rule_and_what_the_runtime_alone_brings():
-    sheet = weighed((ways.FLOAT, 16, 40, 1.0), (ways.ORT, 16, 20, 1.0), (ways.ORT_INT8, 4, 10, 1.0))
-    said = weigh.recommend(sheet)
-    assert "4 times as fast (“ONNX Runtime, float” alone is 2 times as fast)" in said
-    assert "keep 98% of the answers and are at most 5% slower or larger than the model as it is, the fastest" in said
-    rule = "that keep your limits and keep 98% of the answers and are at most 5% {} than"
-    assert rule.format("larger") in weigh.recommend(sheet, {"mb": 5})  # whoever limits bytes may pay with time
-    assert rule.format("slower") in weigh.recommend(sheet, {"ms": 50})
-    slow = weighed((ways.FLOAT, 16, 40, 1.0), (ways.DYNAMIC, 4, 70, 1.0))
-    said = weigh.recommend(slow, {"mb": 5})
-    assert "taking 1.75 times as long" in said and "slower" not in said
 
 
 def test_the_fastest_is_shipped_and_of_those_that_are_as_fast_the_smallest():
@@ -328,37 +276,6 @@ def test_the_fastest_is_shipped_and_of_those_that_are_as_fast_the_smallest():
     )
     assert choose(weighed(*rows, (ways.COMPILED, 12, 10.3, 1.0)))[0].name == ways.COMPILED
     assert choose(weighed(*rows), {"mb": 5})[0].name == ways.ORT_INT8
-
-
-def test_a_faster_form_is_named_with_what_speaks_against_it():
-    rows = [(ways.FLOAT, 16, 40, 1.0), (ways.HALF, 8, 39, 1.0), (ways.COMPILED, 20, 25, 1.0), (ways.STATIC, 20, 5, 0.9)]
-    assert (
-        "Faster: “float, compiled”, 25 ms in place of 39, 20.0 MB in place of 8.00 MB; it keeps all answers."
-        in weigh.recommend(weighed(*rows[:3]))
-    )
-    assert "it keeps 90.0% of the answers, which is too few." in weigh.recommend(weighed(*rows), {"mb": 30})
-    assert "kept your limits already" in weigh.recommend(weighed(*rows), {"mb": 30})
-    assert "Faster" not in weigh.recommend(weighed(*rows[:2]), {"mb": 30})
-
-
-def test_what_is_compiled_says_what_it_needs():
-    sheet = weighed((ways.FLOAT, 16, 40, 1.0), (ways.COMPILED, 16, 20, 1.0))
-    assert "needs a C++ compiler" in weigh.recommend(sheet) and "of this one shape" in weigh.recommend(sheet)
-
-
-def test_answers_that_say_little_choose_nothing():
-    sheet = weighed((ways.FLOAT, 16, 40, 1.0), (ways.STATIC, 4, 20, 0.5))
-    assert choose(sheet)[0].name == ways.FLOAT and "had no say" not in weigh.recommend(sheet)
-    sheet.doubt = "as of random weights"
-    said = weigh.recommend(sheet)
-    assert choose(sheet)[0].name == ways.STATIC and "had no say in this choice (as of random weights)" in said
-    assert "cannot be told" in said and "change" not in said
-
-
-def test_the_star_is_explained_and_never_on_a_form_that_keeps_no_answer():
-    sheet = weighed((ways.FLOAT, 16, 40, 1.0), (ways.CUT, 4, 10, 0.0))
-    assert "★: of the forms that keep any answers" in str(weigh.table(sheet, clock=False))
-    assert [row.name for row in front(sheet.rows)] == [ways.FLOAT]
 
 
 def test_bytes_by_layer_are_those_of_the_size_report():
@@ -382,22 +299,14 @@ def small_cnn():
     return nn.Sequential(*layers, nn.Linear(64, 10))
 
 
-def one_form(name, ms=1e3):
+def one_form(name):
     """A sheet of `small_cnn` with one row, so that this is chosen."""
     sheet = weigh.look(small_cnn(), IMAGES)
     sheet.doubt, sheet.step = "", 600
     weigh.run(sheet, ways=[way for way in weigh.routes(sheet) if way.name == name], clock=False, say=str)
-    if name in (ways.MASKED, ways.CUT):
-        weigh.cut(sheet, clock=False, say=str)
-        sheet.rows = [row for row in sheet.rows if row.name == name]
     assert sheet.rows[0].built, sheet.rows[0].remark
-    sheet.rows[0].ms = sheet.rows[0].ms_all = ms
+    sheet.rows[0].ms = sheet.rows[0].ms_all = 1e3
     return sheet
-
-
-def test_a_file_that_takes_longer_than_the_limit_where_it_is_opened_says_so(tmp_path):
-    report = weigh.ship(one_form(ways.FLOAT, ms=1e-6), {"agreement": 0, "ms": 1e-5}, tmp_path)
-    assert report["file"] and "and misses your limit of 1e-05 ms" in report["opened_elsewhere"]
 
 
 class Recurrent(nn.Module):
@@ -445,40 +354,6 @@ def test_weights_alone_come_with_the_lines_that_rebuild_the_form(name, tmp_path,
         torch.testing.assert_close(out, held, rtol=0, atol=allowed)
 
 
-def test_a_model_in_16_bits_is_compared_with_its_own_file():
-    sheet = weigh.look(mlp().half(), [x.half() for x in floats(8, 16)])
-    sheet.doubt, sheet.step = "", 600
-    weigh.run(
-        sheet, ways=[w for w in weigh.routes(sheet) if w.name in ("float32, given in float16", ways.HALF)], say=str
-    )
-    for row, ms in zip(sheet.rows, (2.0, 1.0), strict=True):
-        row.ms, row.agreement = ms, 1.0
-    assert "float32, inputs too; its file has 1" in sheet.facts["where and how"]
-    lines = shipped.recipe("your_model.pt2", sheet.rows[0], sheet.example, sheet.given[0])
-    assert "out = model(x.float())" in lines
-    said = weigh.recommend(sheet)
-    assert f"Ship “{ways.HALF}”: not smaller than the model as it is" in said and "was given in float16" in said
-
-
-def test_without_a_limit_for_answers_it_says_what_would_fit(tmp_path):
-    sheet = weigh.look(small_cnn(), IMAGES)
-    sheet.doubt = ""
-    weigh.run(
-        sheet, ways=[way for way in weigh.routes(sheet) if way.name in (ways.FLOAT, ways.HALF)], clock=False, say=str
-    )
-    for row, (size, agreement) in zip(sheet.rows, ((2e6, 1.0), (1e6, 0.6)), strict=True):
-        row.file_bytes, row.agreement, row.ms = int(size), agreement, 1.0
-    said = weigh.recommend(sheet, {"mb": 1.5})
-    assert (
-        "98% of the answers" in said
-        and f"kept by “{sheet.rows[1].name}”" in said
-        and "60.0% of the answers stay" in said
-    )
-    assert "Nothing fits the limits" in weigh.recommend(sheet, {"mb": 0.5, "agreement": 0.9})
-    with pytest.raises(ValueError, match="agreement=0.95"):
-        weigh.recommend(sheet, {"agreement": 95})
-
-
 def test_a_dict_of_several_tensors_is_refused_and_of_one_is_told():
     class Two(torch.nn.Linear):
         def forward(self, x):
@@ -497,12 +372,12 @@ def test_a_dict_of_several_tensors_is_refused_and_of_one_is_told():
 
 
 class OneMatrix(nn.Module):
-    """Token ids in, (batch, tokens, `outputs`) out."""
+    """Token ids in, (batch, tokens, 50) out."""
 
-    def __init__(self, outputs=50):
+    def __init__(self):
         super().__init__()
         torch.manual_seed(0)
-        self.table, self.head = nn.Embedding(50, 16), nn.Linear(16, outputs)
+        self.table, self.head = nn.Embedding(50, 16), nn.Linear(16, 50)
         self.head.weight.data *= 30  # sure of its answers, so that 16 bits move their probabilities
 
     def forward(self, ids):
@@ -519,9 +394,6 @@ def test_a_language_model_is_told_by_its_divergence_too():
     p, q = p.softmax(-1), q.softmax(-1)
     assert half.divergence == pytest.approx((p * (p / q).log()).sum(-1).mean().item(), rel=1e-2) and half.divergence > 0
     assert "KL divergence" in weigh.table(sheet, clock=False).columns
-    hidden = weigh.look(OneMatrix(outputs=32), ids)  # features of each token, and no probabilities
-    ways.run(hidden, ways=[way for way in ways.routes(hidden) if way.name == ways.HALF], clock=False)
-    assert hidden.rows[0].divergence is None and "KL divergence" not in weigh.table(hidden, clock=False).columns
 
 
 @pytest.fixture
@@ -570,39 +442,6 @@ def test_the_exit_status_says_that_nothing_fits(keeps, status, tmp_path, monkeyp
     assert "exit status" in task.__doc__
 
 
-def test_options_are_not_guessed_and_what_it_writes_is_not_tracked(tmp_path, capsys):
-    with pytest.raises(SystemExit):
-        task.main([str(tmp_path / "mine.py"), "--limit", "mb=3"])
-    assert "--limit" in capsys.readouterr().err
-    assert "/yours/" in (Path(task.__file__).parents[1] / ".gitignore").read_text(encoding="utf-8").split()
-
-
-@pytest.mark.parametrize(("name", "words"), [(ways.DYNAMIC, "It also took (2, 8) and (1, 4);"), (ways.FLOAT, "alone")])
-def test_a_file_says_which_other_shapes_it_took(name, words, tmp_path):
-    sheet = weigh.look(OneMatrix(), [torch.arange(3 * n, 3 * n + 8)[None] for n in range(8)])
-    sheet.doubt, sheet.step = "", 600
-    ways.run(sheet, ways=[way for way in ways.routes(sheet) if way.name == name], clock=False, say=str)
-    sheet.rows[0].ms = sheet.rows[0].ms_all = 1e3
-    said = weigh.ship(sheet, {"agreement": 0}, tmp_path)["opened_elsewhere"]
-    assert words in said and "(1, 8)" in said and ("It also took" in said) == (name == ways.DYNAMIC), said
-
-
-def test_where_nothing_fits_it_says_what_was_not_tried():
-    sheet = weighed((ways.FLOAT, 16, 40, 1.0), (ways.STATIC, 4, 60, 1.0))
-    assert weigh.recommend(sheet, {"mb": 3, "agreement": 0}).startswith("Nothing fits")
-    sheet.rows.append(weigh.Row(weigh.Way(ways.HALF, None), remark=OVER))
-    said = weigh.recommend(sheet, {"mb": 3})
-    assert said.startswith("Of the 2 forms that were measured, none keeps your limits and 98%")
-    assert "1 of 3 ways were left out for time" in said
-    sheet.rows.append(weigh.Row(weigh.Way(ways.CUT, None)))
-    with pytest.raises(OutOfTime) as late, within(0.01):
-        while True:
-            pass
-    sheet.rows[-1].remark = str(late.value)  # begun, and ended
-    assert "2 of 4 ways were left out for time" in weigh.recommend(sheet, {"mb": 3})
-    assert weigh.recommend(sheet, {"mb": 3, "agreement": 0}).startswith("Of the 2 forms that were measured, none fits")
-
-
 @pytest.mark.parametrize(
     ("samples", "once", "words"),
     [
@@ -622,91 +461,25 @@ def test_times_that_cannot_be_trusted_say_so(samples, once, words, monkeypatch):
     assert "perhaps because other programs were at work" in weigh.recommend(sheet)
 
 
-def test_one_form_that_scatters_among_three_is_no_disturbed_machine(monkeypatch):
-    sheet = weighed((ways.FLOAT, 16, 40, 1.0), (ways.STATIC, 4, 20, 1.0), (ways.HALF, 8, 39, 1.0))
-    samples = {ways.FLOAT: [0.02] * 5, ways.STATIC: [0.02] * 5, ways.HALF: [0.02, 0.02, 0.02, 0.04, 0.05]}
-    monkeypatch.setattr(ways, "_once", lambda calls, _: dict.fromkeys(calls, 0.02))
-    monkeypatch.setattr(ways.timing, "compare", lambda *_, **__: ways.timing.Comparison(samples, 1, "cpu"))
-    assert "don't trust" not in weigh.table(sheet).caption
-
-
-class Stumbling(nn.Linear):
-    """Sleeps in some of its calls."""
-
-    def __init__(self, sleeps):
-        super().__init__(16, 16)
-        self.sleeps, self.n, self.threads = sleeps, 0, []
-
-    def forward(self, x):
-        time.sleep(0.03 * self.sleeps(self.n))
-        self.n += 1
-        self.threads.append(torch.get_num_threads())
-        return super().forward(x)
-
-
-def test_a_layer_that_was_disturbed_once_is_not_blamed(monkeypatch):
-    monkeypatch.delenv("COURSE_QUICK")
-    model = nn.Sequential(Stumbling(lambda n: 0.5 * (n % CALLS == 0)), Stumbling(lambda n: n % CALLS > 0))
-    sheet = weigh.look(model, floats(8, 16))
-    weigh.layers_of(sheet)
-    first, second = (sheet.layers[f"model.{n}"][0] for n in (0, 1))
-    assert second > 0.03 > 0.015 > first
-
-
-def test_disturbed_calls_at_the_start_cost_no_inputs_and_more_time_uses_more(monkeypatch):
-    monkeypatch.delenv("COURSE_QUICK")
-    model = Stumbling(lambda n: n < 4)
-    with threads(2):
-        sheet = weigh.look(model, [torch.randn(1, 16)] * 300, seconds=3.0)
-    assert sheet.inputs == (300, 300) and set(sheet.one.model.threads[:300]) == {1}
-    for seconds, all_used in ((0.3, False), (3.0, True)):
-        sheet = weigh.look(Stumbling(lambda n: 1), [torch.randn(1, 16)] * 20, seconds=seconds)
-        weighed((ways.FLOAT, 16, 40, 1.0), sheet=sheet)
-        assert ("You gave 20 inputs, and" in weigh.recommend(sheet)) != all_used
-    seen = {}
-    monkeypatch.setattr(weighing, "look", lambda *_, **named: seen.update(named) or 1 / 0)
-    for minutes in (5, 10):
-        with pytest.raises(ZeroDivisionError):
-            weigh.weigh(model, [], minutes=minutes)
-        assert seen["seconds"] == JUDGE_S * minutes / 5
-
-
-def test_a_remark_stands_once_in_full():
-    sheet = weighed((ways.FLOAT, 16, 40, 1.0), (ways.ORT, 16, 20, 1.0), (ways.ORT_INT8, 4, 10, 1.0))
-    sheet.rows[1].remark = sheet.rows[2].remark = "It is not installed. To weigh with it: pip. And more."
-    remarks = [row[-1] for row in weigh.table(sheet, clock=False).rows]
-    assert remarks[1:] == [sheet.rows[1].remark, "It is not installed (as above)."]
-
-
 def lines_of(report):
     """The lines that a reader is to type."""
     return report["opened_elsewhere"].partition("\n\n")[2]
 
 
-@pytest.fixture(scope="module")
-def compiled():
-    """A sheet of `small_cnn` with its compiled int8 form, which is made once: the compiler takes seconds."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("COURSE_QUICK", raising=False)
-        if why := ways._no_compiler():
-            pytest.skip(why)
-        return one_form(ways.STATIC_COMPILED)
-
-
 @pytest.mark.parametrize(
     "name",
-    [ways.FLOAT, ways.HALF, ways.DYNAMIC, ways.TORCHAO, ways.TORCHAO_WEIGHTS, ways.STATIC, ways.MASKED]
-    + [ways.ORT_INT8, ways.OPENVINO_INT8, ways.STATIC_COMPILED, ways.COMPILED],
+    [ways.FLOAT, ways.DYNAMIC, ways.TORCHAO, ways.ORT_INT8, ways.OPENVINO_INT8]
+    + [pytest.param(name, marks=pytest.mark.slow) for name in (ways.STATIC, ways.STATIC_COMPILED)],  # a C++ compiler's
 )
-def test_a_fresh_process_runs_the_lines_that_open_each_form(name, tmp_path, monkeypatch, request):
+def test_a_fresh_process_runs_the_lines_that_open_each_form(name, tmp_path, monkeypatch):
     if name in (ways.ORT_INT8, ways.OPENVINO_INT8):
         for package in ("onnxruntime", "onnxscript", "openvino"):
             pytest.importorskip(package)
-    if name == ways.COMPILED:
+    if name == ways.STATIC_COMPILED:
         monkeypatch.delenv("COURSE_QUICK")
         if why := ways._no_compiler():
             pytest.skip(why)
-    sheet = request.getfixturevalue("compiled") if name == ways.STATIC_COMPILED else one_form(name)
+    sheet = one_form(name)
     report = weigh.ship(sheet, {"agreement": 0, "ms": 1e6}, tmp_path)
     said = report["opened_elsewhere"]
     assert report["file"] in lines_of(report), said
@@ -717,57 +490,12 @@ def test_a_fresh_process_runs_the_lines_that_open_each_form(name, tmp_path, monk
         assert sheet.rows[0].in_int8 in ("3 of 3 products", "1 of 3 products, 2 fused, unknown")
 
 
-@pytest.mark.parametrize("missing", ["freezing", "import torchao"])
-def test_a_recipe_that_computes_in_float_is_not_printed(missing, tmp_path, monkeypatch, compiled):
-    whole = shipped.recipe
-
-    def without(*given):
-        opening, call = whole(*given)
-        return "\n".join(line for line in opening.splitlines() if missing not in line), call
-
-    monkeypatch.setattr(shipped, "recipe", without)
-    compiled.rows[0].opened = None
-    report = weigh.ship(compiled, {"agreement": 0}, tmp_path)
-    assert report["file"] is None
-    why = "could not open it" if missing == "import torchao" else "it makes 0 products in int8, and 3 were made here"
-    assert why in report["opened_elsewhere"]
-
-
-def test_a_recipe_that_hangs_is_cut_off(tmp_path, monkeypatch, compiled):
+def test_a_recipe_that_hangs_is_cut_off(tmp_path, monkeypatch):
     monkeypatch.setattr(shipped, "TRIAL_S", 0.5)
     monkeypatch.setattr(shipped, "recipe", lambda *_: ("while True: pass", ""))
-    compiled.rows[0].opened = None
-    report = weigh.ship(compiled, {"agreement": 0}, tmp_path)
-    assert report["file"] is None and "TimeoutExpired" in report["opened_elsewhere"]
-
-
-def test_what_was_compiled_stays_int8_with_another_number_of_threads(compiled):
-    call = compiled.rows[0].built.call
-    with threads(torch.get_num_threads() + 1), torch.no_grad():
-        call(compiled.example)
-        assert ways.products(call, compiled.example) == (3, 3)
-
-
-def test_a_file_keeps_the_limit_for_which_it_was_chosen(tmp_path):
-    sheet = one_form(ways.MASKED)
-    limit = 1.1 * sheet.rows[0].file_bytes / 1e6
-    report = weigh.ship(sheet, {"agreement": 0, "mb": limit}, tmp_path)
-    assert report["file_bytes"] == (tmp_path / report["file"]).stat().st_size <= 1e6 * limit
-    with gzip.open(tmp_path / report["file"]) as file:
-        small_cnn().load_state_dict(torch.load(file))
-
-
-def test_no_thread_spins_when_a_call_is_over():
-    """Else what is timed next, on all cores, shares one of them with it."""
-    pytest.importorskip("onnxruntime")
-    pytest.importorskip("onnxscript")
-    sheet = weigh.look(small_cnn(), IMAGES)
-    built = next(way for way in weigh.routes(sheet) if way.name == ways.ORT).make(sheet, frozenset())
-    for _ in range(3):
-        built.call_all(sheet.example)
-    busy = time.process_time()
-    time.sleep(0.4)
-    assert time.process_time() - busy < 0.01
+    monkeypatch.setattr(shipped, "_forms", lambda row, forms=shipped._forms: list(forms(row))[:1])
+    report = weigh.ship(one_form(ways.FLOAT), {"agreement": 0}, tmp_path)
+    assert "TimeoutExpired" in report["opened_elsewhere"]
 
 
 def test_inputs_by_name_pairs_of_a_loader_and_odd_batches():
@@ -800,63 +528,27 @@ def on_meta():
 @pytest.mark.parametrize(
     ("model", "batches", "said"),
     [
-        (lambda: len, floats(8, 16), "a torch.nn.Module was expected"),
         (lambda: "model.pt", floats(8, 16), "the name of a file"),
         (lambda: mlp().state_dict(), floats(8, 16), "load_state_dict"),
         (lambda: torch.export.export(mlp(), (torch.ones(8, 16),)), floats(8, 16), "model.module()"),
-        (lambda: torch.jit.script(mlp()), floats(8, 16), "before torch.jit.script"),
         (lambda: nn.Sequential(nn.LazyLinear(4)), floats(8, 16), "run the model once"),
         (on_meta, floats(8, 16), "meta device"),
         (lambda: nn.Linear(8, 3, dtype=torch.complex64), [x.cfloat() for x in floats(2, 8)], "complex numbers"),
         (mlp, torch.randn(4, 16), "batches.split(1)"),
         (mlp, {"x": torch.randn(4, 16)}, "a list was expected"),
-        (mlp, 3, "a list was expected"),
         (small_cnn, floats(3, 16, 16), "[x[None] for x in batches]"),
         (mlp, floats(8, 17), "mat1 and mat2"),
     ],
 )
-@pytest.mark.filterwarnings("ignore:.*torch.jit.script")
 def test_what_cannot_be_weighed_says_so_and_which_line_mends_it(model, batches, said):
     with pytest.raises((TypeError, ValueError), match=re.escape(said)):
         weigh.look(model(), batches)
-
-
-@pytest.mark.parametrize("seconds", [60.0, 0.02])
-def test_after_a_step_a_check_still_hears_variables(seconds, monkeypatch):
-    def double(n):
-        twice = 2 * n
-        return twice
-
-    with contextlib.suppress(OutOfTime), within(seconds):
-        time.sleep(0.02)
-    monkeypatch.setattr(isolation, "CALL_SECONDS", 5.0)  # an exception that waits for no thread would stop Python here
-    heard = {}
-    error = isolation.run_apart(
-        lambda: heard.update(calls.heard(functools.partial(lambda answer, *own: answer(*own), double), (2,)))
-    )
-    assert error is None and heard == {"twice": 4}
-
-
-def test_the_ninth_form_in_a_process_is_compiled_like_the_first(monkeypatch):
-    made = []
-
-    def compiled(model, x):
-        fast = torch.compile(model, backend=lambda graph, _: made.append(graph) or graph.forward)
-        fast(x)
-        return fast
-
-    monkeypatch.setattr(ways, "compiled", compiled)
-    sheet = weigh.look(nn.Linear(3, 2), [torch.ones(1, 3)])
-    for _ in range(10):
-        ways._compile(sheet.copy(), sheet)
-    assert len(made) == 10
 
 
 @pytest.mark.parametrize(
     ("text", "words", "said"),
     [
         (None, [], "There is no file"),
-        ("x = 1", [], "has no function yours"),
         ("1 / 0", [], "failed while it was run: ZeroDivisionError"),
         (
             "import torch\ndef yours():\n    return torch.nn.Linear(3, 2), [torch.ones(1, 4)]",
@@ -864,7 +556,6 @@ def test_the_ninth_form_in_a_process_is_compiled_like_the_first(monkeypatch):
             "fails on the first batch",
         ),
         ("def yours():\n    return 3", [], "returned int, and (model, batches) was expected"),
-        ("def yours():\n    return 3, [1]", [], "cannot be weighed: the model is a int"),
         ("def yours():\n    return 3, [1]", ["--limits", "mb"], "expected NAME=NUMBER"),
         ("1 / 0", ["--limits", "agreement=95"], "95 % are agreement=0.95"),  # said before the file runs
         (
@@ -881,8 +572,3 @@ def test_weigh_says_what_was_wrong_what_was_expected_and_what_to_do(tmp_path, ca
         path.write_text(text, encoding="utf-8")
     assert task.main([str(path), *words, "--to", str(tmp_path)]) == 1
     assert said in capsys.readouterr().out
-
-
-def test_the_worksheet_has_its_cells_and_is_in_step():
-    assert len(worksheets.read(worksheets.YOURS).cells) == 16
-    assert worksheets.faults(worksheets.YOURS) == []

@@ -10,7 +10,6 @@ from course_utils import checks, progress
 from course_utils.files import ROOT
 from tools import progress as task
 from tools.environment import curriculum
-from tools.publishing import course as _course
 from tools.publishing import lessons
 from tools.workspace import progress as _progress
 
@@ -102,13 +101,13 @@ def test_a_damaged_line_loses_itself_alone(kept):
 def course(tmp_path):
     """Three lessons, two exercises each: the second needs the first, the third nothing."""
     text = '[[part]]\nname = "first"\ntitle = "First"\n[part.lessons]\na = "A"\nb = "B"\nc = "C"\n'
-    text += '[[way]]\ntitle = "The day"\nlessons = ["a", "b"]\n[[way]]\ntitle = "Short way"\nwishes = ["c"]\n'
+    text += '[[track]]\ntitle = "The day"\nlessons = ["a", "b"]\n[[track]]\ntitle = "Short"\nlessons = ["c"]\n'
     (tmp_path / "lessons").mkdir()
     (tmp_path / "lessons" / "course.toml").write_text(text, encoding="utf-8")
     for lesson in curriculum.lessons(tmp_path).values():
         lesson.source.parent.mkdir()
         needs = "[a]" if lesson.name == "b" else "[]"
-        front = f"# ---\n# jupyter:\n#   course:\n#     promise: P.\n#     minutes: 40\n#     needs: {needs}\n# ---\n"
+        front = f"# ---\n# jupyter:\n#   course:\n#     promise: P.\n#     needs: {needs}\n# ---\n"
         lesson.source.write_text(front, encoding="utf-8")
         lesson.source.with_name("checks.py").write_text(CHECKS, encoding="utf-8")
     return tmp_path
@@ -127,12 +126,12 @@ def test_passed_stays_passed_and_the_latest_stands_beside_it(course, kept):
     assert standing(course).standings["a"].count == "1 of 2"
 
 
-def test_next_is_the_first_lesson_on_the_way_that_is_not_finished_and_the_day_is_the_first_way(course, kept):
+def test_next_is_the_first_lesson_of_the_track_that_is_not_finished(course, kept):
     assert standing(course).next.lesson.name == "a"
     for exercise in ("size", "time"):
         passed(exercise, "a")
     assert standing(course).next.lesson.name == "b" and standing(course).finished == 1
-    progress.add(kept, {"kind": "way", "lesson": "", "way": "Short way"})
+    progress.add(kept, {"kind": "track", "lesson": "", "track": "Short"})
     assert standing(course).next.lesson.name == "c"
     for exercise in ("size", "time"):
         passed(exercise, "c")
@@ -179,12 +178,12 @@ def learner(kept, monkeypatch):
     return task
 
 
-def test_the_task_prints_the_way_and_a_lesson_in_full(learner, kept, capsys):
+def test_the_task_prints_the_track_and_a_lesson_in_full(learner, kept, capsys):
     passed("save_int8")
     passed("report", lesson="measuring")
-    assert learner.main(["--way", "essentials"]) == 0 and (kept.parent / "start.md").exists()
+    assert learner.main(["--track", "essentials"]) == 0 and (kept.parent / "start.md").exists()
     said = capsys.readouterr().out
-    essentials = [lesson.number for lesson in _course.ways()[0].lessons]
+    essentials = [lesson.number for lesson in curriculum.tracks()[0].lessons]
     assert re.findall(r"^  [ ✓…] (\d\.\d+) ", said, re.M) == sorted([*essentials, "1.1"]), (
         "and what was begun beside it"
     )

@@ -2,8 +2,6 @@
 
 import datetime
 import json
-import re
-from collections import Counter
 
 import nbformat
 import pytest
@@ -11,7 +9,7 @@ import pytest
 from course_utils import progress, review
 from tools import cards as cards_task
 from tools import review as task
-from tools.publishing import before, course, lessons
+from tools.publishing import lessons
 from tools.workspace import progress as _progress
 from tools.workspace import start, three
 
@@ -84,12 +82,11 @@ def test_damaged_lines_and_strange_values_stop_nothing(file):
 def test_a_file_of_questions_that_is_not_one_is_named(tmp_path):
     folder = tmp_path / "lessons" / "qat"
     folder.mkdir(parents=True)
-    lesson = type(QAT)("qat", "T", "p", "P", 1, 1, tmp_path)
-    assert review.questions(lesson) == ()
+    assert review.questions("qat", tmp_path) == ()
     for text in ("[[question]]\nask = 3 =", '[[question]]\nask = "Why?"\n', "question = 3"):
         (folder / review.FILE).write_text(text, encoding="utf-8")
         with pytest.raises(ValueError, match=r"lessons/qat/review\.toml: .*\[\[question\]\]"):
-            review.questions(lesson)
+            review.questions("qat", tmp_path)
 
 
 def test_the_start_page_asks_three_and_the_notebook_counts_them(file, monkeypatch, capsys):
@@ -153,43 +150,3 @@ def test_cards_have_a_question_an_answer_and_a_tag_each(tmp_path, capsys):
     rows = [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines() if line[0] != "#"]
     assert {len(row) for row in rows} == {3} and f"{len(rows)} cards" in capsys.readouterr().out
     assert [review.questions(QAT.name)[0].ask, review.questions(QAT.name)[0].answer, "qat"] in rows
-
-
-def test_a_page_asks_three_questions_of_lessons_that_its_reader_has_read():
-    day_names, earlier_ones, times = [lesson.name for lesson in course.ways()[0].lessons], [], Counter()
-    for lesson in lessons.select([]):
-        asked = before.three(lesson)
-        read, names = course.needed(lesson), {question.lesson for question in asked}
-        if lesson.name in day_names:
-            read = {*read, *day_names[: day_names.index(lesson.name)]}
-        else:
-            read = {*read, *(earlier.name for earlier in earlier_ones)}
-        assert names <= {*read}
-        assert len(asked) == len({question.ask for question in asked}) and len(asked) <= 3
-        earlier_ones.append(lesson)
-        times.update(question.ask for question in asked)
-    assert len(before.three(QAT)) == 3 and before.three(QAT)[0].lesson.name == "static"  # the lesson in front
-    assert sum(count > 1 for count in times.values()) < len(times) / 4  # whoever reads all meets few of them again
-
-
-@pytest.mark.parametrize(
-    "lesson", [one for one in lessons.select([]) if review.questions(one)], ids=lambda one: one.name
-)
-def test_a_question_takes_twenty_seconds_and_its_answer_says_why(lesson):
-    found = review.questions(lesson)
-    assert 3 <= len(found) <= 5
-    for question in found:
-        assert "?" in question.ask and len(question.ask.split()) <= 45, question.ask
-        assert re.search(r"\b(because|since|so)\b", question.answer, re.I) and len(question.answer.split()) <= 50, (
-            question.answer
-        )
-
-
-def test_the_fold_is_closed_and_each_answer_once_more():
-    second = lessons.read(QAT).cells[1].source
-    assert (
-        second.startswith('<details class="course-before">')
-        and second.count("<details") == 4
-        and "<details open" not in second
-    )
-    assert "([lesson 3.4](4_static.ipynb))" in second

@@ -11,7 +11,7 @@ import psutil
 import pytest
 from _course import make_root
 
-from course_utils.checks.core import Verdict
+from course_utils.check import Verdict
 from tools import run
 from tools.environment.doctor import START
 from tools.publishing import lessons
@@ -84,7 +84,7 @@ def test_the_summary_counts_verdicts_and_shows_the_scorecard():
     result = {"output_type": "execute_result", "execution_count": 1, "metadata": {}}
     nb = notebook("a", "b", "c", tags=["check"])
     for cell, status in zip(nb.cells, ["passed", "not done yet", "not yet"], strict=True):
-        text = repr(Verdict("Exercise 1", status, "Not yet: passed:"))
+        text = repr(Verdict(status, "Not yet: passed:"))
         cell.outputs = [nbformat.from_dict({**result, "data": {"text/plain": text, "text/html": "<p>"}})]
     card = nbformat.v4.new_code_cell("card", metadata={"tags": ["scorecard"]})
     card.outputs = [nbformat.from_dict({**result, "data": {"text/plain": "claim  holds"}})]

@@ -37,8 +37,8 @@ def test_it_lists_every_lesson_with_a_link_to_the_learners_copy(workspace):
     text = page(workspace)
     for lesson in lessons.select([]):
         assert f"[{lesson.number} {lesson.title}]({lesson.place})" in text
-    assert "[2.1](2_training/1_formats.ipynb), [2.3](" in text  # what a way has beside the essentials
-    assert "Begin here: [1.3 " in text and "As of 2026-03-01 14:05" in text and "## Your way: The essentials" in text
+    assert "[2.1](2_training/1_formats.ipynb), [2.3](" in text  # what a track has beside the essentials
+    assert "Begin here: [1.3 " in text and "As of 2026-03-01 14:05" in text and "## Your track: The essentials" in text
 
 
 def test_it_says_what_is_passed_what_is_begun_and_what_is_next(workspace):

@@ -1,6 +1,6 @@
 """Reads a deck, MyST Markdown, into slides: what a lecturer says, and what is borrowed from the published notebooks.
 
-A lesson's deck is ``lessons/NAME/deck.md``, a talk's ``docs/talks/NAME.md``; docs/contributing.md shows the form.
+A lesson's deck is ``lessons/NAME/deck.md``, a talk's ``docs/talks/NAME.md``; docs/decks.md shows the form.
 Nothing is copied into it: code, outputs and figures are named by the cell that has them, numbers by their value.
 """
 
@@ -19,7 +19,6 @@ from course import command
 from course_utils.files import ROOT
 from tools.decks import arrange
 from tools.environment import curriculum
-from tools.publishing import inputs
 from tools.publishing import lessons as _lessons
 
 TALKS = ROOT / "docs" / "talks"
@@ -70,7 +69,7 @@ def _read(path, lesson, root):
     """
     named = path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name
     if not path.is_file():
-        raise ValueError(f"{named} is missing. docs/contributing.md shows how a deck is written.")
+        raise ValueError(f"{named} is missing. docs/decks.md shows how a deck is written.")
     reader = _Reader(path, lesson, root)
     try:
         return reader.deck()
@@ -204,19 +203,16 @@ class _Reader:
         lesson, nb = self._notebook(name)
         cells = {cell.metadata["name"]: cell for cell in nb.cells if "name" in cell.metadata}
         if cell_name not in cells:
-            raise ValueError(
-                f"no cell of {lesson.name} is called {cell_name!r}; there are {', '.join(sorted(cells))}. "
-                f"One that is new in lesson.py comes with: {command('build', lesson.name)}"
-            )
+            raise ValueError(_lacking("cell", cell_name, lesson, cells))
         self.shown = self.shown or lesson
         return cells[cell_name]
 
     def _value(self, name, value):
         lesson, nb = self._notebook(name)
-        values = nb.metadata.get(inputs.KEY, {}).get("values", {})
+        values = nb.metadata.get(_lessons.RUN, {}).get("values", {})
         if value not in values:
-            raise ValueError(f"no value of {lesson.name} is called {value!r}; its front matter has {sorted(values)}")
-        return values[value]["is"]
+            raise ValueError(_lacking("value", value, lesson, values))
+        return values[value]
 
     def _borrowed(self, kind, name, cell_name, state):
         cell = copy.deepcopy(self._cell(name, cell_name))
@@ -233,6 +229,13 @@ class _Reader:
         if kind != "code" and not cell.outputs:
             raise ValueError(f"{cell_name} shows no {kind}")
         return cell
+
+
+def _lacking(kind, name, lesson, there):
+    return (
+        f"no {kind} of {lesson.name} is called {name!r}; its notebook has {', '.join(sorted(there)) or 'none'}. "
+        f"What is new in lesson.py comes with: {command('build', lesson.name)}"
+    )
 
 
 def _state(outputs, number, cell_name):

@@ -7,18 +7,19 @@ import tempfile
 from itertools import groupby
 from pathlib import Path
 
+from tools.publishing import lessons
+
 WIDGET = "application/vnd.jupyter.widget-view+json"
 CELL_FILE = re.compile(r"<tmp>[\\/]ipykernel_\d+[\\/]\d+\.py")
 ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]{6,16}\b")
-KEPT_METADATA = ("course", "course_inputs", "kernelspec", "language_info")
 
 
 def compact(nb, *, root, folder=None):
     """Copy a notebook with outputs that hold nothing of the run or the machine.
 
     Neighbouring streams are merged, stderr first (their order is a race); of a progress bar its last
-    frame is kept; widgets and empty outputs are dropped; paths of this machine and addresses of
-    objects are replaced; metadata of the run is dropped.
+    frame is kept; widgets, empty outputs and those of tasks are dropped; paths of this machine and
+    addresses of objects are replaced.
 
     Args:
         nb: an executed notebook; left as it was.
@@ -29,23 +30,21 @@ def compact(nb, *, root, folder=None):
     """
     nb = copy.deepcopy(nb)
     places = _places(root, folder)
-    nb.metadata = type(nb.metadata)({k: v for k, v in nb.metadata.items() if k in KEPT_METADATA})
+    count = 0
     for cell in nb.cells:
-        if cell.cell_type == "code":
+        if lessons.is_task(cell):
+            cell.outputs, cell.execution_count = [], None
+        elif cell.cell_type == "code":
             outputs = [_clean(out, places) for out in _merge_streams(cell.outputs)]
             cell.outputs = [out for out in outputs if _says_something(out)]
+            cell.execution_count = count = count + 1  # without the tasks, which may change without a run
     return nb
 
 
 def _places(root, folder):
     """Pair every way of writing a path of this machine with what stands for it, longest first."""
-    named = {
-        Path(tempfile.gettempdir()): "<tmp>",
-        Path.home(): "~",
-        Path(sys.prefix): "<python>",
-        Path(sys.base_prefix): "<python>",
-        Path(root): "<course>",
-    }
+    named = {Path(tempfile.gettempdir()): "<tmp>", Path.home(): "~", Path(sys.prefix): "<python>"}
+    named |= {Path(sys.base_prefix): "<python>", Path(root): "<course>"}
     if folder is not None:
         named[Path(folder)] = "."
     spelled = {}
@@ -54,10 +53,8 @@ def _places(root, folder):
             if len(form.parts) > 1:  # "/" alone would match everywhere
                 text = str(form)
                 spelled |= {text: name, text.replace("\\", "\\\\"): name, form.as_posix(): name}
-    ends = r"(?![\w-])"  # "/tmp" is not the start of "/tmpfile"
-    flags = re.IGNORECASE if sys.platform == "win32" else re.NOFLAG
     return [
-        (re.compile(r"(?<![\w.:-])" + re.escape(text) + ends, flags), name)
+        (re.compile(r"(?<![\w.:-])" + re.escape(text) + r"(?![\w-])"), name)  # "/tmp" is not the start of "/tmpfile"
         for text, name in sorted(spelled.items(), key=lambda pair: -len(pair[0]))
     ]
 
@@ -73,15 +70,11 @@ def _merge_streams(outputs):
     merged = []
     for is_stream, group in groupby(outputs, key=lambda out: out.output_type == "stream"):
         group = list(group)
-        if not is_stream:
-            merged += group
-            continue
-        for name in ("stderr", "stdout"):
-            parts = [out for out in group if out.name == name]
-            if parts:
-                first = copy.deepcopy(parts[0])
-                first.text = last_frames("".join(out.text for out in parts))
-                merged.append(first)
+        for name in ("stderr", "stdout") if is_stream else ():
+            if parts := [out for out in group if out.name == name]:
+                parts[0].text = last_frames("".join(out.text for out in parts))
+                merged.append(parts[0])
+        merged += [] if is_stream else group
     return merged
 
 

@@ -6,10 +6,12 @@ import functools
 import os
 import re
 import signal
+import sys
 from contextlib import suppress
 
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from tqdm import tqdm
 
 from tools.environment.env import import_path
 
@@ -17,6 +19,15 @@ ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 CELL_TIMEOUT_S = 1800  # against hanging only: the longest cells take half a minute on a quiet machine
 QUIET = ["--IPKernelApp.log_level=ERROR"]  # the kernel warns of its own transport at every start
 DIED_AT_START = "Kernel died before replying to kernel_info"
+
+
+# It makes no forecast: one cell takes a thousand times as long as another.
+BAR = "{desc}{n_fmt} of {total_fmt} cells |{bar}| {elapsed}"
+
+
+def bar(total):
+    """A bar on stdout over so many cells that run; call its `update()` after each."""
+    return tqdm(total=total, file=sys.stdout, bar_format=BAR)
 
 
 class CellFailed(Exception):

@@ -2,11 +2,11 @@
 
 import copy
 import re
-import tomllib
 
 import nbformat
 
 from course_utils.files import ROOT
+from tools.environment import curriculum
 from tools.publishing import openmp
 from tools.publishing.lessons import START_PAGE
 
@@ -52,8 +52,7 @@ def repository(root=ROOT):
     Raises:
         ValueError: another address than https://github.com/OWNER/NAME, which is what Binder's link is made from.
     """
-    text = (root / "lessons" / "course.toml").read_text(encoding="utf-8")
-    address = tomllib.loads(text).get("repository", "")
+    address = curriculum.read(root).get("repository", "")
     if address and not GITHUB.fullmatch(address):
         raise ValueError(f"course.toml: repository is {address!r}; expected https://github.com/OWNER/NAME, or nothing")
     return address

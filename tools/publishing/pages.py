@@ -1,4 +1,4 @@
-"""Pages made from the front matter: README's tables, sessions, overview, the links of glossary and symptoms."""
+"""Pages about all lessons, made of front matter and course.toml: README's tables, the overview, links in documents."""
 
 import os
 import re
@@ -7,30 +7,27 @@ import nbformat
 
 from course_utils.files import write_whole
 from tools.environment import curriculum
-from tools.publishing import course as _course
 from tools.publishing import hosted, lessons
 
 BLOCK = re.compile(r"(<!-- (\w+): made by course\.py build -->\n).*?(\n<!-- end -->)", re.S)
 TERM = re.compile(r"^\*\*(?P<term>[^*\n]+)\*\*(?P<text>(?:.|\n(?!\n|\Z))*)", re.M)
 INTRODUCED = re.compile(r" \((?:\[[^\]]*\]\([^)]*\)|\w*)\)\Z")
-BLOCKS = {"README.md": ("hosted", "essentials", "electives"), "docs/instructors.md": ("sessions", "weeks")}
-GLOSSARY = "docs/glossary.md"
-SYMPTOMS = "docs/symptoms.md"
-LESSON = re.compile(r"\[\[(\w+)\]\]|\[\d[^\]]*\]\([^)]*/\d+_(\w+)\.ipynb\)")  # by an author, and by the build
+README, GLOSSARY, OVERVIEW = "README.md", "docs/glossary.md", f"notebooks/{lessons.OVERVIEW}"
+LINKED = ("docs/symptoms.md", "docs/instructors.md")  # in which [[name]] becomes a link to a lesson
+LESSON = re.compile(r"\[\[(?P<name>\w+)\]\]|\[\d+\.\d+(?P<title> [^\]]*)?\]\([^)]*/\d+_(?P<linked>\w+)\.ipynb\)")
 INTRODUCTION = """\
 # Resource-efficient deep learning in PyTorch
 
 The course makes neural networks smaller, faster and cheaper to run: with fewer bits, with fewer weights, or with a
-smaller network that learns from a large one. Every lesson measures on your machine what its technique gains and what
-it costs."""
+smaller network that learns from a large one. Every lesson takes about an hour, and measures on your machine what its
+technique gains and what it costs."""
 ESSENTIALS = """\
-Begin with *{title}*: {count} lessons, {time}, in this order. Then follow what
-you are interested in."""
+Begin with *{title}*: {count} lessons, in this order. Then follow what you are interested in."""
 ELECTIVES = """\
-Each of these leads to one purpose and holds all that its lessons need beside the essentials."""
+Each of these tracks leads to one purpose and holds all that its lessons need beside the essentials."""
 FOLLOW = """\
 In your own copy of the course the start page names your next lesson. It follows the essentials until you choose another
-way, with `python3 course.py progress --way CNN` (`py` on Windows; a part of its title will do)."""
+track, with `python3 course.py progress --track CNN` (`py` on Windows; a part of its title will do)."""
 HELP = """\
 ## To begin a lesson anew
 
@@ -43,99 +40,58 @@ When something fails: `python3 course.py doctor` (`py` on Windows) in a terminal
 is wrong and what to do. `doctor --json` is what to paste into a question."""
 
 
-def introduction(ways):
-    """What the course is, and where to begin: the first lines of the start page, the overview and the site.
-
-    Args:
-        ways: of `course.ways`, the essentials first.
-    """
-    way = ways[0]
-    if len(ways) == 1:
-        return INTRODUCTION
-    told = ESSENTIALS.format(title=way.title, count=len(way.lessons), time=_course.hours(way.minutes))
-    return f"{INTRODUCTION}\n\n{told}"
-
-
-def essentials_table(root, link):
-    """The essential lessons in their order: what a learner can do after each, and its minutes."""
-    essentials = _course.ways(root)[0]
-    told = _told(root)
-    rows = [
-        row(lesson.number, link(lesson), promised(told[lesson]["promise"]), f"{told[lesson]['minutes']} min")
-        for lesson in essentials.lessons
-    ]
-    total = row("", "all", "", _course.hours(essentials.minutes))
-    return "\n".join([row("", "lesson", "you will", "time"), "|---" * 4 + "|", *rows, total])
-
-
-def electives_table(root, link):
-    """The other ways: what each brings, and which lessons it has beside the essentials."""
-    every, told = _course.ways(root), _told(root)
-    essentials, electives, whole = every[0], every[1:-1], every[-1]
-    rows = []
-    for way in electives:
-        beside = [lesson for lesson in way.lessons if lesson not in essentials.lessons]
-        time = _course.hours(sum(told[lesson]["minutes"] for lesson in beside))
-        rows.append(row(way.title, way.brings, time, ", ".join(map(link, beside))))
-    rows.append(row(whole.title, whole.brings, f"{_course.hours(whole.minutes)} in all", "all"))
-    head = row("way", "at its end you can", "time beside the essentials", "lessons beside the essentials")
-    return "\n".join([head, "|---" * 4 + "|", *rows])
-
-
 def refresh(root):
-    """Write the pages that are out of step; gives their names."""
-    out_of_step = stale(root)
-    for name, text in out_of_step:
+    """Write the pages that are not up to date; gives their names."""
+    old = stale(root)
+    for name, text in old:
         write_whole(root / name, text)
-    return [name for name, _ in out_of_step]
+    return [name for name, _ in old]
 
 
 def stale(root):
     """Give (name, text as it should be) of each page that is not what the build would write."""
-    wanted = [(name, _filled(name, root)) for name in BLOCKS if (root / name).exists()]
-    if (root / GLOSSARY).exists():
-        wanted.append((GLOSSARY, _glossary(root)))
-    if (root / SYMPTOMS).exists():
-        wanted.append((SYMPTOMS, _symptoms(root)))
-    wanted.append((f"notebooks/{lessons.OVERVIEW}", _overview(root)))
+    makers = {README: _readme, GLOSSARY: _glossary, **dict.fromkeys(LINKED, _linked)}
+    wanted = {name: make(root / name, root) for name, make in makers.items() if (root / name).exists()}
+    wanted[OVERVIEW] = _overview(root)
     return [
         (name, text)
-        for name, text in wanted
+        for name, text in wanted.items()
         if not (root / name).exists() or (root / name).read_text(encoding="utf-8") != text
     ]
 
 
-def _filled(name, root):
-    """The text of a page with its blocks made anew; what stands outside of them stays."""
-    folder = (root / name).parent
-    makers = {
-        "essentials": lambda root, folder: essentials_table(root, lambda lesson: _link(lesson, folder)),
-        "electives": lambda root, folder: electives_table(root, lambda lesson: _numbered(lesson, folder)),
-        "sessions": _sessions,
-        "weeks": _weeks,
-        "hosted": lambda root, folder: hosted.link(root),
-    }
-    text = (root / name).read_text(encoding="utf-8")
-    return BLOCK.sub(lambda match: match[1] + makers[match[2]](root, folder) + match[3], text)
+def introduction(tracks):
+    """What the course is, and where to begin: the first lines of the start page and of the overview.
+
+    Args:
+        tracks: of `curriculum.tracks`, the essentials first.
+    """
+    if len(tracks) == 1:
+        return INTRODUCTION
+    return f"{INTRODUCTION}\n\n{ESSENTIALS.format(title=tracks[0].title, count=len(tracks[0].lessons))}"
 
 
-def _parts_table(root):
-    """A heading and a table for each part of the course."""
-    head = ["", "lesson", "you will", "time", "builds on"]
-    texts, part = [], None
-    for lesson, course in _told(root).items():
-        if lesson.part != part:
-            part = lesson.part
-            title = f"## {lesson.part_number} · {lesson.part_title}\n"
-            texts += ["\n" * bool(texts) + title, row(*head), "|---" * len(head) + "|"]
-        title, promise = f"[{lesson.title}]({lesson.place})", promised(course["promise"])
-        texts.append(row(lesson.number, title, promise, f"{course['minutes']} min", before(lesson)))
-    return "\n".join(texts)
+def essentials_table(root, link):
+    """The essential lessons in their order, and what a learner can do after each."""
+    rows = [row(one.number, link(one), promised(one)) for one in curriculum.tracks(root)[0].lessons]
+    return table(["", "lesson", "you will"], rows)
 
 
-def promised(promise):
-    """A lesson's promise as the cell of a table whose column is called *you will*."""
-    return promise.removeprefix("You will ").replace("|", r"\|")
+def electives_table(root, link):
+    """The other tracks: what each brings, and which lessons it has beside the essentials."""
+    essentials, *electives, whole = curriculum.tracks(root)
+    rows = [
+        row(track.title, track.brings, ", ".join(link(one) for one in track.lessons if one not in essentials.lessons))
+        for track in electives
+    ]
+    return table(
+        ["track", "at its end you can", "lessons beside the essentials"], [*rows, row(whole.title, whole.brings, "all")]
+    )
+
+
+def table(head, rows):
+    """A table in Markdown; the rows of `row`."""
+    return "\n".join([row(*head), "|---" * len(head) + "|", *rows])
 
 
 def row(*cells):
@@ -143,58 +99,40 @@ def row(*cells):
     return "|" + "|".join(f" {cell} " if cell else " " for cell in cells) + "|"
 
 
-def before(lesson):
-    """Numbers of the lessons that one builds on."""
-    return ", ".join(curriculum.lessons(lesson.root)[need].number for need in _course.builds_on(lesson)) or "–"
+def promised(lesson):
+    """A lesson's promise as the cell of a table whose column is called *you will*; "" where it has none."""
+    return lessons.front_matter(lesson).get("promise", "").removeprefix("You will ").replace("|", r"\|")
 
 
-def _sessions(root, folder):
-    rows = [
-        row(
-            told["title"],
-            _decks(told, folder),
-            _course.hours(round(sum(map(_course.spoken, told["decks"])))),
-            _numbered(told["pairs"], folder),
-            ", ".join(_numbered(lesson, folder) for lesson in told["homework"]),
-        )
-        for told in _course.in_class(root)
-    ]
-    head = row("you have", "show the decks of", "they take", "exercise in pairs", "homework")
-    return "\n".join([head, "|---" * 5 + "|", *rows])
+def _path(lesson, folder):
+    return os.path.relpath(lesson.notebook, folder).replace(os.sep, "/")
 
 
-def _weeks(root, folder):
-    rows = [
-        row(
-            str(number),
-            _decks(told, folder),
-            _course.hours(round(sum(map(_course.spoken, told["decks"])))),
-            ", ".join(_numbered(lesson, folder) for lesson in told["homework"]),
-        )
-        for number, told in enumerate(_course.in_class(root, "week"), start=1)
-    ]
-    return "\n".join([row("week", "decks", "they take", "exercise as homework"), "|---" * 4 + "|", *rows])
-
-
-def _decks(told, folder):
-    """Each with its title where there are few, with its number alone where there are many."""
-    few = len(told["decks"]) <= 3
-    return ", ".join(
-        f"{lesson.number} {_link(lesson, folder)}" if few else _numbered(lesson, folder) for lesson in told["decks"]
-    )
+def _readme(path, root):
+    """README with its blocks made anew; what stands outside of them stays."""
+    makers = {
+        "essentials": lambda: essentials_table(root, lambda lesson: f"[{lesson.title}]({_path(lesson, root)})"),
+        "electives": lambda: electives_table(root, lambda lesson: f"[{lesson.number}]({_path(lesson, root)})"),
+        "hosted": lambda: hosted.link(root),
+    }
+    return BLOCK.sub(lambda match: match[1] + makers[match[2]]() + match[3], path.read_text(encoding="utf-8"))
 
 
 def _overview(root):
     """The page that lists all lessons, as a notebook: JupyterLab shows that as text to read, and Markdown as source."""
+    tracks, parts = curriculum.tracks(root), {}
+    for lesson in curriculum.lessons(root).values():
+        rows = parts.setdefault(f"## {lesson.part_number} · {lesson.part_title}", [])
+        rows.append(row(lesson.number, f"[{lesson.title}]({lesson.place})", promised(lesson), _needs(lesson)))
     texts = [
-        introduction(_course.ways(root)),
-        f"## {_course.ways(root)[0].title}",
+        introduction(tracks),
+        f"## {tracks[0].title}",
         essentials_table(root, lambda lesson: f"[{lesson.title}]({lesson.place})"),
         FOLLOW,
         "## Electives",
         ELECTIVES,
         electives_table(root, lambda lesson: f"[{lesson.number}]({lesson.place})"),
-        _parts_table(root),
+        *(f"{title}\n\n{table(['', 'lesson', 'you will', 'builds on'], rows)}" for title, rows in parts.items()),
         HELP,
     ]
     cell = nbformat.v4.new_markdown_cell("\n\n".join(texts), id="overview")
@@ -202,42 +140,32 @@ def _overview(root):
     return nbformat.writes(nbformat.v4.new_notebook(cells=[cell], metadata=metadata)) + "\n"
 
 
-def _glossary(root):
+def _needs(lesson):
+    known, needs = curriculum.lessons(lesson.root), lessons.front_matter(lesson).get("needs", [])
+    return ", ".join(known[need].number for need in needs if need in known) or "–"
+
+
+def _glossary(path, root):
     """The glossary with a link to the lesson that introduces a term, at the end of each entry."""
-    text, of_term = (root / GLOSSARY).read_text(encoding="utf-8"), {}
-    for lesson, course in _told(root).items():
-        of_term |= {term: lesson for term in course.get("terms", [])}
+    known = curriculum.lessons(root).values()
+    of_term = {term: lesson for lesson in known for term in lessons.front_matter(lesson).get("terms", [])}
 
     def entry(match):
-        bare = INTRODUCED.sub("", match["text"])
-        if match["term"] not in of_term:
-            return f"**{match['term']}**{bare}"
-        lesson = of_term[match["term"]]
-        return f"**{match['term']}**{bare} ([{lesson.number}]({_path(lesson, (root / GLOSSARY).parent)}))"
+        bare, lesson = INTRODUCED.sub("", match["text"]), of_term.get(match["term"])
+        return f"**{match['term']}**{bare}" + (f" ([{lesson.number}]({_path(lesson, path.parent)}))" if lesson else "")
 
-    return TERM.sub(entry, text)
+    return TERM.sub(entry, path.read_text(encoding="utf-8"))
 
 
-def _symptoms(root):
-    """The page of symptoms with number, title and address of the lessons that it names."""
-    text = LESSON.sub(lambda match: f"[[{match[1] or match[2]}]]", (root / SYMPTOMS).read_text(encoding="utf-8"))
-    folder = (root / SYMPTOMS).parent
-    return curriculum.refer(text, root, lambda lesson, _: f"[{lesson.number} {lesson.title}]({_path(lesson, folder)})")
+def _linked(path, root):
+    """A document with number, title and address of the lessons that it names, as [[name]] or by a link."""
+    known = curriculum.lessons(root)
 
+    def link(match):
+        name = match["name"] or match["linked"]
+        if name not in known:
+            raise LookupError(f"{path.name}: {match[0]}: no lesson is called {name!r}; there are {', '.join(known)}")
+        title = f" {known[name].title}" if match["name"] or match["title"] else ""
+        return f"[{known[name].number}{title}]({_path(known[name], path.parent)})"
 
-def _told(root):
-    """The front matter of each lesson; what is not written yet is empty, as the tests of front matter say."""
-    empty = {"promise": "", "minutes": 0, "seconds": 0}
-    return {lesson: empty | _course.front_matter(lesson) for lesson in curriculum.lessons(root).values()}
-
-
-def _link(lesson, folder):
-    return f"[{lesson.title}]({_path(lesson, folder)})"
-
-
-def _numbered(lesson, folder):
-    return f"[{lesson.number}]({_path(lesson, folder)})"
-
-
-def _path(lesson, folder):
-    return os.path.relpath(lesson.notebook, folder).replace(os.sep, "/")
+    return LESSON.sub(link, path.read_text(encoding="utf-8"))

@@ -6,12 +6,13 @@ README is the first page. The notebooks get what a page needs: closed answers, a
 import html
 import re
 import shutil
+from itertools import pairwise
 
 import nbformat
 
 from course_utils.files import ROOT, slug
 from tools.environment import curriculum
-from tools.publishing import boxes, course, lessons
+from tools.publishing import boxes, lessons
 
 FILES = (
     "data/README.md",
@@ -19,7 +20,7 @@ FILES = (
     "records/README.md",
     "LICENSE",
 )  # to which documents lead, beside those in docs/
-LEARNERS = ("symptoms", "errata", "glossary")  # documents that stand first in the contents
+LEARNERS = ("docs/symptoms", "docs/errata", "docs/glossary")  # documents that stand first in the contents
 ESSENTIAL = "• "  # before a title in the contents
 DETAILS = re.compile(r"<details><summary>(.*?)</summary>\n(.*?)\n?</details>", re.S)
 TERM = re.compile(r"^\*\*([^*\n]+)\*\*:", re.M)
@@ -44,11 +45,13 @@ def write(folder, template, slides, root=ROOT):
         if (root / name).exists():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(root / name, folder / name)
-    published = {}
+    published, leads_on = {}, next_essential(root)
     for path in sorted((root / "notebooks").glob("*/*.ipynb")) + [root / "notebooks" / lessons.OVERVIEW]:
         goal = folder / path.relative_to(root)
         goal.parent.mkdir(parents=True, exist_ok=True)
         published[path] = page(lessons.read_published(path), path.name, slides)
+        if path in leads_on:
+            published[path].cells.append(nbformat.v4.new_markdown_cell(leads_on[path]))
         nbformat.write(published[path], goal)
     _write(folder / "docs" / "glossary.md", lettered((root / "docs" / "glossary.md").read_text(encoding="utf-8")))
     _write(folder / "claims.md", claims(published, root))
@@ -59,6 +62,15 @@ def write(folder, template, slides, root=ROOT):
 
 def _write(path, text):
     path.write_text(text, encoding="utf-8", newline="\n")
+
+
+def next_essential(root):
+    """The line at the end of an essential lesson that leads to the next one, by the path of its notebook."""
+    essentials = curriculum.tracks(root)[0].lessons
+    return {
+        one.notebook: f"Next in the essentials: [{other.number} · {other.title}](../{other.place})."
+        for one, other in pairwise(essentials)
+    }
 
 
 def page(nb, file, slides):
@@ -137,21 +149,15 @@ def claims(published, root):
 
 def contents(folder, root):
     """The contents of the site, a tree for each part of the course and one for all else; the essentials are marked."""
-    essentials, trees = course.essentials(root), {}
+    essentials, trees = curriculum.tracks(root)[0].lessons, {}
     for lesson in curriculum.lessons(root).values():
         if (folder / "notebooks" / lesson.place).exists():
-            mark = ESSENTIAL if lesson.name in essentials else ""
+            mark = ESSENTIAL if lesson in essentials else ""
             line = f"{mark}{lesson.number} · {lesson.title} </notebooks/{lesson.place.removesuffix('.ipynb')}>"
             trees.setdefault(f"{lesson.part_number} · {lesson.part_title}", []).append(line)
-    documents = [path.stem for path in sorted((folder / "docs").glob("*.md")) if path.stem not in LEARNERS]
-    known = " ".join(sum(trees.values(), []))
-    others = [
-        path.relative_to(folder).with_suffix("").as_posix() for path in sorted(folder.glob("notebooks/**/*.ipynb"))
-    ]
-    others = [place for place in others if f"/{place}>" not in known]
-    rest = [*others, "claims", *(f"docs/{name}" for name in (*LEARNERS, *documents))]
-    trees["Across the course"] = [*rest, *(name.removesuffix(".md") for name in FILES if name.endswith(".md"))]
-    return [
-        "\n".join(["```{toctree}", ":hidden:", f":caption: {caption}", "", *lines, "```"])
-        for caption, lines in trees.items()
-    ]
+    known = {lesson.notebook for lesson in curriculum.lessons(root).values()}
+    others = [path for path in sorted((root / "notebooks").glob("*/*.ipynb")) if path not in known]
+    others = [path.relative_to(root).with_suffix("").as_posix() for path in others]
+    trees["Across the course"] = ["notebooks/*", *others, "claims", *LEARNERS, "docs/*", "**/README"]
+    heads = {caption: ["```{toctree}", ":hidden:", ":glob:", f":caption: {caption}", ""] for caption in trees}
+    return ["\n".join([*heads[caption], *lines, "```"]) for caption, lines in trees.items()]

@@ -7,7 +7,7 @@ from functools import cache
 from course_utils import progress
 from course_utils.files import ROOT
 from tools.environment import curriculum
-from tools.publishing import course
+from tools.publishing import lessons
 
 PASSED, NOT_BEGUN, NOT_DONE = "passed", "not begun", "not done yet"
 
@@ -36,7 +36,6 @@ class Standing:
     """
 
     lesson: curriculum.Lesson
-    minutes: int
     promise: str
     exercises: tuple
     predictions: tuple = ()
@@ -67,11 +66,11 @@ class Standing:
 
 @dataclass(frozen=True)
 class Progress:
-    """The whole course: a `Standing` for each lesson by name, the way that the learner has chosen, all ways."""
+    """The whole course: a `Standing` for each lesson by name, the track that the learner has chosen, all tracks."""
 
     standings: dict = field(default_factory=dict)
-    way: course.Way | None = None
-    ways: tuple = ()
+    track: curriculum.Track | None = None
+    tracks: tuple = ()
 
     @property
     def finished(self):
@@ -87,8 +86,8 @@ class Progress:
 
     @property
     def next(self):
-        """The first lesson on the way that is not finished; None when the way is done."""
-        mine = (self.standings[lesson.name] for lesson in self.way.lessons)
+        """The first lesson of the track that is not finished; None when the track is done."""
+        mine = (self.standings[lesson.name] for lesson in self.track.lessons)
         return next((standing for standing in mine if not standing.finished), None)
 
     @property
@@ -108,29 +107,28 @@ def of(workspace, root=ROOT):
         Progress.
     """
     records = progress.read(workspace / progress.NAME)
-    ways = course.ways(root)
-    chosen = [record.get("way") for record in records if record["kind"] == "way"]
-    way = next((way for way in ways if chosen and way.title == chosen[-1]), ways[0])
+    tracks = curriculum.tracks(root)
+    chosen = [record.get("track") for record in records if record["kind"] == "track"]
+    track = next((track for track in tracks if chosen and track.title == chosen[-1]), tracks[0])
     standings = {}
     for name, lesson in curriculum.lessons(root).items():
-        mine, front = [record for record in records if record["lesson"] == name], course.front_matter(lesson)
+        mine = [record for record in records if record["lesson"] == name]
         times = [str(record.get("when", "")) for record in mine if record["kind"] != "reset"]
         standings[name] = Standing(
             lesson,
-            front.get("minutes", 0),
-            front.get("promise", ""),
+            lessons.front_matter(lesson).get("promise", ""),
             _exercises(lesson, mine),
             _predictions(mine),
             max(times, default=""),
             _also(lesson, mine),
         )
-    return Progress(standings, way, tuple(ways))
+    return Progress(standings, track, tuple(tracks))
 
 
 def count(lesson, workspace):
     """How many exercises of a lesson have passed, in words: "2 of 3"; "" where it has none."""
     found = _exercises(lesson, [r for r in progress.read(workspace / progress.NAME) if r["lesson"] == lesson.name])
-    return Standing(lesson, 0, "", found).count if found else ""
+    return Standing(lesson, "", found).count if found else ""
 
 
 def _exercises(lesson, records):
@@ -139,7 +137,15 @@ def _exercises(lesson, records):
 
 @cache
 def exercises_of(lesson):
-    """List (name, title) of a lesson's exercises, as its checks.py defines them; empty without that file."""
+    """List (name, title) of a lesson's exercises, as its tasks.py or checks.py defines them; empty without these."""
+    path = lesson.source.with_name("tasks.py")
+    if path.exists():
+        calls = [
+            node.value for node in ast.parse(path.read_text(encoding="utf-8")).body if isinstance(node, ast.Assign)
+        ]
+        makes = ("page.write", "page.work_out", "page.decide")
+        calls = [call for call in calls if isinstance(call, ast.Call) and ast.unparse(call.func) in makes]
+        return tuple((call.args[0].value, call.args[1].value) for call in calls)
     path = lesson.source.with_name("checks.py")
     if not path.exists():
         return ()

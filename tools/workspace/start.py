@@ -8,7 +8,7 @@ import re
 from course_utils import progress as records_of
 from course_utils import review
 from course_utils.files import ROOT, command, write_whole
-from tools.publishing import course, pages, worksheets
+from tools.publishing import pages, worksheets
 from tools.workspace import progress, three
 from tools.workspace.copies import read_state, write_state
 from tools.workspace.workspace import START_PAGE
@@ -21,8 +21,8 @@ TO_COPIES, TO_DOCS = "](../notebooks/", re.compile(r"\[([^]]+)\]\((\w+\.md)\)") 
 KEY = "start page"  # in the workspace's record of what was handed out
 RUN = """\
 In a notebook, run every cell from the top, the folded grey lines too: click on it and press Shift-Enter."""
-WAYS = """\
-`{progress} --way NAME` makes one of these yours, by its title or a part of it. This page and `{progress}` then
+TRACKS = """\
+`{progress} --track NAME` makes one of these yours, by its title or a part of it. This page and `{progress}` then
 follow it."""
 HELP = """\
 ## Help
@@ -108,7 +108,7 @@ def text(found, now=None, due=()):
     commands["symptoms"] = SYMPTOMS
     return "\n\n".join(
         [
-            pages.introduction(found.ways),
+            pages.introduction(found.tracks),
             _next(found),
             *([three.on_start_page(due)] if due else []),
             f"Finished: {found.finished} of {len(found.standings)} lessons. Passed: {passed} of {total} exercises"
@@ -116,11 +116,11 @@ def text(found, now=None, due=()):
             f"*As of {now:%Y-%m-%d %H:%M}; this page is made anew at each start, and by* "
             f"`{commands['progress']}`*; close its tab and open it again to see what has changed.*",
             YOURS.format(sheet=worksheets.YOURS),
-            f"## Your way: {found.way.title}",
-            _way(found),
-            "## Other ways",
-            _ways(found),
-            WAYS.format(**commands),
+            f"## Your track: {found.track.title}",
+            _track(found),
+            "## Other tracks",
+            _tracks(found),
+            TRACKS.format(**commands),
             "## All lessons",
             *_parts(found),
             HELP.format(**commands),
@@ -133,10 +133,10 @@ def _next(found):
     if found.next:
         first = not found.finished and not found.begun
         verb = "Go on" if found.next.begun else "Begin here" if first else "Next"
-        lines.append(f"**{verb}: {link(found.next.lesson)}**, {found.next.minutes} min. {found.next.promise}")
+        lines.append(f"**{verb}: {link(found.next.lesson)}**. {found.next.promise}")
         lines += [RUN] * first
     else:
-        lines.append(f"You have finished your way, {found.way.title}.")
+        lines.append(f"You have finished your track, {found.track.title}.")
     return "\n\n".join(lines)
 
 
@@ -145,36 +145,34 @@ def link(lesson):
     return f"[{lesson.number} · {lesson.title}]({lesson.place})"
 
 
-def _way(found):
-    """The lessons of the learner's way, with what they bring and what is passed."""
+def _track(found):
+    """The lessons of the learner's track, with what they bring and what is passed."""
     rows = [
         pages.row(
             standing.lesson.number,
             f"[{standing.lesson.title}]({standing.lesson.place})",
-            pages.promised(standing.promise),
-            f"{standing.minutes}&nbsp;min",
+            pages.promised(standing.lesson),
             f"✓ {standing.count}" if standing.finished else standing.count,
         )
-        for standing in (found.standings[lesson.name] for lesson in found.way.lessons)
+        for standing in (found.standings[lesson.name] for lesson in found.track.lessons)
     ]
-    return _table(["", "lesson", "you will", "time", "exercises passed"], rows)
+    return _table(["", "lesson", "you will", "exercises passed"], rows)
 
 
-def _ways(found):
+def _tracks(found):
     rows = [
         pages.row(
-            way.title,
-            way.brings,
-            course.hours(way.minutes),
-            f"{sum(found.standings[lesson.name].finished for lesson in way.lessons)} of {len(way.lessons)}",
+            track.title,
+            track.brings,
+            f"{sum(found.standings[lesson.name].finished for lesson in track.lessons)} of {len(track.lessons)}",
             "all"
-            if way == found.ways[-1]
-            else ", ".join(f"[{one.number}]({one.place})" for one in way.lessons if one not in found.way.lessons),
+            if track == found.tracks[-1]
+            else ", ".join(f"[{one.number}]({one.place})" for one in track.lessons if one not in found.track.lessons),
         )
-        for way in found.ways
-        if way != found.way
+        for track in found.tracks
+        if track != found.track
     ]
-    return _table(["way", "at its end you can", "time in all", "lessons finished", "lessons beside yours"], rows)
+    return _table(["track", "at its end you can", "lessons finished", "lessons beside yours"], rows)
 
 
 def _table(head, rows):

@@ -5,8 +5,7 @@ import nbformat
 from course_utils import review
 from course_utils.files import ROOT, write_whole
 from tools.environment import curriculum
-from tools.publishing.before import ANSWER
-from tools.publishing.lessons import KERNELSPEC
+from tools.publishing.lessons import ANSWER, KERNELSPEC
 
 PLACE = "three_from_before.ipynb"  # in a learner's workspace
 TOP = """\

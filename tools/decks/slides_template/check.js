@@ -1,6 +1,6 @@
 // Runs inside a deck: shows slide n with everything open, and names what the back row could not see or read on it.
 window.check = (() => {
-  const WIDTH = 1280, BOTTOM = 720 - 40, SLACK = 2, SMALLEST_SCALE = 0.75;
+  const WIDTH = 1280, BOTTOM = 720 - 40, SLACK = 2, SMALLEST_SCALE = 0.8;
   const LEAST_TEXT = 22;
   const slides = () => Reveal.getSlides();
   let current = null;

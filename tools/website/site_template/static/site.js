@@ -11,7 +11,7 @@ addEventListener("DOMContentLoaded", () => {
   for (const table of document.querySelectorAll("main table")) {
     const names = [...table.querySelectorAll("thead th")].map(name => name.textContent.trim());
     const cells = [...table.querySelectorAll("tbody td")];
-    if (!cells.some(cell => cell.cellIndex && cell.textContent.length > 40)) continue;
+    if (!cells.some(cell => cell.textContent.length > 40)) continue;
     table.classList.add("course-rows");
     for (const cell of cells) if (cell.cellIndex) cell.dataset.column = names[cell.cellIndex] ?? "";
   }
