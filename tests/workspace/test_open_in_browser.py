@@ -66,12 +66,12 @@ def lab(tmp_path_factory):
 
 def address(log):
     """The address that the server prints when it is ready."""
-    for _ in range(600):
+    for _ in range(6000):
         found = re.search(r"http://\S+", log.read_text(encoding="utf-8"))
         if found:
             return found[0]
         time.sleep(0.1)
-    raise AssertionError(f"no address after a minute: {log.read_text(encoding='utf-8')}")
+    raise AssertionError(f"no address after ten minutes: {log.read_text(encoding='utf-8')}")
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +83,7 @@ def page(lab):
         except browser.NoBrowser as reason:
             pytest.skip(f"not run: {reason}")
         shown = program.new_page(viewport={"width": 1366, "height": 768})
+        shown.set_default_timeout(300_000)
         shown.goto(lab.url)
         open_file(shown, LESSON)
         yield shown
@@ -91,14 +92,14 @@ def page(lab):
 
 def open_file(page, path):
     """Open a file and wait until JupyterLab shows it."""
-    page.wait_for_function("window.jupyterapp?.shell", timeout=60_000)
+    page.wait_for_function("window.jupyterapp?.shell")
     page.evaluate("window.jupyterapp.restored.then(() => 0)")
     page.evaluate(f"window.jupyterapp.commands.execute('docmanager:open', {{path: '{path}'}}).then(() => 0)")
-    page.wait_for_function(READY % path, timeout=60_000)
+    page.wait_for_function(READY % path)
 
 
 def test_a_notebook_that_was_only_opened_is_not_unsaved(page):
-    page.wait_for_function(f"({STATE})().kernel == 'idle'", timeout=60_000)
+    page.wait_for_function(f"({STATE})().kernel == 'idle'")
     time.sleep(2)  # what the kernel says of its language arrives after it is idle
     assert page.evaluate(STATE) == {"dirty": False, "kernel": "idle"}
 
@@ -117,7 +118,7 @@ def test_what_is_typed_is_on_disk_within_seconds(lab, page):
     )
     start = time.monotonic()
     while "typed by the learner" not in (lab.folder / "workspace" / LESSON).read_text(encoding="utf-8"):
-        assert time.monotonic() - start < 30, "JupyterLab's own interval is 120 s"
+        assert time.monotonic() - start < 100, "JupyterLab's own interval is 120 s"
         time.sleep(0.2)
 
 
@@ -126,6 +127,6 @@ def test_ctrl_c_ends_it_without_a_question(lab):
     """Last in this file: the server is gone afterwards."""
     assert open_task.running() == lab.url, "a second start finds the first"
     lab.process.send_signal(signal.SIGINT)
-    assert lab.process.wait(timeout=20) == 0
+    assert lab.process.wait(timeout=300) == 0
     assert "y/[n]" not in lab.log.read_text(encoding="utf-8")
     assert open_task.running() is None
