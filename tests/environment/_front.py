@@ -100,5 +100,5 @@ def begin(root, *arguments, python=sys.executable, cwd=None, **more):
 def start(root, *arguments, **more):
     """Run course.py to its end; gives (exit status, output)."""
     process = begin(root, *arguments, **more)
-    output = process.communicate(timeout=120)[0]
+    output = process.communicate(timeout=600)[0]
     return process.returncode, output
