@@ -3,6 +3,7 @@
 import ast
 import datetime
 import json
+import os
 import pkgutil
 import subprocess
 import sys
@@ -63,3 +64,9 @@ def test_what_stands_before_torch_does_without_it():
     """The library's name, the paths, the curriculum and the doctor work where torch is missing or broken."""
     early = ["course_utils", "course_utils.files", "tools.environment.curriculum", "tools.environment.doctor"]
     assert loaded_after(*early, among=["torch", "numpy", "matplotlib"]) == []
+
+
+def test_torch_computes_as_the_processor_that_is_asked_for():
+    """`course.py test` runs these tests once more as on another one."""
+    asked = os.environ.get("ATEN_CPU_CAPABILITY", "").upper()
+    assert asked in ("", torch.backends.cpu.get_cpu_capability())
