@@ -88,6 +88,7 @@ def page():
 
     try:
         with browser.page() as page:
+            page.set_default_timeout(300_000)  # against hanging; a busy machine needs more than Playwright's 30 s
             yield page
     except browser.NoBrowser as reason:
         pytest.skip(f"not run: {reason}")

@@ -37,7 +37,7 @@ def test_a_cell_that_is_run_first_in_a_fresh_kernel_says_so(tmp_path):
     try:
         said = []
         for line in ("show.falling()", "from lessons.integers.show import what_is_gone"):
-            client.execute_interactive(line, output_hook=lambda m: said.append(m["content"]), timeout=60)
+            client.execute_interactive(line, output_hook=lambda m: said.append(m["content"]), timeout=600)
     finally:
         client.stop_channels()
         manager.shutdown_kernel(now=True)

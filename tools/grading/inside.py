@@ -7,7 +7,6 @@ Standard output is kept for that, and gets a space when the submission begins: w
 
 import ast
 import importlib
-import importlib.util
 import json
 import linecache
 import os
@@ -25,7 +24,7 @@ def judged(begin, memory, lesson, name, call, cells):
         cells: (label, text, numbers of the statements to run) of each.
     """
     try:
-        check = check_of(lesson, name)
+        check = getattr(importlib.import_module(f"lessons.{lesson}.tasks"), name)
     except Exception as error:
         return "not graded", f"The lesson's check can't be loaded: {_said(error)}"
     limit_memory(memory)
@@ -42,16 +41,9 @@ def judged(begin, memory, lesson, name, call, cells):
         return "not graded", f"The lesson's check failed: {_said(error)}"
 
 
-def check_of(lesson, name):
-    """The check of an exercise."""
-    module = "tasks" if importlib.util.find_spec(f"lessons.{lesson}.tasks") else "checks"
-    return getattr(importlib.import_module(f"lessons.{lesson}.{module}"), name)
-
-
 def verdict_of(verdict):
     """What a check gives, as (status, sentence)."""
-    status = "not graded" if verdict.status == "check failed" else verdict.status
-    return status, verdict.sentence if hasattr(verdict, "sentence") else f"{verdict.message} {verdict.hint}".strip()
+    return "not graded" if verdict.status == "check failed" else verdict.status, verdict.sentence
 
 
 def run(cells):

@@ -13,10 +13,10 @@ from functools import cache
 
 MAGIC = re.compile(r"^[ \t]*[%!?].*$", re.M)  # lines that only Jupyter knows
 CALL = re.compile(r"check\.(\w+)\(")
-IMPORTS_CHECK = re.compile(r"from lessons\.\w+ import (checks|tasks) as check")  # what a learner may type, too
+IMPORTS_CHECK = re.compile(r"from lessons\.\w+ import tasks as check")  # what a learner may type, too
 LEADS_TO_CHECKS = re.compile(
-    r"\blessons\b|course_utils(\.| import )checks?\b|\bcheck\.\w+\.|\(check\b|_solution\b"
-    r"|\b(lesson|tasks|checks|answers)\.py\b|\.ipynb\b"
+    r"\blessons\b|course_utils(\.| import )check\b|\bcheck\.\w+\.|\(check\b|_solution\b"
+    r"|\b(lesson|tasks)\.py\b|\.ipynb\b"
 )
 NO_CODE = ("check.", "predict(", "predict.", "predict = progress.")  # lines of the course that ask for an answer
 FIXED = ("def ", "async def ", "class ", "@", "import ", "from ")  # what they bind is changed by nothing else
