@@ -104,39 +104,25 @@ def same(one, other, rtol=1e-4, atol=1e-6):
     """Whether two values agree: numbers and tensors nearly, all else exactly. What holds the numbers doesn't matter.
 
     In a tensor a number may also be off by a tenth of `rtol` times the largest: what is left where terms cancel is
-    rounded otherwise on another processor.
+    rounded otherwise on another processor. In a list each number stands for itself.
     """
     try:
-        return _same(one, other, rtol, atol)
-    except Exception:  # a value that can't be compared
-        return False
-
-
-def _same(one, other, rtol, atol):
-    if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(_same(one[key], other[key], rtol, atol) for key in one)
-    if _plain_numbers(one) and _plain_numbers(other):  # each by its own size: (4 million, 3) and (4 million, 2) differ
-        return len(one) == len(other) and all(_same(x, y, rtol, atol) for x, y in zip(one, other, strict=True))
-    a, b = as_tensor(one), as_tensor(other)
-    if a is not None and b is not None:
+        if isinstance(one, nn.Module) and isinstance(other, nn.Module):
+            one, other = dict(one.state_dict()), dict(other.state_dict())
+        if isinstance(one, dict) and isinstance(other, dict):
+            return one.keys() == other.keys() and all(same(one[key], other[key], rtol, atol) for key in one)
+        if isinstance(one, list | tuple) and isinstance(other, list | tuple):
+            return len(one) == len(other) and all(same(x, y, rtol, atol) for x, y in zip(one, other, strict=True))
+        a, b = as_tensor(one), as_tensor(other)
+        if a is None or b is None:
+            return bool(type(one) is type(other) and one == other)
         if a.numel() == b.numel() == 1 and max(a.ndim, b.ndim) < 2:
             a, b = a.reshape(()), b.reshape(())
-        if a.shape != b.shape:
-            return False
-        a, b = a.double(), b.double()
-        largest = b.nan_to_num(0.0, 0.0, 0.0).abs().max().item() if b.numel() else 0.0
-        return torch.allclose(a, b, rtol, atol + 0.1 * rtol * largest, equal_nan=True)
-    if isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)):
-        return len(one) == len(other) and all(_same(x, y, rtol, atol) for x, y in zip(one, other, strict=True))
-    if isinstance(one, nn.Module) and isinstance(other, nn.Module):
-        return _same(dict(one.state_dict()), dict(other.state_dict()), rtol, atol)
-    return bool(type(one) is type(other) and one == other)
-
-
-def _plain_numbers(value):
-    """Whether it is a tuple or a list of single numbers."""
-    kinds = (Number, np.generic, torch.Tensor)
-    return isinstance(value, list | tuple) and all(isinstance(x, kinds) and np.ndim(x) == 0 for x in value)
+        largest = b.double().nan_to_num(0.0, 0.0, 0.0).abs().max().item() if b.numel() else 0.0
+        near = functools.partial(torch.allclose, rtol=rtol, atol=atol + 0.1 * rtol * largest, equal_nan=True)
+        return a.shape == b.shape and near(a.double(), b.double())
+    except Exception:  # a value that can't be compared
+        return False
 
 
 def tell(value):
@@ -192,49 +178,54 @@ class TimeUp(BaseException):
     """Raised in the answer's code from outside; no `except Exception` holds it."""
 
 
-@contextlib.contextmanager
-def time_limit(seconds):
-    """Raise TimeUp in this thread when what stands inside takes too long.
+def within(seconds, work):
+    """Give what `work()` gives; raise TimeUp inside of it when it takes longer, in seconds of the processor.
 
     The answer stays in the notebook's own thread, because gradients, autocast and torch's threads are switched for each
-    thread by itself. A watching thread raises the exception in it, and again and again, as fast as the two can change,
-    so that a loop with a bare `except:` ends as well: one of them comes between two rounds. A signal would do on Linux
-    and macOS alone; another process can't be given a function of a notebook.
+    thread by itself. A watching thread raises the exception in it: once, and after a second so often that a loop with
+    a bare `except:` ends as well, since one comes between two of its rounds. A signal would do on Linux and macOS
+    alone; another process can't be given a function of a notebook.
 
-    Not stopped: one call of C that doesn't return (a sleep, a huge product) before it does return, and two loops with
-    a bare `except:` inside of each other. Then the kernel has to be restarted.
+    Not stopped: one call of C before it returns (a sleep, a huge product), and two loops with a bare `except:` inside
+    of each other. Then the kernel has to be restarted.
     """
     here, over = ctypes.c_ulong(threading.get_ident()), queue.SimpleQueue()
-    throw = ctypes.pythonapi.PyThreadState_SetAsyncExc
     spent, wall = _processor_clock(), time.monotonic()
-    work = spent()
+    work_before, usual = spent(), sys.getswitchinterval()
+
+    def throw(times_for):
+        until = time.monotonic() + times_for
+        while over.empty():
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(here, ctypes.py_object(TimeUp))
+            if time.monotonic() >= until:
+                return
+            time.sleep(0)
 
     def watch():
-        while spent() - work <= seconds and time.monotonic() - wall <= 6 * seconds:
+        while spent() - work_before <= seconds and time.monotonic() - wall <= 6 * seconds:
             with contextlib.suppress(queue.Empty):
                 return over.get(timeout=0.2)
-        usual = sys.getswitchinterval()
-        while over.empty():
+        throw(0)
+        while True:
+            with contextlib.suppress(queue.Empty):
+                return over.get(timeout=1)
             sys.setswitchinterval(1e-6)
-            until = time.monotonic() + 1
-            while over.empty() and time.monotonic() < until:
-                throw(here, ctypes.py_object(TimeUp))
-                time.sleep(0)
+            throw(1)
             sys.setswitchinterval(usual)
-            time.sleep(0.1)
 
     watching = threading.Thread(target=watch, daemon=True)
     watching.start()
     try:
-        yield
-    finally:
-        while True:
+        return work()
+    finally:  # After `put` at most two more arrive, wherever Python looks for them: one here, and one in the handler.
+        try:
             try:
                 over.put(None)
-                watching.join()  # the last one arrives here; to take it back would leave Python waiting for it for ever
-                break
+                watching.join()
             except TimeUp:
-                continue
+                watching.join()
+        except TimeUp:
+            watching.join()
 
 
 def _processor_clock():
@@ -260,8 +251,8 @@ class Outcome:
     changed: str = ""  # the arguments that are no longer what they were
 
 
-def play(run, answer, args, names, gradients=True):
-    """Call ``run(answer, *copies of args)``; never raises but for an interrupt."""
+def play(run, answer, args, names, gradients=True, seconds=None):
+    """Call ``run(answer, *copies of args)``, within some seconds; never raises but for an interrupt."""
     copies, printed = copy.deepcopy(args), _Printed()
     try:
         with (
@@ -269,13 +260,12 @@ def play(run, answer, args, names, gradients=True):
             warnings.catch_warnings(action="ignore"),
             torch.set_grad_enabled(gradients),
             torch.random.fork_rng(devices=[]),
-            time_limit(CALL_SECONDS),
         ):
             torch.manual_seed(0)
-            value = run(answer, *copies)
+            value = within(seconds, lambda: run(answer, *copies)) if seconds else run(answer, *copies)
     except (Exception, SystemExit, TimeUp) as error:
         return Outcome(error=error, printed=printed.getvalue())
-    others = zip(names, args, copies, strict=True)
+    others = zip(names, args, copies, strict=False)  # the last ones may be left out
     changed = [n for n, old, new in others if not same(old, new, 0, 0) and same(old, copy.deepcopy(old), 0, 0)]
     return Outcome(value, None, printed.getvalue(), ", ".join(changed))
 
@@ -288,12 +278,10 @@ def error_sentence(error, answer):
     frames = [f for f in traceback.extract_tb(error.__traceback__) if code and f.filename == code.co_filename]
     line = (frames[-1].line or linecache.getline(code.co_filename, frames[-1].lineno)).strip() if frames else ""
     rows = [("your line", line)] if line else []
-    name, said = type(error).__name__, " ".join(str(error).split())[:160].replace("`", "'")
+    name, said = type(error).__name__, " ".join(str(error).split())[:160].replace("`", "'").rstrip(".")
     if isinstance(error, TimeUp):
-        return (
-            f"Your function was still running after {CALL_SECONDS} seconds, and was stopped. Does a loop ever end?",
-            rows,
-        )
+        told = f"Your function was still running after {CALL_SECONDS} seconds"
+        return f"{told}, and was stopped. Does a loop ever end?", rows
     if isinstance(error, NameError) and not isinstance(error, UnboundLocalError):
         if error.name in IMPORTS:
             return f"{error.name} isn't imported: write {IMPORTS[error.name]} above your function.", rows
@@ -312,13 +300,19 @@ def error_sentence(error, answer):
 
 
 class page:
-    """A lesson's page, which lies as ``lesson.py`` beside its ``tasks.py``; makes the tasks, and keeps them in `tasks`.
+    """A lesson's page, which lies as ``lesson.py`` beside its ``tasks.py``; keeps the tasks in `tasks`.
+
+    ``write(name, title, …)`` makes a `Write`, ``work_out(name, title, …)`` a `WorkOut`, ``decide(name, title, …)`` a
+    `Decide`.
 
     Args:
         space: ``globals()`` of the module ``tasks.py``.
     """
 
     def __init__(self, space):
+        self.write, self.work_out, self.decide = (
+            functools.partial(self._made, kind) for kind in (Write, WorkOut, Decide)
+        )
         self.space, self.tasks, self.defined = space, {}, {}
         self.text = Path(space["__file__"]).with_name("lesson.py").read_text(encoding="utf-8")
         self.gradients = "torch.set_grad_enabled(False)" not in self.text  # as on the page
@@ -340,9 +334,7 @@ class page:
         for edit in [edits] if isinstance(edits, str) else edits:
             old, arrow, new = edit.partition(" -> ")
             if not arrow or text.count(old) != 1:
-                raise ValueError(
-                    f"{edit!r}: {old!r} stands {text.count(old)} times in {name}, and should stand there once"
-                )
+                raise ValueError(f"{edit!r}: {old!r} stands {text.count(old)} times in {name}, and not once")
             text = text.replace(old, new)
         if note:
             text = re.sub(r"^( +)return\b", r"\1_note(locals()); return", text, flags=re.M) + "\n    _note(locals())"
@@ -358,19 +350,7 @@ class page:
                 self._bring(self.defined[name], space)
                 exec(compile(ast.Module([self.defined[name]], []), f"<{name}>", "exec"), space)
 
-    def write(self, name, title, **options):
-        """A function that somebody writes: see `Write`."""
-        return self._made(Write, name, title, options)
-
-    def work_out(self, name, title, **options):
-        """Numbers that somebody works out by hand: see `WorkOut`."""
-        return self._made(WorkOut, name, title, options)
-
-    def decide(self, name, title, **options):
-        """A choice, and what it costs: see `Decide`."""
-        return self._made(Decide, name, title, options)
-
-    def _made(self, kind, name, title, options):
+    def _made(self, kind, name, title, **options):
         self.tasks[name] = kind(self, name, title, **options)
         return self.tasks[name]
 
@@ -435,7 +415,7 @@ class Write(Task):
         self.solution, self.same, self.right, self.passed = page.take(f"{name}_solution"), same, right, passed
         self.cases = dict(cases) if isinstance(cases, dict) else dict(enumerate(cases))
         self.run, self.steps = run or (lambda answer, *args: answer(*args)), dict(steps)
-        self.names = list(inspect.signature(run or self.solution).parameters)[bool(run) :]
+        self.names = inspect.getfullargspec(self.run).args[1:] or inspect.getfullargspec(self.solution).args
         self.wrong = []
         for sentence, versions in dict(wrong).items():
             for one in versions if isinstance(versions, list) else [versions]:
@@ -443,7 +423,8 @@ class Write(Task):
         self.of_ours = functools.cache(self.play)  # of the solution and the wrong versions
 
     def play(self, function, case):
-        return play(self.run, function, self.cases[case], self.names, self.page.gradients)
+        seconds = None if function is self.solution else CALL_SECONDS
+        return play(self.run, function, self.cases[case], self.names, self.page.gradients, seconds)
 
     def expected(self, case):
         one = self.of_ours(self.solution, case)
@@ -467,6 +448,7 @@ class Write(Task):
             return Verdict(NOT_YET, text)
         found = {}
         for case in self.cases:
+            self.expected(case)  # first: what torch loads at its first use is not loaded on the answer's time
             found[case] = self.play(answer, case)
             if isinstance(found[case].error, TimeUp | NotImplementedError | NameError):
                 break
@@ -479,7 +461,7 @@ class Write(Task):
         sentence, rows = self.what_is_wrong(failed, one, answer)
         if mistake := self.mistake(found):
             sentence, rows = mistake, rows if one.error else self.beside(failed, one)
-        told = "; ".join(f"{name} = {tell(arg)}" for name, arg in zip(self.names, self.cases[failed], strict=True))
+        told = "; ".join(f"{name} = {tell(arg)}" for name, arg in zip(self.names, self.cases[failed], strict=False))
         rows = [("the case", failed if isinstance(failed, str) else told), *rows]
         return Verdict(NOT_YET, sentence, tuple(rows[:ROWS]))
 

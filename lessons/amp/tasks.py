@@ -21,8 +21,12 @@ def train(step, model, batches, scaler_on):
         read = []
         parts = [(torch.full(shape, float(x)).to(DEVICE), torch.tensor([0]).to(DEVICE)) for x in batch]
         loss = step(model, parts, optimizer, scaler)
+        if not isinstance(loss, float):
+            raise check.Mistake(
+                f"What comes back is of the type {type(loss).__name__}, and should be a float, the loss."
+            )
         seen[f"what the model reads in step {n}, part by part,"] = ", ".join(read)
-        seen[f"the loss of step {n}"] = loss if isinstance(loss, float) else f"a {type(loss).__name__} and no float"
+        seen[f"the loss of step {n}"] = loss
         seen[f"the first weights after step {n}"] = nn.utils.parameters_to_vector(model.parameters())[:2].detach()
         seen[f"the scale after step {n}"] = scaler.get_scale()
     return seen

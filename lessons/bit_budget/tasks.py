@@ -105,8 +105,7 @@ share_out = page.write(
             "price = 2 * sizes[name] -> price = sizes[name]",
             "price = 2 * sizes[name] -> price = 4 * sizes[name]",
         ],
-        "You give 4 bits wherever that saves something. The budget pays for the first two bits of each weight, too, and "
-        "then for each step that still fits.": [
+        "More is given away than the budget has. The two bits with which each weight begins are part of it.": [
             "budget - 2 * sum(sizes.values()) -> budget",
             "saves[name] > 0 and price <= left -> saves[name] > 0",
         ],

@@ -63,6 +63,10 @@ def of_pytorch(x, weight, weight_scale, bias):
 
 RANGE = "x.amin(dim=1, keepdim=True).clamp(max=0), x.amax(dim=1, keepdim=True).clamp(min=0)"
 PRODUCT = "torch.round(x / scale).int() @ weight.int().T"
+UNGUARDED = (
+    "torch.where(low == high, 1, (high - low) / 127) -> (high - low) / 127",
+    f"{PRODUCT} -> torch.round(x / scale) @ weight.float().T",
+)
 own_scales = page.write(
     "own_scales",
     "A scale for each picture",
@@ -93,15 +97,13 @@ own_scales = page.write(
             ".clamp(max=0) -> ",
             ".clamp(min=0) -> ",
             (".clamp(max=0) -> ", ".clamp(min=0) -> "),
+            (".clamp(max=0) -> ", ".clamp(min=0) -> ", *UNGUARDED),
         ],
         "Your range is symmetric. Let it go from the lowest to the highest number.": [
             "x.amin(dim=1, keepdim=True).clamp(max=0) -> -x.abs().amax(dim=1, keepdim=True)",
             f"{RANGE} -> 0, x.abs().amax(dim=1, keepdim=True)",
         ],
-        "A row of zeros has a range of 0, and 0 / 0 is not a number. Such a row gives the bias.": (
-            "torch.where(low == high, 1, (high - low) / 127) -> (high - low) / 127",
-            f"{PRODUCT} -> torch.round(x / scale) @ weight.float().T",
-        ),
+        "A row of zeros has a range of 0, and 0 / 0 is not a number. Such a row gives the bias.": (UNGUARDED),
         "The range is cut into another number of steps. It should be 127.": ["/ 127 -> / 255", "/ 127 -> / 128"],
         "Nothing was rounded. These are the products of the floats.": (f"{PRODUCT} -> (x / scale) @ weight.float().T"),
         "The inputs are cut off, and should be rounded to the nearest integer.": [

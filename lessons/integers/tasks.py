@@ -31,15 +31,34 @@ def save_and_load(save, model):
         integers, scale, zero = saved[name]
         if integers.is_quantized:
             raise check.Mistake("The file holds quantized tensors. Save the plain integers: int_repr gives them.")
+        if integers.element_size() > 1:
+            said = (
+                f"The integers of {name} are {str(integers.dtype)[6:]}, and take {integers.element_size()} bytes each."
+            )
+            raise check.Mistake(f"{said} The integers 0 to 255 fit into torch.uint8.")
+        ends, zero = torch.iinfo(integers.dtype), float(zero)
+        if zero != round(zero):
+            raise check.Mistake(
+                f"The zero point is {zero:g}. Round it, because the 0 of {name} must become an integer."
+            )
+        if not ends.min <= zero <= ends.max:
+            said = (
+                f"The zero point is {zero:g}, and the integers end at {ends.min} and {ends.max}. So none stands for 0."
+            )
+            raise check.Mistake(f"{said} Widen the range until it holds 0.")
         step = (weight.max().clamp(min=0) - weight.min().clamp(max=0)) / 255
         back = (integers.float() - zero) * scale
         good = (back - weight).abs() <= (weight != 0) * step * 0.5005  # half a step, and nothing where it is 0
         seen[f"what comes back of {name}"] = torch.where(good, weight, back)
-        seen[f"the number of bytes of an integer of {name}"] = integers.element_size()
-        ends = (torch.finfo if integers.is_floating_point() else torch.iinfo)(integers.dtype)
-        nearest = min(max(round(float(zero)), ends.min), ends.max)
-        seen[f"what comes back of a 0 among {name}"] = (nearest - float(zero)) * float(scale)
     return seen
+
+
+def as_in_section_5(model, file):
+    small = {}
+    for name, weight in model.state_dict().items():
+        scale = weight.abs().max().item() / 127
+        small[name] = torch.round(weight / scale).to(torch.int8), scale, 0
+    torch.save(small, file)
 
 
 def by_pytorch(model, file):
@@ -94,26 +113,25 @@ save_int8 = page.write(
     },
     run=save_and_load,
     wrong={
-        "The range doesn't hold 0, so no integer stands for 0. Widen the range before you work out the scale.": [
-            f"{LOW} -> weight.min().item()",
-            f"{HIGH} -> weight.max().item()",
-        ],
         "A tensor of zeros has a range of 0, and your scale is 0.": " or 1.0 -> ",
         "A byte has no 256, it becomes 0. Clamp before you convert.": ".clamp(0, 255) -> ",
         "0 to 255 are 256 integers, with 255 steps between them. Divide the range by 255.": "/ 255 or -> / 256 or",
         "An int8 ends at 127, so 128 to 255 become negative. The integers from 0 to 255 need torch.uint8.": "uint8 -> int8",
-        "The integers are saved as floats, four bytes each. Convert them to torch.uint8.": ".to(torch.uint8) -> ",
         "The zero point has the wrong sign. It's the integer on which the number 0 falls.": "round(-low -> round(low",
         "The numbers are cut off, and not rounded to the nearest integer.": "torch.round(weight -> torch.trunc(weight",
-        "The zero point isn't rounded to the nearest integer, so a 0 doesn't come back as 0.": [
-            "round(-low / scale) -> -low / scale",
-            "round(-low / scale) -> int(-low / scale)",
+        "The zero point is cut off. Round it to the nearest integer.": "round(-low / scale) -> int(-low / scale)",
+        "A symmetric range is too wide for numbers that lie mostly on one side of 0.": [
+            (f"{LOW} -> -weight.abs().max().item()", f"{HIGH} -> weight.abs().max().item()"),
+            as_in_section_5,
         ],
-        "A symmetric range is too wide for numbers that lie mostly on one side of 0.": (
-            f"{LOW} -> -weight.abs().max().item()",
-            f"{HIGH} -> weight.abs().max().item()",
-        ),
-        "": ["model.state_dict() -> dict(model.named_parameters())", "torch.save(small, file) -> return small"],
+        "": [
+            f"{LOW} -> weight.min().item()",
+            f"{HIGH} -> weight.max().item()",
+            ".to(torch.uint8) -> ",
+            "round(-low / scale) -> -low / scale",
+            "model.state_dict() -> dict(model.named_parameters())",
+            "torch.save(small, file) -> return small",
+        ],
     },
     right=[by_pytorch, in_numpy_from_minus_128, by_aminmax],
     steps={"low": "the low end", "high": "the high end", "scale": "the scale", "zero_point": "the zero point"},

@@ -126,7 +126,10 @@ promise = page.write(
         ],
         "A file of just this size still fits: at most 20 kB includes 20.": "kilobytes[k] <= most -> kilobytes[k] < most",
         "A model that doesn't fit can't be the best one.": "max(fits, key -> max(range(len(right)), key",
-        "The best isn't always sent: a smaller model that passes goes first.": "min(passing, key=lambda k: kilobytes[k]) -> best",
+        "The best isn't always sent: a smaller model that passes goes first.": [
+            "min(passing, key=lambda k: kilobytes[k]) -> best",
+            "min(passing, key -> max(passing, key",
+        ],
         "A model has to pass before its size counts: the best may lead by more than luck.": [
             "min(passing, key -> min(fits, key",
             "2 * d**0.5 -> 2 * d",
@@ -139,7 +142,6 @@ promise = page.write(
         "The first half of the images chooses, and the second reports.": "right[:, :half], right[:, half:] -> right[:, half:], right[:, :half]",
         "The number of the model comes back, and not its bytes.": "return number,  -> return kilobytes[number], ",
         "": [
-            "min(passing, key -> max(passing, key",
             "<= 2 * d**0.5 -> < 2 * d**0.5 or k == best",
             'return "none" -> fits = list(range(len(right)))',
         ],

@@ -38,6 +38,11 @@ def same(one, other):
     return bool((off <= 1).all()) and off.mean() < 0.01
 
 
+def float_layer(weight, bias, examples, x):
+    s_y = torch.relu(examples @ weight.T + bias).max() / 127
+    return torch.round(torch.relu(x @ weight.T + bias) / s_y).clamp(0, 127), s_y
+
+
 def by_pytorch(weight, bias, examples, x):
     y = torch.nn.functional.linear(examples, weight, bias).clamp(min=0)
     s_x, s_w, s_y = (t.abs().max().item() / 127 for t in (examples, weight, y))
@@ -117,6 +122,9 @@ static_layer = page.write(
             "examples.max() / 127 -> x.max() / 127",
             "torch.relu(examples @ -> torch.relu(x @",
         ],
+        "This is the float layer, rounded at its end. Round inputs, weights and bias first, and multiply integers.": (
+            float_layer
+        ),
         "The bias belongs to the float outputs from which the scale is taken.": "(examples @ weight.T + bias) -> (examples @ weight.T)",
         "The ReLU comes before the largest float output is taken.": (
             "torch.relu(examples @ weight.T + bias) -> (examples @ weight.T + bias).abs()"

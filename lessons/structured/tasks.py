@@ -23,7 +23,11 @@ def block(n_in, n_out, side=1, start=0):
 
 def cut_and_compute(cut, chain, keep):
     small = cut(chain, keep)
-    seen = {f"{n} of the copy": tensor for n, tensor in small.state_dict().items() if "num_batches" not in n}
+    seen = {}
+    for name, tensor in small.state_dict().items():
+        layer, _, what = name.rpartition(".")
+        if what != "num_batches_tracked":
+            seen[f"the {what} of layer {layer}"] = tensor
     n_in = chain[0][0].weight.shape[1]
     for name, layer in small.named_modules():
         if isinstance(layer, nn.BatchNorm2d):
