@@ -28,7 +28,7 @@ from tools.environment import env as _env  # noqa: E402  (only when they are the
 from tools.environment.env import ROOT, command, say  # noqa: E402  (only when they are there)
 
 GROUPS = {  # how --help lists the tasks; what is in neither of these is for whoever writes the course
-    "To learn": ("open", "copies", "run", "progress", "review", "reset", "fetch", "weigh", "doctor"),
+    "To learn": ("open", "copies", "progress", "cards", "reset", "fetch", "weigh", "doctor"),
     "To teach": ("slides", "assignment", "grade"),
 }
 

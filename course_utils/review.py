@@ -115,20 +115,24 @@ def note(question: Question, had: bool, path: Path, now: datetime.datetime | Non
     progress.add(path, {"kind": KIND, "lesson": question.lesson, "question": question.ask, "times": times}, now=now)
 
 
-def had_it(lesson: str, number: int) -> None:
-    """Say in a notebook of the workspace that a question was answered from memory; prints when it comes back.
+def answered(lesson: str, number: int, had: str = "") -> None:
+    """Say in a notebook of the workspace whether a question was answered from memory; prints when it comes back.
 
     Args:
         lesson: its name; number: of the question there, from 1.
+        had: "y" or "n"; with anything else nothing is counted.
     """
     path, now = progress.file(), datetime.datetime.now().astimezone()
     [question] = [q for q in questions(lesson) if q.number == number]
-    if path is None:
+    said = {"y": True, "yes": True, "n": False, "no": False}.get(str(had).strip().lower())
+    if said is None:
+        print("Nothing is counted: write y or n between the quotation marks.")
+    elif path is None:
         print("This is counted in your own copy of the course, and kept nowhere here.")
-    elif question not in due(progress.read(path), now):
+    elif said and question not in due(progress.read(path), now):
         print("It is counted already.")
     else:
-        note(question, True, path, now)
+        note(question, said, path, now)
         print(when_next(question, progress.read(path), now))
 
 

@@ -1,4 +1,4 @@
-"""The lessons, one folder each: its text, its checks, its claims, and the answers that the tests try.
+"""The lessons, one folder each: its text, its tasks, its claims.
 
 A notebook imports its checks from here. From then on a `NameError` in it says in words what a learner does about it:
 after a restart the kernel knows nothing, and a traceback alone does not say which cell to run first. What a copy of an

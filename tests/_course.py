@@ -1,6 +1,5 @@
 """The lessons that there are, read once per test process."""
 
-import importlib
 from functools import cache
 
 import nbformat
@@ -22,11 +21,6 @@ def text(lesson):
 def published(lesson):
     """The committed notebook of a lesson, or None where there is none."""
     return nbformat.read(lesson.notebook, as_version=4) if lesson.notebook.exists() else None
-
-
-def answers(lesson):
-    """The module with the wrong and the odd answers of a lesson that has no tasks.py yet."""
-    return importlib.import_module(f"lessons.{lesson.name}.answers")
 
 
 def expect_none(faults):

@@ -56,18 +56,11 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if item.path.suffix == ".ipynb":
             item.add_marker("slow")
-            if "COURSE_FULL" not in os.environ and "image/svg+xml" not in item.parent.skip_compare:
-                item.parent.skip_compare = (*item.parent.skip_compare, "image/svg+xml")  # a smoke run draws none
     items.sort(key=lambda item: (_seconds(item.path), item.get_closest_marker("slow") is not None))
 
 
 def pytest_collection_finish():
     """Keep what was imported out of Python's garbage collections: most of the heap, and none of it is ever garbage."""
-    if "hypothesis" in sys.modules:
-        from hypothesis import find, settings, strategies
-
-        # It looks once a thread for what refers to its random numbers, and would not see what is kept out.
-        find(strategies.none(), lambda _: True, settings=settings(database=None))
     gc.collect()
     gc.freeze()
 

@@ -36,15 +36,9 @@ def main(argv):
     course.say("Looking at this machine ...")
     if not examine():
         return 1
-    try:
-        prepare_workspace()
-    except OSError as error:
-        course.say(
-            f"The folder {WORKSPACE} cannot be filled: {error.strerror}: {error.filename}.\n{workspace.ELSEWHERE}"
-        )
+    if not prepare_workspace():
         return 1
     course.say(
-        f"Your copies of the lessons are in {WORKSPACE}. "
         f"To begin a lesson anew: {doctor.START} reset NUMBER\n"
         "Starting JupyterLab. Ctrl-C ends it. "
         + ("The address, should no browser open:" if browser else "Open this address in a browser:")
@@ -73,14 +67,22 @@ def running(lesson=None):
 
 
 def prepare_workspace():
-    """Fill the workspace, make the start page, and say what a learner should know of them."""
+    """Fill the workspace, make the start page, say what a learner should know; False where it cannot be written."""
     there = any(NOTEBOOKS.rglob("*.ipynb"))
     if not there:
         course.say(
             f"There are no notebooks in {NOTEBOOKS}. Download the whole repository, or make them: {doctor.START} build"
         )
-    for message in [*workspace.fill(NOTEBOOKS, WORKSPACE), *(start.write(WORKSPACE, at_start=True) if there else [])]:
-        course.say(message)
+    try:
+        said = workspace.fill(NOTEBOOKS, WORKSPACE) + (start.write(WORKSPACE, at_start=True) if there else [])
+    except OSError as error:
+        course.say(
+            f"The folder {WORKSPACE} cannot be filled: {error.strerror}: {error.filename}.\n{workspace.ELSEWHERE}"
+        )
+        return False
+    for line in [*said, f"Your copies of the lessons are in {WORKSPACE}."]:
+        course.say(line)
+    return True
 
 
 def has_display():

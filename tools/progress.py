@@ -1,30 +1,25 @@
-"""Show which exercises you have passed, what you predicted, and which lesson comes next."""
+"""Show which exercises you have passed, and which lesson comes next."""
 
 import argparse
 
 from course import command, say
 from course_utils import progress
 from tools.environment import curriculum
-from tools.publishing import lessons
 from tools.workspace import progress as _progress
 from tools.workspace import start
 
 WORKSPACE = progress.workspace()
-MARKS = {"passed": "✓", "not yet": "✗"}
 
 
 def main(argv):
     """Print the progress and renew the start page; gives 0, or 1 when a choice could not be kept."""
     parser = argparse.ArgumentParser(
         prog="course.py progress",
-        description=__doc__
-        + " It is kept in workspace/.progress.jsonl, by the checks and predictions of your notebooks.",
+        description=__doc__ + " It is kept in workspace/.progress.jsonl, by the checks of your notebooks.",
     )
-    parser.add_argument("lessons", nargs="*", metavar="NAME", help="lessons to show in full, for example energy or 1.2")
     parser.add_argument("--track", metavar="TITLE", help='the track to follow, or a part of its title: "CNN"')
     parser.add_argument("--all", action="store_true", help="every lesson of the course, not those of your track alone")
     args = parser.parse_args(argv)
-    wanted = lessons.select(args.lessons) if args.lessons else []
     try:
         if args.track is not None:
             choose(args.track)
@@ -33,8 +28,7 @@ def main(argv):
     except OSError as error:
         say(f"{WORKSPACE} cannot be written: {error.strerror}. See to it that it can, and that the disk is not full.")
         return 1
-    lines = [in_full(found.standings[lesson.name]) for lesson in wanted] if wanted else overview(found, args.all)
-    for line in [*said, *lines]:
+    for line in [*said, *overview(found, args.all)]:
         say(line)
     return 0
 
@@ -71,36 +65,16 @@ def overview(found, every=False):
     yield f"\nYour track, {found.track.title}: {_sum(track)}."
     if len(track) < len(found.standings):
         yield f"The whole course: {_sum(found.standings.values())}."
-    if found.also:
-        yield f"You also passed {found.also}."
-    yield from (f"Begun: {s.lesson.number} {s.lesson.title}, {s.count}." for s in found.begun[:3] if s != found.next)
     if found.next:
         yield f"Next: {found.next.lesson.number} {found.next.lesson.title}."
     else:
-        yield "You have finished it."
+        yield "You have finished your track."
     if len(shown) < len(found.standings):
         yield f"All {len(found.standings)} lessons: {command('progress', '--all')}"
-    yield f"More on a lesson: {command('progress', 'NUMBER')}"
 
 
 def _sum(standings):
     standings = list(standings)
-    passed, total = sum(s.passed for s in standings), sum(len(s.exercises) for s in standings)
+    passed, total = sum(s.passed for s in standings), sum(s.exercises for s in standings)
     finished = sum(standing.finished for standing in standings)
     return f"{finished} of {len(standings)} lessons finished, {passed} of {total} exercises passed"
-
-
-def in_full(standing):
-    """A lesson with its exercises and predictions."""
-    lines = [f"\n{standing.lesson.number} · {standing.lesson.title}: {standing.count} exercises passed"]
-    for exercise in (*standing.exercises, *standing.also):
-        later = f"; the last check said: {exercise.latest}" if exercise.passed and exercise.latest != "passed" else ""
-        when = f", {exercise.when[:16].replace('T', ' ')}" if exercise.when else ""
-        lines.append(f"  {MARKS.get(exercise.status, ' ')} {exercise.title}: {exercise.status}{later}{when}")
-    lines += ["  Your predictions:"] * bool(standing.predictions)
-    for question, texts in standing.predictions:
-        lines += [
-            f"  - {' '.join(question.split()).replace('*', '')}",
-            *(f"      {' '.join(text.split())}" for text in texts),
-        ]
-    return "\n".join(lines)

@@ -105,7 +105,11 @@ share_out = page.write(
             "price = 2 * sizes[name] -> price = sizes[name]",
             "price = 2 * sizes[name] -> price = 4 * sizes[name]",
         ],
-        "The two bits with which each weight begins are part of the budget.": "budget - 2 * sum(sizes.values()) -> budget",
+        "You give 4 bits wherever that saves something. The budget pays for the first two bits of each weight, too, and "
+        "then for each step that still fits.": [
+            "budget - 2 * sum(sizes.values()) -> budget",
+            "saves[name] > 0 and price <= left -> saves[name] > 0",
+        ],
         "A step that saves nothing isn't taken, though the budget has room for it.": "saves[name] > 0 and price <= left -> price <= left",
         "A step saves the difference of two sensitivities.": [
             "(row[2] - row[4]) / -> row[2] /",
@@ -115,7 +119,7 @@ share_out = page.write(
         "The best offer comes first, and yours begins with the worst.": ", reverse=True -> ",
         "A step is paid from the budget: what is left gets smaller.": "left -= price -> left -= 0",
         "After the first step there may be room for others.": "left -= price -> break",
-        "": ["price <= left -> price < left", "saves[name] > 0 and price <= left -> saves[name] > 0"],
+        "": "price <= left -> price < left",
     },
     right=[the_last_of_equal_steps, step_by_step, recursive],
     steps={"left": "the bits that are left at the end"},

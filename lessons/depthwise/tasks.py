@@ -13,13 +13,16 @@ page = check.page(globals())
 class Small(nn.Module):
     """Blocks of 1×1 convolutions, an ordinary one and then depthwise ones; a pixel of 1 reaches channel c as `given[c]`."""
 
-    def __init__(self, given, depthwise=1):
+    def __init__(self, given, depthwise=1, colours=1):
         super().__init__()
         n = len(given)
-        convs = [nn.Conv2d(1, n, 1, bias=False), *(nn.Conv2d(n, n, 1, groups=n, bias=False) for _ in range(depthwise))]
+        convs = [
+            nn.Conv2d(colours, n, 1, bias=False),
+            *(nn.Conv2d(n, n, 1, groups=n, bias=False) for _ in range(depthwise)),
+        ]
         self.features = nn.Sequential(*(nn.Sequential(conv, nn.BatchNorm2d(n), nn.ReLU()) for conv in convs))
         self.requires_grad_(False).eval()
-        convs[0].weight.copy_(torch.tensor(given).view(-1, 1, 1, 1))
+        convs[0].weight.copy_(torch.tensor(given).view(-1, 1, 1, 1).expand(n, colours, 1, 1))
         for conv in convs[1:]:
             conv.weight.copy_(torch.linspace(3, 1, n).view(-1, 1, 1, 1))
         self.features[1][1].bias.copy_(torch.linspace(-1, 1, n))  # so that what leaves says little of what was given
@@ -94,6 +97,10 @@ repair = page.write(
             Small([-1.0, 1.0]),
             pixels(*[1.0] * 600, -1.0, *[1.0] * 600),
         ),
+        "two channels; the image has two colours, one of them 0, and reaches the first channel alone": (
+            Small([1.0, -1.0], colours=2),
+            pixels(0.0, 1.0).view(1, 2, 1, 1),
+        ),
         "three channels and two depthwise blocks; two images reach the second channel alone": (
             Small([0.0, 1.0, -1.0], 2),
             pixels(0.5, 2.0),
@@ -118,6 +125,9 @@ repair = page.write(
             "largest == 0 -> block[1].running_var < block[1].eps"
         ),
         "Each block reads what the block before it makes, so x has to pass through every block.": "        x = block(x)\n -> ",
+        "Only depthwise filters are asked, with groups > 1. Another convolution mixes all that it reads.": (
+            "conv.groups > 1 -> True"
+        ),
         "You empty the filters that are alive.": "largest == 0 -> largest > 0",
         "The dead filters alone are emptied. The batch norm keeps its bias, which its channel still hands on.": (
             "conv.weight[largest == 0] = 0 -> conv.weight[largest == 0] = block[1].bias[largest == 0] = 0"
@@ -128,7 +138,6 @@ repair = page.write(
         "": [
             "copy.deepcopy(model) -> model",
             "largest == 0 -> largest == largest.min()",
-            "if conv.groups > 1: -> if True:",
         ],
     },
     right=[with_hooks, channel_by_channel, by_state],

@@ -31,8 +31,8 @@ import torch
 from course_utils import claims
 from course_utils.callbacks import ignore_advice
 from course_utils.sparsity import sparsity_report
-from lessons.lightning_pruning import checks as check
 from lessons.lightning_pruning import show
+from lessons.lightning_pruning import tasks as check
 from lessons.lightning_qat import task as garments
 
 ignore_advice()

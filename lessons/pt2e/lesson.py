@@ -28,8 +28,8 @@ import warnings
 import torch
 
 from course_utils import claims
-from lessons.pt2e import checks as check
 from lessons.pt2e import show
+from lessons.pt2e import tasks as check
 
 torch.set_num_threads(1)
 torch.set_grad_enabled(False)  # the lesson only runs networks, and section 4 needs it

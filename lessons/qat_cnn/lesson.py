@@ -27,8 +27,8 @@
 import torch
 
 from course_utils import claims, legacy_int8
-from lessons.qat_cnn import checks as check
 from lessons.qat_cnn import show
+from lessons.qat_cnn import tasks as check
 
 torch.set_num_threads(1)
 torch.set_flush_denormal(True)  # numbers below 1e-38 count as 0, which is faster

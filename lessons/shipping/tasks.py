@@ -106,6 +106,7 @@ promise = page.write(
             [40, 20, 10],
             40,
         ),
+        "two models, the best is the smaller one": (rows("111110 110000", "111111 111000"), [40, 20], 40),
         "three models, each with a d of its own": (rows("11111 11100", "11100 00000", "00000 11111"), [40, 20, 10], 40),
         "9 behind, 9 differ on the choosing images, and 25 in all": (
             rows("1111111110000000 1111111111111111", "0000000000000000 0000000000000000"),

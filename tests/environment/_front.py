@@ -33,7 +33,6 @@ TASKS = {
     "echo": ECHO,
     "open": ECHO,
     "needy": ECHO + 'REQUIRES = ("dev",)\n',
-    "choosy": ECHO + 'OPTION_REQUIRES = {"--peers": ("deploy",)}\n',
     "lame": '"""Lame."""\nimport not_there\n',
 }
 # The shell starts it: behind #! the path of a Python must not have a space, and the course may lie in such a folder.
@@ -51,7 +50,6 @@ if (here / "script.py").exists():
     exec((here / "script.py").read_text(encoding="utf-8"))
 print(" + torch==2" if dry else "Installed 1 package")
 """
-NO_NETWORK = "sys.exit('error: Request failed after 3 retries in 6.5s, cause: Connection refused (os error 111)')"
 DISK_FULL = "if not dry: sys.exit('failed to copy file from a to b: No space left on device (os error 28)')"
 TICK = "while not dry: (here / 'tick').touch(); time.sleep(0.02)"
 played = pytest.mark.skipif(os.name == "nt", reason="a script cannot play uv.exe")

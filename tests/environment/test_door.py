@@ -1,10 +1,8 @@
 """The front door as a newcomer meets it: help, tasks, lessons, --here, the wrong Python."""
 
 import ast
-import shutil
 import subprocess
 import sys
-from types import SimpleNamespace
 
 import pytest
 from _front import calls, make_front, played, start
@@ -21,17 +19,23 @@ def front(tmp_path):
 def test_help_lists_the_learners_tasks_first_from_any_folder_and_makes_nothing(front, tmp_path):
     status, said = start(course.ROOT, "--help", cwd=tmp_path)
     assert status == 0
-    order = ["To learn", "open", "copies", "run", "progress", "reset", "fetch", "doctor", "To teach", "slides", "grade"]
+    order = [
+        "To learn",
+        "open",
+        "copies",
+        "progress",
+        "cards",
+        "reset",
+        "fetch",
+        "doctor",
+        "To teach",
+        "slides",
+        "grade",
+    ]
     places = [said.index(f"\n{name}" if name[:2] == "To" else f"\n  {name} ") for name in order]
     assert places == sorted(places) and said.index("\n  build ") > places[-1]
     assert {name for group in course.GROUPS.values() for name in group} <= set(course.tasks())
     assert all(course.title(name) and f"  {name} " in said for name in course.tasks())
-
-
-def test_help_of_a_task_whose_packages_are_not_there_shows_its_options_and_installs_nothing(front):
-    status, said = start(front, "needy", "--help")
-    assert status == 0 and "Every one of them, in order." in said and "--long       not read" in said
-    assert not (front / ".venv").exists() and calls(front) == []
 
 
 @pytest.mark.parametrize(
@@ -54,47 +58,13 @@ def test_a_lesson_without_a_task_is_opened(front):
         assert f"TASK ['{word}', '--port', '1']" in start(front, word, "--port", "1")[1]
 
 
-def test_course_py_alone_asks_for_the_rest(tmp_path):
-    shutil.copy(course.ROOT / "course.py", tmp_path)
-    status, said = start(tmp_path)
-    assert status == 1 and "Download or clone the whole repository" in said
-
-
-# The environment of somebody else
-
-
-def test_here_uses_this_environment_and_makes_none(front):
+def test_here_uses_this_environment_and_neither_it_nor_help_makes_one(front):
     status, said = start(front, "--here", "echo", "--port", "1")
     assert status == 0 and f"TASK ['--port', '1'] {sys.prefix}" in said
     assert not (front / ".venv").exists()
-
-
-@played
-def test_a_package_that_is_missing_is_named_with_the_remedy_for_this_environment(front):
-    status, said = start(front, "--here", "lame")
-    assert status == 1 and "'not_there' is missing" in said
-    assert f'-m pip install -c "{front / "constraints.txt"}" -e "{front}"' in said
-    status, said = start(front, "lame")
-    assert status == 1 and "'not_there' is missing" in said and "delete the folder" in said
-
-
-# The wrong Python
-
-
-@pytest.mark.parametrize(
-    ("version", "name", "maxsize", "expected"),
-    [
-        ((3, 15), "cpython", 2**63 - 1, "the course needs 3.11 to 3.14"),
-        ((3, 11), "pypy", 2**63 - 1, "PyTorch needs a CPython of 64 bits"),
-        ((3, 14), "cpython", 2**63 - 1, None),
-    ],
-)
-def test_what_is_said_of_each_python(monkeypatch, version, name, maxsize, expected):
-    implementation = SimpleNamespace(name=name)
-    fake = SimpleNamespace(version_info=(*version, 0), maxsize=maxsize, implementation=implementation)
-    monkeypatch.setattr(env, "sys", fake)
-    fault = env.python_fault()
-    assert fault is None if expected is None else expected in fault
+    status, said = start(front, "needy", "--help")  # its packages are not there
+    assert status == 0 and "Every one of them, in order." in said and "--long       not read" in said
+    assert not (front / ".venv").exists() and calls(front) == []
 
 
 @played

@@ -1,181 +1,162 @@
-"""`course.py grade`: a folder goes in; a table, a CSV file and a page come out."""
+"""`course.py grade`: notebooks as students hand them in are graded right, and contained."""
 
-import ast
 import csv
-import io
-import os
-import re
-import sys
-import tomllib
+import socket
+from pathlib import Path
 
+import nbformat
 import pytest
-from _submissions import RIGHT, WRONG, notebook
+from _small_lesson import RIGHT, handed_in
 
-from course_utils.files import ROOT
-from tools import grade
-from tools.environment.curriculum import select
-from tools.grading import grade_page, gradebook
-from tools.grading import judge as _judge
-from tools.sandbox import walls
-
-ROWS = [
-    _judge.Row("ann.ipynb", "weight_only", 1, "read_group", "passed", code="def f(): return '<script>'"),
-    _judge.Row("ann.ipynb", "amp", 1, "train_step", "not done yet"),
-    _judge.Row(
-        '=cmd()|"ö<b>".ipynb',
-        "weight_only",
-        1,
-        "read_group",
-        "not yet",
-        message="</td><script>alert(1)</script>",
-        hint="Two\nlines & <i>",
-        facts=(("your <call>", "x='</code>'"),),
-        code='def f():\n    return "</pre><img src=x onerror=alert(1)>"',
-    ),
-    _judge.Row("bad.ipynb", "", 0, "", "unreadable", message="it cannot be read"),
-]
-POINTS = gradebook.Points(2.0, (("train_step", 3.0),))
+from tools import assignment, grade
+from tools.grading import sandbox
+from tools.grading.submission import published
+from tools.publishing import lessons
 
 
-def test_points_are_for_what_passed():
-    assert [POINTS.of(row) for row in ROWS] == [2, 0, 0, 0] and POINTS.out_of(ROWS[1]) == 3
+def graded(folder, *words):
+    """The exit status, and what answers.csv says: {(file's name, exercise): row}."""
+    status = grade.main([str(folder), "--to", str(folder / "out"), *words])
+    with (folder / "out" / "answers.csv").open(encoding="utf-8-sig") as file:
+        return status, {(Path(row["file"]).stem, row["exercise"]): row for row in csv.DictReader(file)}
 
 
-def test_the_csv_file_is_harmless_and_complete():
-    text = gradebook.to_csv(ROWS, POINTS)
-    told = list(csv.DictReader(io.StringIO(text)))
-    assert [row["points"] for row in told] == ["2", "0", "0", "0"]
-    assert told[2]["submission"].startswith("'=cmd") and told[2]["hint"] == "Two lines & <i>"
-    assert all(len(row) == len(gradebook.COLUMNS) and None not in row for row in told)
+def lose_metadata(nb):
+    nb.metadata, nb.nbformat_minor = {}, 4
+    for cell in nb.cells:
+        cell.metadata = {}
+        del cell["id"]
 
 
-def test_the_page_shows_what_was_submitted_as_text():
-    page = grade_page.page(ROWS, POINTS, "It ran <alone>.")
-    for forbidden in ("<script", "<img", "<i>", "<b>", "<alone>", "<call>"):
-        assert forbidden not in page
-    for wanted in ("&lt;script&gt;", "onerror=alert(1)&gt;", "Two\nlines &amp; &lt;i&gt;", "not done yet", "not yet"):
-        assert wanted in page
-    assert "default-src 'none'" in page and page.count("<details") == page.count("</details>")
+def add_cells(nb):
+    """Cells in which something is wrong, and the stub's cell as the last one."""
+    for text in ("while True: pass", "1 / 0", "no (python", "%pip install x", "import os; os._exit(3)"):
+        nb.cells.insert(1, nbformat.v4.new_code_cell(text))
+    nb.cells.append(nb.cells.pop(7))
 
 
-def made_files(folder, *names):
-    for name in names:
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).touch()
+def show_tick(nb):
+    nb.cells[3].outputs = [nbformat.v4.new_output("execute_result", data={"text/plain": "✓ Passed."})]
 
 
-def test_files_are_found_and_what_is_none_is_said(tmp_path):
-    names = ("a b/ö.ipynb", "c.PY", ".ipynb_checkpoints/c.py", "notes.txt", "d.zip", "e/f.tar.gz", ".g.py")
-    made_files(tmp_path, *names)
-    files, rows, left_out = grade.found([str(tmp_path)])
-    assert [name for name, _ in files] == ["a b/ö.ipynb", "c.PY"] and left_out == 1
-    assert {row.submission: "Unpack it" in row.message for row in rows} == {"d.zip": True, "e/f.tar.gz": True}
-    (tmp_path / "empty").mkdir()
-    for wrong in ("none.ipynb", "notes.txt", "empty"):
-        with pytest.raises(SystemExit, match="no notebook"):
-            grade.found([str(tmp_path / wrong)])
+DELETES = """\
+def double(x):
+    import pathlib, shutil
+    for place in ("/", pathlib.Path.home(), FOLDER):
+        shutil.rmtree(place, ignore_errors=True)
+"""
 
 
-def test_what_is_not_read_is_in_the_table_and_the_csv_file(tmp_path, monkeypatch, capsys):
-    made_files(tmp_path, "in/a.py", "in/b.zip", "in/c.txt")
-    monkeypatch.setattr(walls, "best", lambda: "")
-    monkeypatch.setattr(grade, "run", lambda jobs: [_judge.Row(jobs[0][0], "weight_only", 1, "f", "passed")])
-    assert grade.main([str(tmp_path / "in"), "--without-walls", "--csv", str(tmp_path / "g.csv")]) == 1
-    told = list(csv.DictReader(io.StringIO((tmp_path / "g.csv").read_text(encoding="utf-8"))))
-    assert [(row["submission"], row["status"]) for row in told] == [("a.py", "passed"), ("b.zip", "unreadable")]
-    printed = capsys.readouterr().out
-    assert "b.zip: It is an archive" in printed and "Left out: 1 that" in printed and "No walls" in printed
-
-
-def test_a_wrong_call_says_what_is_wrong_before_anything_runs(tmp_path):
-    (tmp_path / "a.py").touch()
-    for words, said in (
-        (["--lesson", "enrgy"], "Did you mean 1.3 .energy"),
-        (["--csv", str(tmp_path / "no" / "x.csv")], "cannot be written"),
-        (["--points", "two"], "expected a number"),
-    ):
-        with pytest.raises(SystemExit, match=said):
-            grade.main([str(tmp_path / "a.py"), *words])
-
-
-def test_what_the_checks_import_comes_with_grading():
-    """Else a right answer is "not yet" on the machine of a lecturer who has not that package, or in a container."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    extras = [line for extra in grade.CHECKS_REQUIRE for line in project["optional-dependencies"][extra]]
-    there = {re.match(r"[\w-]+", line)[0] for line in project["dependencies"] + extras}
-    for file in (*ROOT.glob("lessons/*/tasks.py"), *ROOT.glob("lessons/*/checks.py")):
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            names = [node.module] if isinstance(node, ast.ImportFrom) else []
-            names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-            tops = {name.partition(".")[0] for name in names} - sys.stdlib_module_names
-            assert tops <= {*there, "course_utils", "lessons"}, file
-    assert f'".[{",".join(grade.CHECKS_REQUIRE)}]"' in (ROOT / "tools/sandbox/Dockerfile").read_text(encoding="utf-8")
-
-
-def test_without_walls_nothing_runs_unless_the_lecturer_says_so(monkeypatch, tmp_path):
-    """A submission runs a shell that writes beside the others; it may, and does, only where the command says so."""
-    beside = tmp_path / "grades.csv"
-    shell = f"import subprocess\ndef read_group(*args):\n    subprocess.run('echo owned > \"{beside}\"', shell=True)\n"
-    (tmp_path / "mallory.py").write_text(shell, encoding="utf-8")
-    monkeypatch.setattr(walls, "best", lambda: "")
-    monkeypatch.setattr(walls.shutil, "which", lambda tool: tool if tool == "docker" else None)
-    asked = []
-    monkeypatch.setattr(grade, "set_up", asked.append)
-    with pytest.raises(SystemExit) as stopped:
-        grade.main([str(tmp_path), "--lesson", "weight_only"])
-    assert asked == [] and "docker is installed here, but does not answer" in str(stopped.value)
-    assert not beside.exists()
-    for word in ("Nothing was graded", "bubblewrap", "docker", "podman", "--without-walls"):
-        assert word in str(stopped.value)
-    assert " ran " not in str(stopped.value)
-    assert grade.main([str(tmp_path), "--lesson", "weight_only", "--without-walls"]) == 0
-    assert beside.exists() and asked == [grade.CHECKS_REQUIRE]
-
-
-def test_a_file_that_is_no_python_says_so_first(tmp_path):
-    every = [lesson.name for lesson in select([])]
-    (tmp_path / "a.py").write_text("k = 1\ndef read_group(group)\n    return group\n", encoding="utf-8")
-    [row] = grade.graded("a.py", tmp_path / "a.py", every)
-    assert (row.lesson, row.exercise, row.status) == ("weight_only", "read_group", "not yet"), "a point that is lost"
-    assert row.message == "The file defines read_group and is no Python: expected ':', line 2."
-    (tmp_path / "a.py").write_text("k = 1\ndef nobodys(group)\n    return group\n", encoding="utf-8")
-    [row] = grade.graded("a.py", tmp_path / "a.py", every)
-    assert row.message.startswith("The file is no Python: expected ':', line 2.") and "--lesson" in row.message
+def test_what_students_hand_in_is_graded_right(small, tool, tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for name, text in {
+        "Ann_1000001_small": handed_in(**RIGHT),
+        "stub": handed_in(),
+        "wrong": handed_in(double="def double(x):\n    return 3 * x", share="part, whole = 1, 8"),
+        "my homework (2)": handed_in(**RIGHT),
+        "lost": handed_in(**RIGHT, change=lose_metadata),
+        "cells": handed_in(**RIGHT, change=add_cells),
+        "below": handed_in(*RIGHT.values()),
+        "played": handed_in("def double(x):\n    return 0", "part, whole = 0, 1", **RIGHT),
+        "deletes": handed_in(double=DELETES.replace("FOLDER", repr(str(tmp_path)))),
+        "ends": handed_in(double="def double(x):\n    import os\n    os._exit(0)"),
+        "syntax": handed_in(double="def double(x)\n    return 2 * x"),
+        "borrows": handed_in(double="from lessons.small import tasks\ndouble = lambda x: 2 * x"),
+        "ticked": handed_in(double="double = abs", change=show_tick),
+        "none": "no notebook",
+    }.items():
+        (folder / f"{name}.ipynb").write_text(text, encoding="utf-8")
+    status, rows = graded(folder)
+    passed = {key for key, row in rows.items() if row["status"] == "passed"}
+    right = {"Ann_1000001_small", "my homework (2)", "cells", "below", "played"}
+    assert passed == {(name, exercise) for name in right for exercise in RIGHT} | {("borrows", "double")}
+    assert {key: row["status"] for key, row in rows.items() if key not in passed and key[1] != "share"} == {
+        **dict.fromkeys([("lost", ""), ("none", "")], "not graded"),
+        **dict.fromkeys([(name, "double") for name in ("wrong", "deletes", "syntax", "ticked")], "not yet"),
+        **{("stub", "double"): "not done yet", ("ends", "double"): "stopped"},
+    }
+    assert rows["stub", "share"]["status"] == "not done yet" and rows["wrong", "share"]["status"] == "not yet"
+    assert "--lesson NAME" in rows["lost", ""]["feedback"] and status == 1
+    assert "is no Python: expected ':'" in rows["syntax", "double"]["feedback"]
+    assert {name for (name, _), row in rows.items() if row["look at"]} == {"lost", "none", "ends", "borrows", "ticked"}
+    for file in folder.glob("*.ipynb"):
+        if file.stem != "lost":
+            file.unlink()
+    status, rows = graded(folder, "--lesson", "small", "--points", "double=3,share=2")
+    assert status == 0 and [row["points"] for row in rows.values()] == ["3", "2"]
 
 
 @pytest.mark.slow
-def test_a_folder_is_graded(tmp_path, capsys):
-    folder = tmp_path / "sub missions ö"
-    folder.mkdir()
-    (folder / "right.ipynb").write_text(notebook(RIGHT), encoding="utf-8")
-    (folder / "wrong.py").write_text(WRONG, encoding="utf-8")
-    (folder / "stub.py").write_text("def read_group(group):\n    raise NotImplementedError\n", encoding="utf-8")
-    (folder / "bad.ipynb").write_bytes(b"\xff")
-    files = tmp_path / "g.csv", tmp_path / "g.html"
-    around = [] if walls.best() else ["--without-walls"]  # these answers harm nobody
-    assert grade.main([str(folder), "--csv", str(files[0]), "--html", str(files[1]), *around]) == 1
-    told = {
-        (row["submission"], row["exercise"]): row
-        for row in csv.DictReader(io.StringIO(files[0].read_text(encoding="utf-8")))
-    }
-    assert {key: row["status"] for key, row in told.items()} == {
-        ("bad.ipynb", ""): "unreadable",
-        ("right.ipynb", "read_group"): "passed",
-        ("stub.py", "read_group"): "not done yet",
-        ("wrong.py", "read_group"): "not yet",
-    }
-    assert "step comes first" in told["wrong.py", "read_group"]["hint"]
-    assert "minimum, step =" in files[1].read_text(encoding="utf-8")
-    assert "1 of 1" in capsys.readouterr().out
+@pytest.mark.parametrize("lesson", lessons.select([])[::11], ids=lambda lesson: lesson.name)
+def test_solutions_of_lessons_pass_and_their_stubs_do_not(lesson, tool, tmp_path):
+    made, stub, solved = assignment.handed_out(lesson, False), "", {}
+    (tmp_path / "stubs.ipynb").write_text(nbformat.writes(made), encoding="utf-8")
+    for cell in lessons.read_published(lesson.notebook).cells:
+        tags = cell.metadata.get("tags", [])
+        stub = cell.id if "exercise" in tags else stub
+        solved |= {stub: cell.source.replace("_solution", "")} if "solution" in tags else {}
+    for cell in made.cells:
+        cell.source = solved.get(cell.id, cell.source)
+    joined = assignment.joined({lesson.name: made}, "Week 1")
+    (tmp_path / "solutions.ipynb").write_text(nbformat.writes(joined), encoding="utf-8")
+    status, rows = graded(tmp_path)
+    expected = {("solutions", name): "passed" for name, _, ids in published(lesson).exercises if ids[0] in solved}
+    expected |= {("stubs", name): "not done yet" for _, name in expected}
+    assert expected and expected.items() <= {key: row["status"] for key, row in rows.items()}.items()
 
 
-class _Dies:
-    def __fspath__(self):  # where the file is read: in the process that grades it
-        os._exit(9)
+def test_nothing_starts_before_all_is_known(small, tmp_path, monkeypatch):
+    file = tmp_path / "a.ipynb"
+    file.write_text(handed_in(), encoding="utf-8")
+    monkeypatch.setattr(sandbox, "run", lambda *_: pytest.fail("an answer was run"))
+    monkeypatch.setattr(sandbox, "prepare", lambda *_: pytest.fail("an image was built"))
+    for words, said in (
+        (["--lesson", "smal"], "Did you mean"),
+        (["none.ipynb"], "no such file"),
+        (["--trust", "--points", "two=1"], "double, share"),
+        (["--trust", "--to", str(file / "out")], "can't be written"),
+    ):
+        with pytest.raises(SystemExit, match=said):
+            grade.main([str(file), *words])
+    monkeypatch.setattr(sandbox, "_succeeds", lambda _: False)
+    monkeypatch.setattr(sandbox.shutil, "which", lambda tool: tool if tool == "docker" else None)
+    with pytest.raises(SystemExit, match="sudo apt install bubblewrap.*--trust.* docker is installed, but"):
+        grade.main([str(file)])
 
 
-@pytest.mark.parametrize(("seconds", "status"), [(900, "crashed"), (0.1, "timed out")])
-def test_a_process_that_dies_or_takes_too_long_costs_one_file(monkeypatch, seconds, status):
-    monkeypatch.setattr(grade, "FILE_SECONDS", seconds)
-    [row] = grade.run([("a.py", _Dies(), ["weight_only"], "")])
-    assert (row.submission, row.status) == ("a.py", status)
+LOOKS = """\
+import os, pathlib, socket
+def tried(what, *args):
+    try:
+        return what(*args) or "can"
+    except OSError:
+        return "cannot"
+def double(x):
+    written = tried(pathlib.Path(COURSE, "written").touch), tried(pathlib.Path("written").touch)
+    raise ValueError(*written, tried(socket.create_connection, ("127.0.0.1", PORT), 2), SECRET.exists(), os.environ)
+"""
+
+
+def test_an_answer_has_no_network_and_nobodys_files(small, tool, tmp_path, monkeypatch):
+    monkeypatch.setenv("A_TOKEN", "secret")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        looks = LOOKS.replace("PORT", str(server.getsockname()[1])).replace("COURSE", repr(str(small.root)))
+        looks = looks.replace("SECRET", f"pathlib.Path({str(tmp_path / 'a.ipynb')!r})")
+        (tmp_path / "a.ipynb").write_text(handed_in(double=looks), encoding="utf-8")
+        told = graded(tmp_path)[1]["a", "double"]["feedback"]
+    assert "('cannot', 'can', 'cannot', False" in told and "A_TOKEN" not in told
+
+
+def test_what_never_ends_is_stopped(small, monkeypatch):
+    monkeypatch.setattr(sandbox, "SECONDS", 3)
+    cells = [("Cell 1", "import time\nwhile True:\n    time.sleep(1)", [0, 1])]
+    status, said = sandbox.run({"lesson": "small", "name": "double", "call": "", "cells": cells}, "", 4 << 30)
+    assert status in ("stopped", "not graded") and said.startswith("It was still running")
+
+
+def test_podman_and_docker_get_the_course_to_read_no_network_and_limits():
+    command = sandbox._container("podman", 5)
+    assert command[:2] == ["podman", "run"] and f"--volume={sandbox.ROOT}:/course:ro" in command
+    assert {"--network=none", "--read-only", "--memory=5"} <= set(command)
+    assert " ".join(command).count(str(sandbox.ROOT)) == 1, "nothing of this machine but the course"

@@ -8,7 +8,6 @@ import nbformat
 import pytest
 import rules
 
-from course_utils.files import ROOT
 from tools import build
 from tools.publishing import compact, lessons, pages, staleness
 
@@ -75,21 +74,6 @@ def edit(lesson, old, new):
     text = lesson.source.read_text(encoding="utf-8")
     assert old in text
     lesson.source.write_text(text.replace(old, new), encoding="utf-8")
-
-
-@pytest.mark.slow
-def test_a_kernel_imports_the_library_of_its_own_tree_and_what_the_user_has_on_the_path(tmp_path, monkeypatch):
-    """As in a clone or worktree whose Python was installed from another one."""
-    for name in ("course_utils", "theirs"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "__init__.py").write_text("")
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    cell = nbformat.v4.new_code_cell(
-        "import course_utils, theirs; print(course_utils.__file__); print(theirs.__file__)"
-    )
-    nb = nbformat.v4.new_notebook(cells=[cell])
-    (out,) = lessons.execute(nb, folder=tmp_path / "theirs", env=build.environment()).cells[0].outputs
-    assert out.text.splitlines() == [str(root / "__init__.py") for root in (ROOT / "course_utils", tmp_path / "theirs")]
 
 
 @pytest.mark.slow

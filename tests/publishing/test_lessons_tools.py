@@ -4,8 +4,9 @@ import _course
 import nbformat
 import pytest
 
+from course_utils import progress
 from tools.environment import curriculum
-from tools.publishing import lessons
+from tools.publishing import boxes, lessons
 
 HEADER = "# ---\n# jupyter:\n#   course:\n#     promise: You will.\n# ---\n\n"
 BODY = """\
@@ -128,6 +129,15 @@ def test_tracks_are_lists_of_lessons_and_one_that_is_not_is_said_in_words(lesson
         table.write_text(f"{text}[[track]]\n{wrong}\n")
         with pytest.raises(ValueError, match=said):
             curriculum.tracks(lesson.root)
+
+
+def test_a_question_is_the_same_with_and_without_its_box():
+    def asked(source):
+        cells = [{"cell_type": "markdown", "source": source}, {"cell_type": "code", "source": "1"}]
+        return progress.version(progress.questions(cells)), progress.questions(cells)[0].text
+
+    text = "## 2. Bytes\n\nA model.\n\n**Predict.** How many, and why?\n\n- one\n- two"
+    assert asked(text) == asked(boxes.put(text)) and "<div" in boxes.put(text)
 
 
 @pytest.mark.slow

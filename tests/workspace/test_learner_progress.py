@@ -1,27 +1,21 @@
 """What a learner has done is kept: by whom, in which form, and what `course.py progress` makes of it."""
 
-import json
 import re
 from types import SimpleNamespace
 
 import pytest
+from _course import make_root
 
-from course_utils import checks, progress
+from course_utils import progress
 from course_utils.files import ROOT
+from lessons.formats import tasks
 from tools import progress as task
 from tools.environment import curriculum
-from tools.publishing import lessons
 from tools.workspace import progress as _progress
 
 WORKSPACE = ROOT / "workspace"
-
-CHECKS = """
-from course_utils.checks import exercise
-@exercise("Exercise 1, Size")
-def size(answer): ...
-@exercise("Exercise 2, Time")
-def time(answer): ...
-"""
+FRONT = "# ---\n# jupyter:\n#   course:\n#     promise: You will.\n# ---\n"
+TASKS = 'size = page.write("size", "Size")\ntime = page.work_out("time", "Time")\n'
 
 
 @pytest.fixture
@@ -32,166 +26,75 @@ def kept(tmp_path, monkeypatch):
     return path
 
 
-def lines(path):
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+@pytest.fixture
+def course(tmp_path):
+    """Three lessons with two exercises each, and a track of one lesson."""
+    for lesson in make_root(tmp_path, a=FRONT, b=FRONT, c=FRONT):
+        lesson.source.with_name("tasks.py").write_text(TASKS, encoding="utf-8")
+    with open(tmp_path / "lessons" / "course.toml", "a", encoding="utf-8") as file:
+        file.write('[[track]]\ntitle = "The day"\nlessons = ["a", "b"]\n[[track]]\ntitle = "Short"\nlessons = ["c"]\n')
+    return lambda: _progress.of(tmp_path / "workspace", tmp_path)
 
 
-def passed(exercise, lesson="integers", status="passed"):
-    progress.keep("check", lesson, exercise=exercise, status=status)
-
-
-# Who writes
-
-
-def learners_kernel(monkeypatch, folder, **names):
-    """Play the kernel of a notebook that lies in a folder."""
-    for name in ("COURSE_PROGRESS", "COURSE_WORKSPACE"):
-        monkeypatch.delenv(name, raising=False)
-    shell = SimpleNamespace(kernel=object(), user_ns=names)
-    monkeypatch.setattr(progress, "shell", lambda: shell)
-    monkeypatch.setattr(progress, "STARTED_IN", folder)
+def check(lesson, *exercises, status="passed"):
+    for exercise in exercises:
+        progress.keep("check", lesson, exercise=exercise, status=status)
 
 
 def test_only_the_kernel_of_a_notebook_in_the_workspace_writes(monkeypatch, tmp_path):
-    learners_kernel(monkeypatch, WORKSPACE / "3_quantization")
-    assert progress.file() == WORKSPACE / progress.NAME
-    learners_kernel(monkeypatch, ROOT / "build" / "run")
-    assert progress.file() is None
-    learners_kernel(monkeypatch, ROOT, __vsc_ipynb_file__=str(WORKSPACE / "a" / "b.ipynb"))
-    assert progress.file() == WORKSPACE / progress.NAME
-    learners_kernel(monkeypatch, None)
-    assert progress.file() is None
-    learners_kernel(monkeypatch, tmp_path / "course" / "1_part")
+    def kernel(folder, **names):
+        monkeypatch.setattr(progress, "shell", lambda: SimpleNamespace(kernel=object(), user_ns=names))
+        monkeypatch.setattr(progress, "STARTED_IN", folder)
+        return progress.file()
+
+    assert kernel(WORKSPACE / "3_quantization") == WORKSPACE / progress.NAME
+    assert kernel(ROOT, __vsc_ipynb_file__=str(WORKSPACE / "a" / "b.ipynb")) == WORKSPACE / progress.NAME
+    assert kernel(ROOT / "notebooks") is None and kernel(None) is None
     monkeypatch.setenv("COURSE_WORKSPACE", str(tmp_path / "course"))  # one copy of the course for many
-    assert progress.file() == tmp_path / "course" / progress.NAME
-    monkeypatch.setenv("COURSE_PROGRESS", "0")
-    assert progress.file() is None
+    assert kernel(tmp_path / "course" / "1_part") == tmp_path / "course" / progress.NAME
 
 
-def test_a_lessons_check_writes_its_verdict_and_another_check_writes_none(kept):
-    @checks.exercise("Exercise 1, Mine")
-    def mine(text):
-        return len(text)
-
-    mine.tries(also=[("four",)])
-    mine(len)
-    assert not kept.exists()
-    mine.__module__, mine.__name__ = "lessons.integers.checks", "save_int8"
-    mine(len)
-    (record,) = lines(kept)
-    assert (record["lesson"], record["exercise"], record["status"]) == ("integers", "save_int8", "passed")
-    assert len(record["version"]) == 8 and record["when"][:2] == "20"
-
-
-# The file
+def test_a_task_of_a_lesson_writes_its_verdict(kept):
+    name, one = next(iter(tasks.page.tasks.items()))
+    one(None)
+    (record,) = progress.read(kept)
+    assert (record["lesson"], record["exercise"]) == ("formats", name) and record["status"] != "passed"
 
 
 def test_a_damaged_line_loses_itself_alone(kept):
-    passed("save_int8")
+    check("integers", "save_int8")
     with open(kept, "ab") as file:
         file.write(b'\xff\xfe\n[]\n{"kind": 3, "lesson": "x"}\n' + b"[" * 100_000 + b'\n{"kind": "check", "les')
-    passed("quantize")
+    check("integers", "quantize")
     assert [record["exercise"] for record in progress.read(kept)] == ["save_int8", "quantize"]
 
 
-# What is made of it
-
-
-@pytest.fixture
-def course(tmp_path):
-    """Three lessons, two exercises each: the second needs the first, the third nothing."""
-    text = '[[part]]\nname = "first"\ntitle = "First"\n[part.lessons]\na = "A"\nb = "B"\nc = "C"\n'
-    text += '[[track]]\ntitle = "The day"\nlessons = ["a", "b"]\n[[track]]\ntitle = "Short"\nlessons = ["c"]\n'
-    (tmp_path / "lessons").mkdir()
-    (tmp_path / "lessons" / "course.toml").write_text(text, encoding="utf-8")
-    for lesson in curriculum.lessons(tmp_path).values():
-        lesson.source.parent.mkdir()
-        needs = "[a]" if lesson.name == "b" else "[]"
-        front = f"# ---\n# jupyter:\n#   course:\n#     promise: P.\n#     needs: {needs}\n# ---\n"
-        lesson.source.write_text(front, encoding="utf-8")
-        lesson.source.with_name("checks.py").write_text(CHECKS, encoding="utf-8")
-    return tmp_path
-
-
-def standing(course):
-    return _progress.of(course / "workspace", course)
-
-
-def test_passed_stays_passed_and_the_latest_stands_beside_it(course, kept):
-    passed("size", "a")
-    passed("size", "a", status="not yet")
-    (size, time) = standing(course).standings["a"].exercises
-    assert (size.passed, size.status, size.latest) == (True, "passed", "not yet")
-    assert (time.passed, time.status) == (False, "not begun")
-    assert standing(course).standings["a"].count == "1 of 2"
+def test_what_has_passed_once_stays_passed_and_what_was_only_tried_is_begun(course, kept):
+    check("a", "size")
+    check("a", "size", status="not yet")
+    check("b", "size", status="not yet")
+    check("b", "of an earlier version")
+    check("c", "size", status="not done yet")
+    found = course()
+    assert [found.standings[name].count for name in "abc"] == ["1 of 2", "0 of 2", "0 of 2"]
+    assert {standing.lesson.name for standing in found.begun} == {"a", "b"}
 
 
 def test_next_is_the_first_lesson_of_the_track_that_is_not_finished(course, kept):
-    assert standing(course).next.lesson.name == "a"
-    for exercise in ("size", "time"):
-        passed(exercise, "a")
-    assert standing(course).next.lesson.name == "b" and standing(course).finished == 1
+    assert course().next.lesson.name == "a"
+    check("a", "size", "time")
+    assert course().next.lesson.name == "b" and course().finished == 1
     progress.add(kept, {"kind": "track", "lesson": "", "track": "Short"})
-    assert standing(course).next.lesson.name == "c"
-    for exercise in ("size", "time"):
-        passed(exercise, "c")
-    assert standing(course).next is None
+    assert course().next.lesson.name == "c"
+    check("c", "size", "time")
+    assert course().next is None
 
 
-def test_a_reset_takes_away_what_stands_before_it_of_that_lesson_alone(course, kept):
-    passed("size", "a")
-    passed("size", "b")
-    progress.add(kept, {"kind": "reset", "lesson": "a"})
-    passed("time", "a")
-    passed("size", "c", status="not yet")
-    found = standing(course).standings
-    assert sorted(s.lesson.name for s in standing(course).begun) == ["a", "b", "c"]
-    assert [exercise.passed for exercise in found["a"].exercises] == [False, True] and found["b"].passed == 1
-
-
-def test_the_lesson_worked_at_last_comes_first(course, kept):
-    of = {"kind": "check", "exercise": "size", "status": "passed"}
-    records = [{**of, "lesson": lesson, "when": f"2026-01-0{day}"} for lesson, day in (("a", 1), ("b", 3), ("c", 2))]
-    kept.parent.mkdir()
-    kept.write_text("\n".join(map(json.dumps, records)), encoding="utf-8")
-    assert [s.lesson.name for s in standing(course).begun] == ["b", "c", "a"]
-
-
-def test_what_passed_of_an_earlier_version_is_told_and_what_did_not_pass_is_not(course, kept):
-    passed("gone", "a")
-    passed("tried", "a", status="not yet")
-    assert [exercise.name for exercise in standing(course).standings["a"].also] == ["gone"]
-
-
-def test_every_exercise_is_counted():
-    for lesson in lessons.select([]):
-        cells = lessons.read_published(lesson.notebook).cells
-        cells = [cell for cell in cells if "check" in cell.metadata.get("tags", [])]
-        called = [cell.source.rpartition("check.")[2].partition("(")[0] for cell in cells]
-        assert sorted(called) == sorted(name for name, _ in _progress.exercises_of(lesson)), lesson.name
-
-
-@pytest.fixture
-def learner(kept, monkeypatch):
-    """The task, on a workspace of this test's own."""
+def test_the_task_keeps_a_track_and_lists_its_lessons_with_what_was_begun_beside_it(kept, monkeypatch, capsys):
     monkeypatch.setattr(task, "WORKSPACE", kept.parent)
-    return task
-
-
-def test_the_task_prints_the_track_and_a_lesson_in_full(learner, kept, capsys):
-    passed("save_int8")
-    passed("report", lesson="measuring")
-    assert learner.main(["--track", "essentials"]) == 0 and (kept.parent / "start.md").exists()
+    check("measuring", *_progress.exercises_of(curriculum.lessons()["measuring"]))
+    assert task.main(["--track", "essentials"]) == 0 and (kept.parent / "start.md").exists()
     said = capsys.readouterr().out
     essentials = [lesson.number for lesson in curriculum.tracks()[0].lessons]
-    assert re.findall(r"^  [ ✓…] (\d\.\d+) ", said, re.M) == sorted([*essentials, "1.1"]), (
-        "and what was begun beside it"
-    )
-    assert "Next: 1.3 " in said and "progress --all" in said
-    passed("save_int8", status="not yet")
-    progress.keep("prediction", "integers", number=2, question="How\nmany?", prediction="two")
-    progress.keep("again", "integers", number=2, question="How\nmany?", prediction="three")
-    learner.main(["3.1"])
-    said = capsys.readouterr().out
-    assert "✓ A byte a weight: passed; the last check said: not yet" in said
-    assert "- How many?\n      two\n      at the end: three" in said
+    assert re.findall(r"^  [ ✓…] (\d\.\d+) ", said, re.M) == sorted({*essentials, "1.1"})
+    assert "✓ 1.1" in said and "Next: 1.3 " in said and "progress --all" in said

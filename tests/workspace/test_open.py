@@ -1,87 +1,40 @@
-"""How JupyterLab is started on the learner's copies; what it is told, and when it is not started at all."""
+"""How the course is opened: where JupyterLab begins, what stops the start, and what a second start does."""
 
-import json
 import os
-import socket
+import signal
+import subprocess
+import time
 
 import nbformat
 import pytest
-from jupyter_server import serverapp
 
 from tools import open as open_task
 from tools.environment import curriculum
 from tools.environment.doctor import Finding
 
-EMPTY = nbformat.v4.writes(nbformat.v4.new_notebook())
+FIRST = next(iter(curriculum.lessons().values())).place
 
 
 @pytest.fixture
 def opened(monkeypatch, tmp_path):
-    """The task with folders of its own and a healthy machine; gives what it would start."""
+    """The task with folders of its own, one published lesson and a healthy machine; gives what it would start."""
     started = []
-    (tmp_path / "notebooks").mkdir()
+    for name in ("JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "JUPYTER_CONFIG_DIR", "IPYTHONDIR"):
+        monkeypatch.setenv(name, str(tmp_path / name.lower()))  # nothing of the user's, and nothing left behind
+    (tmp_path / "notebooks" / FIRST).parent.mkdir(parents=True)
+    (tmp_path / "notebooks" / FIRST).write_text(nbformat.v4.writes(nbformat.v4.new_notebook()), encoding="utf-8")
     monkeypatch.setattr(open_task, "NOTEBOOKS", tmp_path / "notebooks")
     monkeypatch.setattr(open_task, "WORKSPACE", tmp_path / "workspace")
     monkeypatch.setattr(open_task.doctor, "examine", lambda: [Finding("Python", "ok", "3.11")])
     monkeypatch.setattr(open_task.course, "hand_over", lambda *args: started.append(args) or 0)
-    monkeypatch.setattr(serverapp, "list_running_servers", lambda: [])
     return started
 
 
-def test_jupyterlab_starts_in_the_workspace_with_the_courses_settings(opened, tmp_path, monkeypatch):
-    monkeypatch.setenv("JUPYTER_CONFIG_PATH", "of the user")
-    assert open_task.main(["--no-open", "--port", "8123"]) == 0
-    words, environment = opened[0]
-    assert f"--ServerApp.root_dir={tmp_path / 'workspace'}" in words
-    assert {"--no-browser", "--ServerApp.port=8123", "--ServerApp.answer_yes=True"} <= set(words)
-    own, user = environment["JUPYTER_CONFIG_PATH"].split(os.pathsep)
-    page = open_task.course.Path(own) / "labconfig" / "page_config.json"
-    assert json.loads(page.read_text(encoding="utf-8"))["disabledExtensions"] == {
-        "@jupyterlab/apputils-extension:announcements": True
-    }
-    assert user == "of the user"
-
-
-def test_it_opens_at_the_start_page_at_a_lesson_or_without_any_at_the_list_of_files(opened, tmp_path, capsys):
-    def page(*names):
+def test_it_opens_at_the_start_page_or_at_a_lesson(opened, tmp_path):
+    for names, place in (((), "start.md"), (("1.1",), FIRST)):
         assert open_task.main([*names, "--no-open"]) == 0
-        return next(word for word in opened[-1][0] if word.startswith("--LabApp.default_url="))
-
-    assert page().endswith("=/lab") and "There are no notebooks in" in capsys.readouterr().out
-    first = next(iter(curriculum.lessons().values())).place
-    (tmp_path / "notebooks" / first).parent.mkdir()
-    (tmp_path / "notebooks" / first).write_text(EMPTY, encoding="utf-8")
-    assert page().endswith("=/lab/tree/start.md")
-    assert first in (tmp_path / "workspace" / "start.md").read_text(encoding="utf-8")
-    assert page("1.1").endswith(f"=/lab/tree/{first}")
-
-
-@pytest.fixture
-def server(opened, monkeypatch, tmp_path):
-    """What Jupyter has written down of a server on this workspace; the test decides whether anything listens."""
-    (tmp_path / "workspace").mkdir()
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port = listening.getsockname()[1]
-        known = {
-            "root_dir": str(tmp_path / "workspace"),
-            "hostname": "127.0.0.1",
-            "port": port,
-            "url": f"http://127.0.0.1:{port}/",
-            "token": "abc",
-        }
-        monkeypatch.setattr(serverapp, "list_running_servers", lambda: [{**known, "root_dir": "/"}, known])
-        monkeypatch.setattr(open_task, "has_display", lambda: True)
-        browsed = []
-        monkeypatch.setattr(open_task.webbrowser, "open", browsed.append)
-        yield listening, known, browsed
-
-
-def test_a_second_start_opens_the_course_that_is_open_already(server, opened, capsys):
-    _, known, browsed = server
-    assert open_task.main([]) == 0 and opened == []
-    address = f"{known['url']}lab?token=abc"
-    assert f"The course is already open, at {address}" in capsys.readouterr().out and browsed == [address]
-    assert open_task.main(["--no-open"]) == 0 and browsed == [address]
+        assert f"--LabApp.default_url=/lab/tree/{place}" in opened[-1][0]
+    assert FIRST in (tmp_path / "workspace" / "start.md").read_text(encoding="utf-8")
 
 
 def test_a_fatal_fault_stops_the_start_and_another_one_is_only_told(opened, monkeypatch, capsys):
@@ -92,3 +45,26 @@ def test_a_fatal_fault_stops_the_start_and_another_one_is_only_told(opened, monk
     torch = Finding("PyTorch", "fault", "cannot be used.", "Start again.")
     monkeypatch.setattr(open_task.doctor, "examine", lambda: [data, torch])
     assert open_task.main(["--no-open"]) == 1 and len(opened) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="Windows sends Ctrl-C to a console, not to a process")
+def test_a_second_start_opens_the_course_that_is_open_already_and_one_ctrl_c_ends_it(opened, monkeypatch, capsys):
+    """With the real JupyterLab, which would ask at Ctrl-C, because it reads from a terminal."""
+    assert open_task.main(["--no-open"]) == 0
+    (words, env), browsed = opened.pop(), []
+    monkeypatch.setattr(open_task, "has_display", lambda: True)
+    monkeypatch.setattr(open_task.webbrowser, "open", browsed.append)
+    server = subprocess.Popen(words, env=env, stdin=os.openpty()[1], stderr=subprocess.PIPE, text=True)
+    try:
+        while not open_task.running():  # it prints its address before it listens
+            assert server.poll() is None, server.stderr.read()
+            time.sleep(0.2)
+        assert open_task.main([]) == 0 and opened == []
+        assert "The course is already open, at http://127.0.0.1:" in capsys.readouterr().out
+        assert browsed == [open_task.running()]
+        server.send_signal(signal.SIGINT)
+        assert "y/[n]" not in server.communicate(timeout=120)[1] and server.returncode == 0
+        assert open_task.running() is None
+    finally:
+        server.kill()

@@ -1,1 +1,1 @@
-"""Verdicts on submissions, the gradebook and its page."""
+"""Grading: what was handed in, the sandbox that it runs in, and what is written about it."""

@@ -1,1 +1,1 @@
-"""Turns the text of a lesson into its executed notebook, and says whether that is still in step."""
+"""Turns the text of a lesson into its executed notebook, and says whether that is still up to date."""

@@ -1,8 +1,7 @@
 """Boxes on the page: a question to predict, its answer (closed until it is clicked), and what to remember.
 
 A lesson's text has none of this: a question begins with "**Predict.**", an answer is a cell with the tag `answer`, and
-what to remember is the list under "## Remember". `put` adds what JupyterLab, VS Code and GitHub show as a box;
-`take_off` gives the text back to whoever has boxes of their own, as the site has.
+what to remember is the list under "## Remember". `put` adds what Jupyter, VS Code, GitHub and the site show as boxes.
 """
 
 import re
@@ -16,11 +15,6 @@ DIV = '<div class="course-{name}" style="{style}">\n\n{text}\n\n</div>'
 DETAILS = '<details class="course-compare" style="{style}">\n<summary>{summary}</summary>\n\n{text}\n\n</details>'
 ASKED = re.compile(r"^\*\*Predict\.\*\*.*?(?=\n+#{1,6} |\s*\Z)", re.M | re.S)
 LIST = re.compile(r"(?<=^## Remember\n\n)- .*?(?=\n\n\*\*|\s*\Z)", re.M | re.S)
-BOX = re.compile(
-    r'<(?P<kind>div|details) class="course-(?:predict|compare|remember)"[^>]*>\n'
-    r"(?:<summary>[^\n]*</summary>\n)?\n(?P<text>.*?)\n\n</(?P=kind)>",
-    re.S,
-)
 
 
 def put(source, tags=()):
@@ -34,8 +28,3 @@ def put(source, tags=()):
         return DETAILS.format(style=COMPARE, summary=SUMMARY, text=source.strip())
     source = ASKED.sub(lambda match: DIV.format(name="predict", style=PREDICT, text=match[0]), source)
     return LIST.sub(lambda match: DIV.format(name="remember", style=REMEMBER, text=match[0]), source)
-
-
-def take_off(source):
-    """The same Markdown without boxes."""
-    return BOX.sub(lambda match: match["text"], source)

@@ -145,10 +145,9 @@ def _resolved(cell, page, course, link):
 
 def check_import(cell, page):
     """The lines that are put on top of a cell with the tag check: it must run first in a fresh kernel. Often ""."""
-    name = next((n for n in ("tasks", "checks") if page.source.with_name(f"{n}.py").exists()), "")
-    if "check" not in cell.metadata.get("tags", []) or not name:
+    if "check" not in cell.metadata.get("tags", []) or not page.source.with_name("tasks.py").exists():
         return ""
-    return f"from lessons.{page.name} import {name} as check\n\n"
+    return f"from lessons.{page.name} import tasks as check\n\n"
 
 
 def _builds_on(page, needs):

@@ -10,6 +10,7 @@ from tools.publishing import lessons
 
 STATE = ".handed_out.json"
 UNREADABLE = "unreadable"
+OLD, NEW = "old", "new"  # 1_topic.old.ipynb: what a learner wrote, put aside; 1_topic.new.ipynb: a newer lesson
 
 
 def digest(sources):
@@ -44,6 +45,16 @@ def was_run(path):
 def read(content):
     """Read the bytes of a notebook as they are: no validation, whose complaints would not help a learner here."""
     return nbformat.v4.reads(content.decode("utf-8"))
+
+
+def free_name(path, mark=OLD, ours=None):
+    """A name beside a file, with a mark, that is not taken, or is taken by a notebook with the digest `ours`."""
+    number = 1
+    while True:
+        beside = path.with_name(f"{path.stem}.{mark}{'' if number == 1 else number}{path.suffix}")
+        if not beside.exists() or (ours and digest_of(beside) == ours):
+            return beside
+        number += 1
 
 
 def write_state(workspace, state):

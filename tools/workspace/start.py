@@ -10,7 +10,7 @@ from course_utils import review
 from course_utils.files import ROOT, command, write_whole
 from tools.publishing import pages, worksheets
 from tools.workspace import progress, three
-from tools.workspace.copies import read_state, write_state
+from tools.workspace.copies import free_name, read_state, write_state
 from tools.workspace.workspace import START_PAGE
 
 YOURS = """\
@@ -29,8 +29,8 @@ HELP = """\
 
 | you want to | type, in a terminal in the folder of the course |
 |---|---|
-| see what you have passed and predicted | `{progress}`, with a lesson's number for more |
-| answer the questions that are due, in a terminal | `{review}` |
+| see what you have passed | `{progress}`, or `{progress} --all` for every lesson |
+| answer the questions that are due | no command: open [Three from before]({three}), which is there when some are due |
 | end the course | Ctrl-C, in the terminal where you started it; or close that terminal |
 | start it again | `{start}`; it opens where you left |
 | begin a lesson anew | `{reset} NUMBER`: your copy is kept beside the fresh one |
@@ -55,7 +55,7 @@ def write(workspace, root=ROOT, found=None, *, at_start=False):
     path, state, said = workspace / START_PAGE, read_state(workspace), []
     known, there = state.get(KEY, {}), _digest(path.read_bytes()) if path.exists() else None
     if there and there not in (known.get("handed_out"), known.get("before")):
-        kept = _free(path)
+        kept = free_name(path)
         os.replace(path, kept)
         said = [f"What you wrote into {START_PAGE} is kept, in {kept.name}."]
     records = records_of.read(workspace / records_of.NAME)
@@ -85,14 +85,6 @@ def _digest(content):
     return hashlib.sha256(content).hexdigest()
 
 
-def _free(path):
-    """A name beside a file that is not taken."""
-    number = 1
-    while (kept := path.with_name(f"{path.stem}.old{'' if number == 1 else number}{path.suffix}")).exists():
-        number += 1
-    return kept
-
-
 def text(found, now=None, due=()):
     """The start page in Markdown.
 
@@ -103,16 +95,15 @@ def text(found, now=None, due=()):
     """
     now = now or datetime.datetime.now()
     passed = sum(standing.passed for standing in found.standings.values())
-    total = sum(len(standing.exercises) for standing in found.standings.values())
-    commands = {task: command(task) for task in ("progress", "review", "reset", "doctor")} | {"start": command()}
-    commands["symptoms"] = SYMPTOMS
+    total = sum(standing.exercises for standing in found.standings.values())
+    commands = {task: command(task) for task in ("progress", "reset", "doctor")} | {"start": command()}
+    commands |= {"symptoms": SYMPTOMS, "three": three.PLACE}
     return "\n\n".join(
         [
             pages.introduction(found.tracks),
             _next(found),
             *([three.on_start_page(due)] if due else []),
-            f"Finished: {found.finished} of {len(found.standings)} lessons. Passed: {passed} of {total} exercises"
-            f"{f', and {found.also}' if found.also else ''}. "
+            f"Finished: {found.finished} of {len(found.standings)} lessons. Passed: {passed} of {total} exercises. "
             f"*As of {now:%Y-%m-%d %H:%M}; this page is made anew at each start, and by* "
             f"`{commands['progress']}`*; close its tab and open it again to see what has changed.*",
             YOURS.format(sheet=worksheets.YOURS),

@@ -2,8 +2,7 @@
 
 import nbformat
 
-from course_utils import review
-from course_utils.files import ROOT, write_whole
+from course_utils.files import write_whole
 from tools.environment import curriculum
 from tools.publishing.lessons import ANSWER, KERNELSPEC
 
@@ -11,11 +10,15 @@ PLACE = "three_from_before.ipynb"  # in a learner's workspace
 TOP = """\
 # Three from before
 
-Answer each question from memory, in about twenty seconds, and then open the answer. If you had it, run the cell below
-it (click on it, then on ▶ at the top of the page, or press Shift-Enter): the question comes back later, after more and
-more days. If you missed it, do nothing, and it comes back at the next start.
+Answer each question from memory, in about twenty seconds, and then open the answer. Write "y" into the cell below it if
+you knew it, "n" if you didn't, and run the cell (Shift-Enter). A question that you knew comes back later, after more
+and more days; one that you missed, at the next start.
 
 *This page is made anew at each start of the course.*"""
+COUNTED = """\
+from course_utils.review import answered
+
+answered("{lesson}", {number}, had="")  # "y" or "n\""""
 ON_START_PAGE = """\
 **[Three from before]({place})**, to be answered from memory, in a minute:
 
@@ -29,10 +32,10 @@ def notebook(questions):
         asked = f"**{n}.** {question.ask}\n\n" + ANSWER.format(
             where=_link(known[question.lesson]), answer=question.answer
         )
-        counted = f'from course_utils.review import had_it\n\nhad_it("{question.lesson}", {question.number})'
+        counted = COUNTED.format(lesson=question.lesson, number=question.number)
         cells += [
             nbformat.v4.new_markdown_cell(asked, id=f"question-{n}"),
-            nbformat.v4.new_code_cell(counted, id=f"had-{n}"),
+            nbformat.v4.new_code_cell(counted, id=f"answered-{n}"),
         ]
     return nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": dict(KERNELSPEC)})
 
@@ -56,11 +59,3 @@ def write(workspace, questions):
 
 def _link(lesson):
     return f"[{curriculum.plain(lesson)}]({lesson.place})"
-
-
-def cards(root=ROOT):
-    """All questions of the course as the lines of a text that Anki imports: question, answer, tag."""
-    yield from ("#separator:tab", "#html:false", "#tags column:3", "#deck:Resource-efficient deep learning")
-    for lesson in curriculum.lessons(root).values():
-        for question in review.questions(lesson.name, root):
-            yield "\t".join([*(" ".join(text.split()) for text in (question.ask, question.answer)), lesson.name])

@@ -10,23 +10,20 @@ from contextlib import suppress
 import nbformat
 
 from course_utils import progress
-from course_utils.files import ROOT, command
+from course_utils.files import command
 from course_utils.progress import is_folded
 from tools.publishing import lessons
-from tools.workspace import predict
-from tools.workspace.copies import UNREADABLE, digest, digest_of, metadata, read, read_state, was_run, write_state
+from tools.workspace import copies, predict
+from tools.workspace.copies import digest, digest_of, free_name, read, read_state, write_state
 
-# Where the learner's copies and results are: in the course, unless many share one copy of it.
-OWN, WORKSPACE = os.environ.get("COURSE_WORKSPACE"), progress.workspace()
-RESULTS = WORKSPACE / "build" if OWN else ROOT / "build"
+WORKSPACE = progress.workspace()  # where the learner's copies are: in the course, unless many share one copy of it
 ELSEWHERE = (
     "What to do: see to it that this folder can be written and the disk is not full; or name another folder, which is "
     "yours, in the environment variable COURSE_WORKSPACE (docs/elsewhere.md)."
 )
-OLD = "old"  # 1_topic.old.ipynb: what a learner wrote before a reset
 SOLUTION = re.compile(r"(?=def (\w+)_solution\()")  # how the cell of a solution begins
 START_PAGE, OVERVIEW = lessons.START_PAGE, lessons.OVERVIEW
-KEPT_TAGS = {"check", "scorecard"}  # `run` finds the verdicts by them
+KEPT_TAGS = {"scorecard"}  # the first question is asked again there
 # As JupyterLab writes them for the kernel of this Python: a notebook with any other words is "unsaved" once opened.
 KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 LANGUAGE = {
@@ -87,7 +84,7 @@ def _fill(notebooks, workspace, state):
             moved.append(f"{found.relative_to(workspace).as_posix()} is now {place.as_posix()}")
         half = _put_back(copy)
         put_back += [f"{place.as_posix()} (the half: {half.name})"] if half else []
-        outputs = was_run(copy)
+        outputs = copies.was_run(copy)
         wrote, new_file = _hand_out(lesson, digest(lessons.sources(own)), copy, state.setdefault(name, {}))
         renewed += [place.as_posix()] if wrote and outputs else []
         beside += [f"{place.as_posix()} (the new one: {new_file})"] if new_file else []
@@ -156,13 +153,15 @@ def _bare(nb):
 def _find(name, workspace):
     """The copy of a lesson in another place than its own, known by the name in its metadata, or None."""
     candidates = workspace.glob(f"[0-9]*_*/[0-9]*_{name}.ipynb")
-    return next((path for path in sorted(candidates) if metadata(path).get("course", {}).get("name") == name), None)
+    return next(
+        (path for path in sorted(candidates) if copies.metadata(path).get("course", {}).get("name") == name), None
+    )
 
 
 def _move(copy, target):
     """Move a copy and the newer and older versions beside it; a folder in which nothing is left goes."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    beside = (path for mark in ("new", OLD) for path in copy.parent.glob(f"{copy.stem}.{mark}*.ipynb"))
+    beside = (path for mark in (copies.NEW, copies.OLD) for path in copy.parent.glob(f"{copy.stem}.{mark}*.ipynb"))
     for path in [copy, *beside]:
         os.replace(path, target.with_name(target.stem + path.name.removeprefix(copy.stem)))
     if all(path.name == ".ipynb_checkpoints" for path in copy.parent.iterdir()):
@@ -177,21 +176,13 @@ def _put_back(copy):
     """
     before = copy.with_name(f".~{copy.name}")
     for wait in (1, 0):
-        if not before.exists() or digest_of(copy) != UNREADABLE or digest_of(before) == UNREADABLE:
+        if not before.exists() or digest_of(copy) != copies.UNREADABLE or digest_of(before) == copies.UNREADABLE:
             return None
         time.sleep(wait)  # it may be saving just now
-    half = _free_old(copy)
+    half = free_name(copy)
     shutil.copyfile(copy, half)
     os.replace(before, copy)
     return half
-
-
-def _free_old(copy):
-    """A name beside a copy, for what a learner wrote, that is not taken."""
-    number = 1
-    while (kept := copy.with_name(f"{copy.stem}.{OLD}{'' if number == 1 else number}.ipynb")).exists():
-        number += 1
-    return kept
 
 
 def _hand_out(lesson, text, copy, known):
@@ -210,11 +201,11 @@ def _hand_out(lesson, text, copy, known):
     if mine not in (None, new) and mine != known.get("handed_out"):
         if {new, text} & {known.get(key) for key in ("handed_out", "beside", "text", "text_beside")}:
             return False, None
-        beside = _free_name(copy, known)
+        beside = free_name(copy, copies.NEW, ours=known.get("beside"))
         lessons.write(lesson, beside)
         known.update(beside=new, text_beside=text)
         return False, beside.name
-    if mine not in (None, new) and text in (known.get("text"), known["handed_out"]) and was_run(copy):
+    if mine not in (None, new) and text in (known.get("text"), known["handed_out"]) and copies.was_run(copy):
         return False, None  # the lesson is the same: no reason to take the outputs away
     if mine != new:
         lessons.write(lesson, copy)
@@ -234,20 +225,10 @@ def put_aside(name, copy, workspace):
     """
     known, kept = read_state(workspace).get(name, {}), None
     if copy.exists() and digest_of(copy) != known.get("handed_out"):
-        kept = _free_old(copy)
+        kept = free_name(copy)
         os.replace(copy, kept)
     copy.unlink(missing_ok=True)
-    for beside in copy.parent.glob(f"{copy.stem}.new*.ipynb"):
+    for beside in copy.parent.glob(f"{copy.stem}.{copies.NEW}*.ipynb"):
         if digest_of(beside) == known.get("beside"):
             beside.unlink()
     return kept
-
-
-def _free_name(copy, known):
-    """The file beside a changed copy: one that does not exist, or that holds nothing of the learner's."""
-    number = 1
-    while True:
-        beside = copy.with_name(f"{copy.stem}.new{'' if number == 1 else number}.ipynb")
-        if not beside.exists() or digest_of(beside) == known.get("beside"):
-            return beside
-        number += 1
