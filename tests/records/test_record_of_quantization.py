@@ -1,15 +1,12 @@
 """The headline table of the lesson `choosing`: rows for what can be built, a sentence for what cannot; its records."""
 
 import pytest
-import torch
-from torch import nn
-from torchvision.models.mobilenetv2 import InvertedResidual
 
 from course_utils import legacy_int8
 from course_utils.int8_routes import networks
 from course_utils.int8_routes import record as int8_record
 from course_utils.int8_routes.record import EAGER
-from records.quantization import compare, in_torch, other_runtimes
+from records.quantization import compare, in_torch
 from records.quantization.compare import Route
 
 
@@ -29,9 +26,6 @@ def fails(error):
         raise error
 
     return build
-
-
-# ---- routes ----------------------------------------------------------------------------------------------------
 
 
 def test_every_route_that_needs_no_compiler_is_measured_and_agrees_with_fp32(mobile):
@@ -58,7 +52,6 @@ def test_every_route_that_needs_no_compiler_is_measured_and_agrees_with_fp32(mob
             "nncf is not installed. To weigh with it, in a terminal: py",
         ),
         (RuntimeError("InvalidCxxCompiler: No working C++ compiler found in config.cpp.cxx"), "no C++ compiler"),
-        (LookupError("engine 'avx' is not in this PyTorch; it has x86."), "engine 'avx' is not"),
         (AttributeError("'X' has no attribute 'y'"), "AttributeError: 'X' has no attribute 'y'."),
     ],
 )
@@ -66,43 +59,6 @@ def test_a_route_that_fails_becomes_a_row_that_says_why(mobile, error, part):
     rows = compare.measure(mobile, [eager_route(), Route("other", "int8", fails(error))], rounds=1)
     assert part in rows[1].why and rows[1].median_ms is None and rows[0].why is None
     assert "–" in repr(compare.table(rows))
-
-
-@pytest.mark.slow
-def test_the_other_runtimes_agree_and_shrink_the_file(mobile):
-    pytest.importorskip("onnxscript")
-    rows = compare.measure(mobile, [eager_route(), *other_runtimes.routes(mobile)], rounds=1)
-    assert [row.why for row in rows] == [None] * len(rows) and all(row.cosine > 0.99 for row in rows)
-    files = {(row.runtime, row.variant): row.file_bytes for row in rows}
-    assert files["ONNX Runtime", "fp32"] / files["ONNX Runtime", "int8 static, U8S8"] > 3
-    assert files["OpenVINO", "fp32"] / files["OpenVINO", "int8"] > 3
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("ahead", [False, True])
-def test_the_graph_route_computes_in_int8(tmp_path, ahead):
-    """A compiler that finds no pattern leaves the products in float, and the output still agrees."""
-    torch.manual_seed(0)
-    first = nn.Conv2d(3, 16, 3), nn.BatchNorm2d(16), nn.ReLU()
-    model = nn.Sequential(*first, InvertedResidual(16, 16, stride=1, expand_ratio=6)).eval()  # depthwise, and a sum
-    images = torch.randn(4, 3, 16, 16)
-    small = networks.Network("a block of MobileNet", model, images[:1], images, lambda: model)
-    with torch.no_grad():
-        try:
-            candidate = in_torch.pt2e(small, tmp_path, ahead=ahead)
-        except Exception as error:
-            if "C++ compiler" in int8_record.explain(error):
-                pytest.skip("no C++ compiler here")
-            raise
-        assert compare.cosine(candidate.run(), model(images[:1])) > 0.99
-        with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as trace:
-            candidate.run()
-    names = {event.key for event in trace.key_averages()}
-    assert not any("slow_conv2d" in name for name in names)
-    assert ahead or any("qconv" in name for name in names), names
-
-
-# ---- records -----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", int8_record.records())

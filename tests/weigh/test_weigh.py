@@ -13,8 +13,6 @@ from torch import nn
 
 import weigh
 from course_utils import checkpoints, legacy_int8, models
-from course_utils.sizes import size_report
-from course_utils.tables import si
 from tools import weigh as task
 from weigh import shipped, ways
 from weigh.forms import Built
@@ -147,14 +145,11 @@ def test_so_are_those_of_onnx_runtime(overflow, weights, monkeypatch, tmp_path):
     assert max(abs(array).max() for array in arrays) == weights
 
 
-def test_a_resnet_goes_through_pt2e_though_it_uses_an_activation_twice(rows):
+def test_what_a_resnet_gains_and_what_cannot_be_exported_says_so(rows):
     static, dense = rows("resnet")[ways.STATIC], rows("resnet")[ways.FLOAT]
     assert static.file_bytes < 0.6 * dense.file_bytes and static.agreement > 0.9
     assert rows("resnet")[ways.CUT].file_bytes < 0.5 * dense.file_bytes
     assert rows("resnet")[ways.CUT].remark == ways.UNTRAINED
-
-
-def test_what_cannot_be_exported_says_so_and_the_rest_goes_on(rows):
     assert rows("deciding")[ways.STATIC].built is None and rows("deciding")[ways.STATIC].remark
     assert rows("deciding")[ways.DYNAMIC].built
 
@@ -162,11 +157,6 @@ def test_what_cannot_be_exported_says_so_and_the_rest_goes_on(rows):
 def test_nothing_is_rounded_that_computes_in_int8_already(rows):
     assert {row.name for row in rows("already").values() if row.built} == {ways.FLOAT}
     assert sheet_of("already").int8_already and "already" in rows("already")[ways.STATIC].remark
-
-
-def test_random_weights_are_told():
-    torch.manual_seed(0)
-    assert "agreement then says little" in weigh.look(models.SmallResNet(), floats(4, 1, 28, 28)).facts["answers"]
 
 
 def test_the_model_is_left_as_it_was():
@@ -271,17 +261,6 @@ def test_the_fastest_is_shipped_and_of_those_that_are_as_fast_the_smallest():
     assert choose(weighed(*rows), {"mb": 5})[0].name == ways.ORT_INT8
 
 
-def test_bytes_by_layer_are_those_of_the_size_report():
-    from torchao.quantization import Int8WeightOnlyConfig, quantize_
-
-    quantized, tied = mlp(), nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 64))
-    quantize_(quantized, Int8WeightOnlyConfig())
-    tied[2].weight = tied[0].weight
-    for model, width in ((quantized, 16), (tied, 64), (already(), 16)):
-        rows = weigh.bytes_of(weigh.look(model, floats(8, width))).rows
-        assert rows[0] == ["Linear", si(size_report(model).memory_bytes, "B"), "100%"]
-
-
 IMAGES = [3 * torch.randn(1, 3, 16, 16, generator=torch.Generator().manual_seed(i)) for i in range(4)]
 
 
@@ -364,31 +343,6 @@ def test_a_dict_of_several_tensors_is_refused_and_of_one_is_told():
     )
 
 
-class OneMatrix(nn.Module):
-    """Token ids in, (batch, tokens, 50) out."""
-
-    def __init__(self):
-        super().__init__()
-        torch.manual_seed(0)
-        self.table, self.head = nn.Embedding(50, 16), nn.Linear(16, 50)
-        self.head.weight.data *= 30  # sure of its answers, so that 16 bits move their probabilities
-
-    def forward(self, ids):
-        return self.head(self.table(ids))
-
-
-def test_a_language_model_is_told_by_its_divergence_too():
-    ids = [torch.arange(3 * n, 3 * n + 8)[None] for n in range(8)]
-    sheet = weigh.look(OneMatrix(), ids)
-    chosen = [way for way in ways.routes(sheet) if way.name in (ways.FLOAT, ways.HALF)]
-    float_row, half = ways.run(sheet, ways=chosen, clock=False)
-    assert float_row.divergence == 0
-    p, q = (torch.cat([call(x) for x in sheet.judging]) for call in (lambda x: sheet.one(*x), half.built.call))
-    p, q = p.softmax(-1), q.softmax(-1)
-    assert half.divergence == pytest.approx((p * (p / q).log()).sum(-1).mean().item(), rel=1e-2) and half.divergence > 0
-    assert "KL divergence" in weigh.table(sheet, clock=False).columns
-
-
 @pytest.fixture
 def wide():
     """A sheet with two rows whose files have about 1.1 and 0.6 MB; by the table the first fits anywhere, and wins."""
@@ -413,18 +367,11 @@ def test_a_limit_of_megabytes_is_held_against_the_file_that_is_written(wide, tmp
     assert choose(wide, asked)[0].name == ways.HALF and f"Ship “{ways.HALF}”" in said
     assert f"“{ways.FLOAT}” keeps your limits in the table, and as a file of 1." in said, said
     assert "than the saved weights of the model as it is" in report["opened_elsewhere"]
-    assert "holds the graph, too" in weigh.table(wide, clock=False).caption
     assert "perhaps because other programs were at work" in report["clock"] and report["clock"] in said
-
-
-def test_where_no_file_fits_the_miss_is_that_of_the_file_and_its_name_says_so(wide, tmp_path):
     del wide.rows[0]
-    report = weigh.ship(wide, {"mb": 0.1}, tmp_path)
+    report = weigh.ship(wide, {"mb": 0.1}, tmp_path / "smaller")
     assert report["keeps_limits"] is False and report["file"].startswith("closest_model.")
-    assert report["file_bytes"] == (tmp_path / report["file"]).stat().st_size > wide.rows[0].file_bytes
-    assert report["misses"] == f"{report['file_bytes'] / 1e6 - 0.1:.3g} MB"
     assert f"misses by {report['misses']}" in report["recommendation"]
-    assert f'"{report["file"]}"' in lines_of(report) and not list(tmp_path.glob("your_*"))
 
 
 @pytest.mark.parametrize(("keeps", "status"), [(True, 0), (False, 3)])
@@ -481,14 +428,6 @@ def test_a_fresh_process_runs_the_lines_that_open_each_form(name, tmp_path, monk
     assert re.findall(r"(\d+) products are in int8", said) == layers.get(name, [])
     if name in (ways.ORT_INT8, ways.OPENVINO_INT8):
         assert sheet.rows[0].in_int8 in ("3 of 3 products", "1 of 3 products, 2 fused, unknown")
-
-
-def test_a_recipe_that_hangs_is_cut_off(tmp_path, monkeypatch):
-    monkeypatch.setattr(shipped, "TRIAL_S", 0.5)
-    monkeypatch.setattr(shipped, "recipe", lambda *_: ("while True: pass", ""))
-    monkeypatch.setattr(shipped, "_forms", lambda row, forms=shipped._forms: list(forms(row))[:1])
-    report = weigh.ship(one_form(ways.FLOAT), {"agreement": 0}, tmp_path)
-    assert "TimeoutExpired" in report["opened_elsewhere"]
 
 
 def test_inputs_by_name_pairs_of_a_loader_and_odd_batches():
