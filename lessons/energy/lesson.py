@@ -49,7 +49,7 @@ show.two_parts(arithmetic, fetching)
 # **Less than 1 % (D), because nearly all of the energy goes into fetching the weights.** One weight takes 640 picojoules to fetch, and 4.6 to multiply and add. The new chip saves half of 4.6, which is 2.3 of 644.6.
 
 # %% [markdown]
-# Nobody measured any energy here. It's an *estimate*: we multiplied counts by published prices, as on a bill. But the bill shows which part is the large one. Why care? Energy is what empties a phone's battery.
+# Nobody measured any energy here. It's an *estimate*: we multiplied counts by published prices, as on a bill. But the bill shows which part is the large one. Why care? Energy is what empties a phone's battery. A data centre pays for it as well, and what it costs the environment depends on how it's produced.
 #
 # In about an hour, exercise included, you will be able to
 #

@@ -354,6 +354,8 @@ print("first weights:", qmodel.net[0].weight[0, :4].tolist())
 # %% [markdown]
 # `docs/lightning.md` says what else the callback takes.
 #
+# The one that Lightning removed took more. Its documentation fused the pairs `(f"layer_{i}", f"layer_{i}a")` of a network, chose `QuantizationAwareTraining(observer_type="histogram", input_compatible=False)`, and then called `qmodel(qmodel.quant(x))`, because the input had to be made integers by hand. For a long time such a network was exported with TorchScript, to run it without its Python code. PyTorch has deprecated that, and its successor is `torch.export`.
+#
 # ### Resuming a training run
 #
 # To resume, you need another file, a **checkpoint**, which the Trainer can write while it trains, with the float weights, the ranges and the optimizer's state. But with `TwoHooks` you can't resume from one. The Trainer fills the network *before* `on_fit_start`, when it has its float layers still, and stops with an error, because the names in the file are those of the prepared network. The ready-made callback prepares the network in `setup`, an earlier hook. With this callback in the list, `trainer.fit(Net(), train, ckpt_path="last.ckpt")` goes on.
