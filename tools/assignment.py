@@ -45,14 +45,13 @@ def handed_out(lesson, with_checks):
         raise SystemExit(f"notebooks/{lesson.place} is not there.")
     nb = lessons.read_published(lesson.notebook)
     nb.cells = [cell for cell in nb.cells if "solution" not in cell.metadata.get("tags", [])]
-    nb = workspace.for_learner(nb)
     for cell in nb.cells:
         if cell.cell_type == "markdown":
             cell.source = LINK.sub(r"\1", cell.source)  # other lessons and pages are not beside it
         elif "check" in cell.metadata.get("tags", []) and not with_checks:
-            cell.metadata.pop("tags")
             cell.source = GRADED.format(cell.source.splitlines()[-1])
-    return nb
+            cell.metadata = {}
+    return workspace.for_learner(nb)
 
 
 def joined(notebooks, title):
