@@ -137,8 +137,8 @@ def test_who_must_have_the_real_one_gets_an_error_and_no_stand_in(index, at_once
 @pytest.mark.slow
 def test_a_notebook_without_a_keyboard_is_never_asked(tmp_path):
     code = (
-        "from pathlib import Path\nfrom course_utils.real_models import fetching\n"
-        f"real_models.FOLDER = Path({str(tmp_path)!r})\nfetching.ready('smollm2')"
+        "from pathlib import Path\nfrom course_utils import real_models\n"
+        f"real_models.FOLDER = Path({str(tmp_path)!r})\nreal_models.ready('smollm2')"
     )
     nb = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
     cell = execute(nb, folder=tmp_path).cells[0]

@@ -155,13 +155,13 @@ def test_what_is_no_claim_is_named(scorecard, change, words):
         scorecard(**change)
 
 
-def test_a_claim_reads_its_value_from_the_notebook_when_the_scorecard_is_shown(scorecard, monkeypatch):
+def test_a_claim_reads_its_value_from_the_notebook_when_the_scorecard_is_shown(scorecard, monkeypatch, tmp_path):
     card = scorecard(more='quartiles = "(n - 1, n + 1)"')
     card.take({"n": 10.1})
     assert card.measured == {"size": (10.1, (9.1, 11.1))} and "10.1 (9.10 to 11.1)" in repr(card)
     card.take({"n": 10.0})  # the cell was run again
     assert card.measured["size"][0] == 10.0
-    assert claims.Scorecard("sizes", card.lesson.root, card.told())._repr_html_() == card._repr_html_()
+    assert claims.Scorecard("sizes", tmp_path, card.told())._repr_html_() == card._repr_html_()
     fresh = scorecard()
     fresh.take({})
     assert "not run yet (no cell has made `n`)" in repr(fresh)
