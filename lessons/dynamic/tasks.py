@@ -93,7 +93,7 @@ own_scales = page.write(
             "x.amax(dim=1, keepdim=True) -> x.amax(dim=1)",
             "x.amin(dim=1, keepdim=True) -> x.amin(dim=1)",
         ],
-        "The range doesn't hold 0. Here all numbers of the row lie on one side of it.": [
+        "The range doesn't hold 0. Here all numbers of the row lie on one side of 0.": [
             ".clamp(max=0) -> ",
             ".clamp(min=0) -> ",
             (".clamp(max=0) -> ", ".clamp(min=0) -> "),
