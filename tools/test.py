@@ -34,7 +34,7 @@ ELSEWHERE = ROOT / "build" / "elsewhere"
 MAX_PROCESSES = 4  # a lesson may take 4 GB
 CELL_SECONDS = 1800  # against hanging
 # Tests that compute, without notebooks; and those of them that round to integers.
-COMPUTING = ("tests/library", "tests/measure", "tests/weigh", "tests/test_tasks.py")
+COMPUTING = ("tests/test_tasks.py", "tests/library", "tests/measure", "tests/weigh")
 ROUNDING = ("tests/measure", "tests/weigh")
 # What a processor has and how many threads compute decide in which order sums are added.
 PROCESSORS = {
@@ -77,7 +77,7 @@ def _on_other_processors(environment):
     statuses = []
     for name, (paths, settings) in PROCESSORS.items():
         say(f"\nThe tests that compute, as on another processor: {name}")
-        words = [*_options(_processes()), "--quiet", "-m", "not slow", *paths]
+        words = [*_options(_processes()), "--dist", "worksteal", "--quiet", "-m", "not slow", *paths]
         done = subprocess.run([sys.executable, "-m", "pytest", *words], cwd=ROOT, env=environment | settings)
         statuses.append(done.returncode)
     return next(filter(None, statuses), 0)
